@@ -1,0 +1,61 @@
+"""`openjd-vs`. This module knows only the commands' names, so that `--help` imports none of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+import click
+
+from .. import __version__
+
+_COMMANDS = {
+    "render": "Run a template or a preset on this machine.",
+    "translate": "Write the OpenJD template of a preset.",
+    "check": "Say what is wrong with templates and presets, and where.",
+    "demo": "Run the sample presets on the sample garment.",
+    "daemon": "Run jobs from the queue.",
+    "submit": "Put a job into the queue.",
+    "jobs": "List, show and steer the jobs of the queue.",
+    "presets": "List, show and store presets.",
+    "outputs": "Show and finish the uploads of a job directory.",
+    "garment": "Look into a .bw file.",
+    "plugin": "Install the plugin into VStitcher.",
+    "platform": "Prepare a database for the queue.",
+    "stage": "Bring a session's inputs into its working directory.",
+    "pack": "Pack the frames of a turntable.",
+    "teardown": "Remove what a session staged.",
+    "run-job": "Run the job of a job directory (the daemon calls this).",
+}
+_INTERNAL = ("stage", "pack", "teardown", "run-job")
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shown = [(name, text) for name, text in _COMMANDS.items() if name not in _INTERNAL]
+        called = [(name, _COMMANDS[name]) for name in _INTERNAL]
+        with formatter.section("Commands"):
+            formatter.write_dl(shown)
+        with formatter.section("Called by templates and by the daemon"):
+            formatter.write_dl(called)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="openjd-vs")
+def main() -> None:
+    """Run VStitcher jobs as Open Job Description templates."""
+
+
+def run(args: Sequence[str] | None = None) -> None:
+    """Call the command line from Python, as the console script does."""
+    main(args=args)

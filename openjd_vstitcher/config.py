@@ -1,0 +1,180 @@
+"""The configuration: one TOML file, one dataclass per table. Standard library only, the engine bridge reads it too."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from .errors import ConfigError
+
+_T = TypeVar("_T")
+
+CONFIG_VARIABLE = "OPENJD_VS_CONFIG"
+"""The environment variable that names the configuration file, for the daemon and for what sessions run."""
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """`[worker]`: this machine, and what it may run."""
+
+    id: str = ""
+    """Name of the worker in the queue; empty: the host's name."""
+    job_types: tuple[str, ...] = ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST")
+    work_dir: Path = Path("~/.local/share/openjd-vstitcher/jobs")
+    """Where job directories are made."""
+    lease_s: float = 120.0
+    max_attempts: int = 3
+    allowed_commands: tuple[str, ...] = ("openjd-vs", "vstitcher-openjd")
+    """The only commands that a template from the queue may run (Law 8)."""
+
+
+@dataclass(frozen=True)
+class PlatformConfig:
+    """`[platform]`: the job queue and asset catalogue."""
+
+    kind: str = "embedded"
+    """`embedded` or `hasura`."""
+    path: Path = Path("~/.local/share/openjd-vstitcher/platform.sqlite")
+    """The embedded platform's database."""
+
+
+@dataclass(frozen=True)
+class StorageConfig:
+    """`[storage]`: where outputs go and inputs come from."""
+
+    kind: str = "local"
+    """`local` or `s3`."""
+    root: Path = Path("~/.local/share/openjd-vstitcher/storage")
+    """For `local`: the directory under which `s3://bucket/key` becomes `bucket/key`."""
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """`[engine]`: how engines are found, started and watched."""
+
+    kind: str = "auto"
+    """`auto`, `vs-cli`, `vstitcher` or `standin`; a template's `Engine` parameter other than `auto` wins."""
+    command: dict[str, list[str]] = field(default_factory=dict)
+    """Launch command by engine kind, a list with the placeholder `{script}`."""
+    start_limit_s: float = 60.0
+    export_limit_s: float = 3600.0
+    standin_max_pixels: int = 1_400_000
+    """The most pixels that one picture of the stand-in has; larger ones are made smaller, and the journal says so."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration.
+
+    Parameters
+    ----------
+    source: the file that was read, None when there is none.
+    """
+
+    worker: WorkerConfig = field(default_factory=WorkerConfig)
+    platform: PlatformConfig = field(default_factory=PlatformConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    source: Path | None = None
+
+
+def default_config_path() -> Path:
+    """`$OPENJD_VS_CONFIG`, else `config.toml` in the user's configuration directory."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    base = os.environ.get("APPDATA") if os.name == "nt" else os.environ.get("XDG_CONFIG_HOME")
+    return Path(base or "~/.config").expanduser() / "openjd-vstitcher" / "config.toml"
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read the configuration file, or give the defaults when none is named and the usual one is not there.
+
+    Relative paths in the file are relative to the file.
+
+    Raises
+    ------
+    ConfigError: the file cannot be read, is no TOML, or has an unknown key or a value of the wrong type.
+    """
+    file = path or default_config_path()
+    if path is None and CONFIG_VARIABLE not in os.environ and not file.exists():
+        return _table(Config, {}, "", Path.cwd())
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no valid TOML: {error}") from error
+    if "source" in data:
+        raise ConfigError(f"{file}: source: unknown key")
+    try:
+        config = _table(Config, data, "", file.resolve().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from None
+    return dataclasses.replace(config, source=file.resolve())
+
+
+def _table(cls: type[_T], data: Any, where: str, base: Path) -> _T:
+    if not isinstance(data, dict):
+        raise ConfigError(f"{where}: expected a table, found {_kind(data)}")
+    hints = get_type_hints(cls)
+    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is one of our dataclasses
+    prefix = f"{where}." if where else ""
+    for key in data:
+        if key not in known:
+            raise ConfigError(f"{prefix}{key}: unknown key; known here: {', '.join(sorted(known))}")
+    values: dict[str, Any] = {}
+    for name, declared in known.items():
+        if name in data:
+            values[name] = _value(hints[name], data[name], prefix + name, base)
+        elif hints[name] is Path and isinstance(declared.default, Path):
+            values[name] = declared.default.expanduser()
+        elif dataclasses.is_dataclass(hints[name]):
+            values[name] = _table(hints[name], {}, prefix + name, base)
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any, where: str, base: Path) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _table(hint, value, where, base)
+    if origin in (typing.Union, types.UnionType):
+        inner = [arg for arg in args if arg is not type(None)]
+        return _value(inner[0], value, where, base)
+    if origin in (list, tuple):
+        if not isinstance(value, list):
+            raise ConfigError(f"{where}: expected a list, found {_kind(value)}")
+        items = [_value(args[0], item, f"{where}[{i}]", base) for i, item in enumerate(value)]
+        return tuple(items) if origin is tuple else items
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: expected a table, found {_kind(value)}")
+        return {key: _value(args[1], item, f"{where}.{key}", base) for key, item in value.items()}
+    if hint is Path:
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{where}: expected a path, found {_kind(value)}")
+        return base / Path(value).expanduser()
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{where}: expected {_name(hint)}, found {_kind(value)}")
+    return value
+
+
+def _name(hint: Any) -> str:
+    return {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}[hint]
+
+
+def _kind(value: Any) -> str:
+    return {
+        str: f"the string {value!r}",
+        bool: str(value).lower(),
+        dict: "a table",
+        list: "a list",
+    }.get(type(value), f"{value!r}")

@@ -1,0 +1,209 @@
+"""The job queue and the asset catalogue. The ports; `embedded` (SQLite) and `hasura` are their adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+JobStatus = Literal[
+    "NEW", "ACKNOWLEDGED", "IN_PROGRESS", "COMPLETED_SUCCESS", "COMPLETED_ERRORS", "ON_HOLD", "CANCELED"
+]
+AssetStatus = Literal["IN_PROGRESS", "UPLOADED"]
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to submit; the platform gives what is left out.
+
+    Parameters
+    ----------
+    type: a job type that the platform knows, such as `BRAND_ONBOARDING`.
+    preset_key: the preset to run.
+    details: the inputs, as in `schemas/job_details.schema.json`.
+    id: a UUID, or None to be given one.
+    """
+
+    type: str
+    preset_key: str
+    details: Mapping[str, Any]
+    id: str | None = None
+    priority: int = 0
+    requestor_id: str | None = None
+    status: JobStatus = "NEW"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of the queue. Times are UTC."""
+
+    id: str
+    type: str
+    preset_key: str
+    details: Mapping[str, Any]
+    status: JobStatus
+    priority: int
+    created_at: datetime
+    updated_at: datetime
+    status_details: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    auto_retries: int = 0
+    requestor_id: str | None = None
+    attempt: int = 0
+    worker: str | None = None
+    lease_expires_at: datetime | None = None
+    progress: float | None = None
+    cancel_requested: bool = False
+    errors: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right of one worker to run one attempt of a job until its lease ends.
+
+    Every write about a claimed job names it, and raises `ClaimLost` when it holds no more.
+    """
+
+    job: Job
+    preset: Mapping[str, Any]
+    attempt: int
+    worker: str
+    lease_expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A row of the catalogue: an output of a job."""
+
+    id: str
+    job_id: str
+    name: str
+    type: str
+    status: AssetStatus
+    path: str
+    is_public_facing: bool
+    style_id: str | None = None
+    body_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewAsset:
+    """An output that is about to be uploaded.
+
+    Parameters
+    ----------
+    name: the output's file name, unique within its job.
+    type: an asset type that the platform knows, such as `MEDIA_RENDER`.
+    path: the URI at which it will be stored.
+    details: content type, size in bytes, sha256 and provenance, as far as known.
+    """
+
+    name: str
+    type: str
+    path: str
+    is_public_facing: bool
+    style_id: str | None = None
+    body_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended.
+
+    Parameters
+    ----------
+    status: the job's new status: `NEW` puts it back in the queue.
+    status_details: the reason as text for a reader and for monitors that look for phrases in it.
+    errors: each failure as data: export, stage, parameters, message.
+    hide_previous_style_assets: whether older assets of the job's style stop being public facing.
+    """
+
+    status: Literal["COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "NEW"]
+    status_details: str | None = None
+    errors: Sequence[Mapping[str, Any]] = ()
+    hide_previous_style_assets: bool = False
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What a heartbeat tells the worker: until when the lease holds, and whether to cancel."""
+
+    lease_expires_at: datetime | None
+    cancel_requested: bool
+
+
+class JobQueue(Protocol):
+    """The queue as workers and submitters see it. Raises `PlatformError`, `NotFound`, `ClaimLost`."""
+
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+        """Take the next job of these types, in the platform's order, or None when there is none."""
+
+    def heartbeat(
+        self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
+    ) -> Beat:
+        """Keep the lease, and tell how far the job is (progress in percent)."""
+
+    def finish(self, claim: Claim, outcome: Outcome) -> None:
+        """End the attempt. Repeating the same call is harmless; a later attempt is never overwritten."""
+
+    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
+        """Make jobs with an expired lease claimable again, or end them with errors after the last attempt.
+
+        Returns the ids of the jobs that it touched.
+        """
+
+    def submit(self, job: NewJob) -> Job:
+        """Add a job to the queue."""
+
+    def job(self, job_id: str) -> Job:
+        """One job, by its id."""
+
+    def jobs(
+        self, *, status: JobStatus | None = None, type: str | None = None, limit: int = 100
+    ) -> Sequence[Job]:
+        """Jobs, the newest first."""
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel a waiting job at once; ask the worker of a running one to cancel it."""
+
+    def retry(self, job_id: str) -> Job:
+        """Put an ended job back into the queue."""
+
+    def hold(self, job_id: str) -> Job:
+        """Keep a waiting job from being claimed."""
+
+    def release(self, job_id: str) -> Job:
+        """Let a held job be claimed."""
+
+    def preset(self, key: str) -> Mapping[str, Any]:
+        """One preset row: key, name, version, description, details."""
+
+    def presets(self) -> Sequence[Mapping[str, Any]]:
+        """All preset rows, by key."""
+
+    def put_preset(self, preset: Mapping[str, Any]) -> None:
+        """Insert or replace a preset row."""
+
+
+class AssetCatalogue(Protocol):
+    """The catalogue of outputs. Raises `PlatformError`, `ClaimLost`."""
+
+    def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
+        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name."""
+
+    def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
+        """Say that the object is whole in storage. Idempotent."""
+
+    def assets(self, job_id: str) -> Sequence[Asset]:
+        """The assets of a job, by name."""
+
+
+class Platform(JobQueue, AssetCatalogue, Protocol):
+    """Both ports, as one adapter gives them."""
+
+    def close(self) -> None:
+        """Release connections."""

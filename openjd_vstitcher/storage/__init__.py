@@ -1,0 +1,66 @@
+"""Where inputs come from and outputs go. `Storage` is the port; `local` and `s3` are its adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+OnBytes = Callable[[int], None]
+"""Called with the number of bytes moved since the last call; may be called from any thread."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object that is whole in storage.
+
+    Parameters
+    ----------
+    uri: its full address (`s3://bucket/key`, `file:///path`).
+    size_bytes: its size as the storage reports it.
+    sha256: lower-case hexadecimal digest of its bytes, None where the storage cannot tell.
+    version: what pins exactly these bytes: an S3 version id or ETag, "" where there is none.
+    """
+
+    uri: str
+    size_bytes: int
+    sha256: str | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class PutOptions:
+    """How an object is stored.
+
+    Parameters
+    ----------
+    content_type: its media type.
+    metadata: small text facts kept with it (sha256, job, attempt).
+    public: whether it should be readable without credentials, where the storage is configured to do so.
+    """
+
+    content_type: str = "application/octet-stream"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    public: bool = False
+
+
+class Storage(Protocol):
+    """A place for objects, addressed by URI. Every method raises `StorageError`."""
+
+    def check(self, destination: str) -> None:
+        """Refuse (`InvalidInput`) a destination that the configuration does not allow. Touches no network."""
+
+    def put(
+        self, source: Path, uri: str, *, sha256: str, options: PutOptions, on_bytes: OnBytes | None = None
+    ) -> StoredObject:
+        """Store a file whole or not at all, verified against `sha256` and its size. Idempotent."""
+
+    def stat(self, uri: str) -> StoredObject | None:
+        """What is stored there, or None."""
+
+    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
+        """All objects under a prefix, each with its time of change (seconds since the epoch)."""
+
+    def presign(self, uri: str, *, expires_s: int) -> str:
+        """A URL with which anyone can read exactly this object until it expires."""
