@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openjd_vstitcher.errors import InvalidInput
+from openjd_vstitcher.presets import load_job_details, load_preset, read_document, same_file_key
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def preset(*instructions: dict[str, Any], **details: Any) -> dict[str, Any]:
+    return {"key": "k", "details": {"instructions": list(instructions), **details}}
+
+
+def export(**fields: Any) -> dict[str, Any]:
+    given = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json", **fields}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+MUTATION = {"type": "MUTATION", "mutation_type": "DELETE_TRIMS", "output_file_name": "placeholder"}
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "presets").glob("*.json")), ids=lambda p: p.stem)
+def test_real_presets_are_valid(path: Path) -> None:
+    loaded = load_preset(read_document(path), str(path))
+    assert loaded.key == path.stem
+    assert loaded.exports
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "jobs").glob("*.json")), ids=lambda p: p.stem)
+def test_real_jobs_are_valid(path: Path) -> None:
+    assert load_job_details(read_document(path), str(path)).body_code == "TK-6129"
+
+
+def test_an_export_carries_the_mutations_before_it_and_no_other() -> None:
+    first, second = load_preset(preset(export(), MUTATION, export(output_file_name="b.json"))).exports
+    assert first.mutations == ()
+    assert [m.mutation_type for m in second.mutations] == ["DELETE_TRIMS"]
+    assert (first.index, second.index) == (0, 2)
+
+
+def test_unknown_fields_are_kept() -> None:
+    loaded = load_preset({**preset(export(shoe_size=43), future={"a": 1}), "owner": "me"})
+    assert loaded.exports[0].raw["shoe_size"] == 43
+    assert loaded.raw["details"]["future"] == {"a": 1}
+    assert loaded.raw["owner"] == "me"
+    assert load_job_details({"season": "FW27"}).raw == {"season": "FW27"}
+
+
+BAD_PRESETS = [
+    ([], "/", "found []; expected an object"),
+    ({}, "/details", "is missing; expected an object with the instructions"),
+    ({"key": "k", "details": {}}, "/details/instructions", "is missing; expected a list of instructions"),
+    (preset(), "/details/instructions", "found []; expected a list of instructions"),
+    (preset("front.png"), "/details/instructions/0", 'found "front.png"; expected an object'),  # type: ignore[arg-type]  # on purpose
+    (
+        preset({"type": "EXPORTS"}),
+        "/details/instructions/0/type",
+        'unknown value "EXPORTS"; expected one of EXPORT, MUTATION',
+    ),
+    (preset({}), "/details/instructions/0/type", "is missing; expected EXPORT or MUTATION"),
+    (
+        preset(export(export_type="MEDIA_VIDEO")),
+        "/details/instructions/0/export_type",
+        'unknown value "MEDIA_VIDEO"; expected one of MEDIA_RENDER, ',
+    ),
+    (
+        preset({"type": "MUTATION", "mutation_type": "SHRINK"}),
+        "/details/instructions/0/mutation_type",
+        'unknown value "SHRINK"; expected one of REMOVE_SYMMETRY, DELETE_TRIMS',
+    ),
+    (
+        preset(export(output_file_name=None)),
+        "/details/instructions/0/output_file_name",
+        "is missing; expected a plain file name such as front.png",
+    ),
+    (
+        preset(export(), export()),
+        "/details/instructions/1/output_file_name",
+        "'scan.json' names the same file as /details/instructions/0",
+    ),
+    (
+        preset(export(), export(output_file_name="SCAN.JSON")),
+        "/details/instructions/1/output_file_name",
+        "'SCAN.JSON' names the same file as /details/instructions/0",
+    ),
+    *(
+        (preset(export(number_of_snapshots=n)), "/details/instructions/0/number_of_snapshots", expected)
+        for n, expected in [
+            (0, "found 0; expected 1 to 1024"),
+            (1025, "found 1025; expected 1 to 1024"),
+            (-3, "found -3; expected 1 to 1024"),
+            (1.5, "found 1.5; expected a whole number"),
+            ("24", 'found "24"; expected a whole number'),
+            (True, "found true; expected a whole number"),
+        ]
+    ),
+    *(
+        (preset(export(), remote_destination=d), "/details/remote_destination", "expected s3://bucket/prefix")
+        for d in [
+            "",
+            "ftp://host/x",
+            "https://host/x",
+            "s3://",
+            "s3://UPPER/x",
+            "s3://b/../c",
+            "a/../b",
+            "x\x00",
+            "s3://bucket\n",
+        ]
+    ),
+    (preset(export(), remote_destination=7), "/details/remote_destination", "found 7; expected a string"),
+    (
+        preset(export(), remote_destination_subfolder_type="YEAR"),
+        "/details/remote_destination_subfolder_type",
+        'unknown value "YEAR"; expected one of JOB_ID, STYLE_ID, NONE',
+    ),
+    (
+        preset(export(camera_position={"x": 1, "y": 2})),
+        "/details/instructions/0/camera_position/z",
+        "is missing; expected a number in cm",
+    ),
+    (preset(export(dpi=0)), "/details/instructions/0/dpi", "found 0; expected 1 to 2400"),
+    *(
+        (preset(export(output_file_name=name)), "/details/instructions/0/output_file_name", reason)
+        for name, reason in [
+            ("", "is empty"),
+            ("..", "is a relative directory"),
+            (".", "is a relative directory"),
+            ("a/b.png", "holds a path separator"),
+            ("a\\b.png", "holds a path separator"),
+            ("../a.png", "holds a path separator"),
+            ("C:a.png", "names a drive"),
+            ("c:\\a.png", "names a drive"),
+            ("a\x00.png", "holds a control character"),
+            ("a\n", "holds a control character"),
+            ("\x7f", "holds a control character"),
+            ("a?.png", "holds a character that Windows does not allow"),
+            ("CON", "is a reserved name on Windows"),
+            ("nul.png", "is a reserved name on Windows"),
+            ("Lpt1.txt", "is a reserved name on Windows"),
+            ("a.", "ends with a dot or a space"),
+            ("a ", "ends with a dot or a space"),
+            ("a" * 201, "is longer than 200 characters"),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "pointer", "message"), BAD_PRESETS)
+def test_bad_preset_is_refused_with_its_place_and_what_was_expected(data: Any, pointer: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        load_preset(data, "bad.json")
+    assert any(str(p).startswith(f"{pointer}: ") and message in p.message for p in refused.value.problems), str(
+        refused.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer", "message"),
+    [
+        ([], "/", "expected an object"),
+        ({"input_file_uri": "ftp://x/y.bw"}, "/input_file_uri", "expected s3://bucket/key"),
+        ({"input_file_uri": "s3://bucket"}, "/input_file_uri", "expected s3://bucket/key"),
+        ({"body_code": "../etc"}, "/body_code", "expected letters"),
+        ({"style_id": "a/b"}, "/style_id", "expected an id without path separators"),
+        ({"style_id": ".."}, "/style_id", "expected an id without path separators"),
+        ({"artwork_replacements": [{}]}, "/artwork_replacements/0/remote_file_path", "is missing"),
+        ({"details": {"body_version": "ten"}}, "/details/body_version", "expected a whole number"),
+    ],
+)
+def test_bad_job_details_are_refused(data: Any, pointer: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        load_job_details(data, "job.json")
+    assert any(str(p).startswith(f"{pointer}: ") and message in p.message for p in refused.value.problems)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        load_preset(preset(export(dpi=-1), export(output_file_name="a/b"), remote_destination="ftp://x"))
+    assert len(refused.value.problems) == 3
+
+
+def test_an_extra_export_type_is_checked_by_its_own_schema() -> None:
+    schema = {"type": "object", "required": ["angle"], "properties": {"angle": {"type": "number"}}}
+    given = preset(export(export_type="FLAT_SKETCH", output_file_name="flat.svg"))
+    with pytest.raises(InvalidInput, match="unknown value"):
+        load_preset(given)
+    with pytest.raises(InvalidInput, match="/details/instructions/0/angle"):
+        load_preset(given, extra_exports={"FLAT_SKETCH": schema})
+    given["details"]["instructions"][0]["angle"] = 30
+    assert load_preset(given, extra_exports={"FLAT_SKETCH": schema}).exports[0].export_type == "FLAT_SKETCH"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"a": ', "no valid JSON"),
+        (b"\xff\xfe", "expected UTF-8 text"),
+        (b" " * (4 * 1024 * 1024 + 1), "over 4 MiB"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_unreadable_documents_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "p.json"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=reason):
+        read_document(path)
+
+
+def test_a_missing_document_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read: No such file"):
+        read_document(tmp_path / "none.json")
+
+
+def test_a_yaml_preset_reads_as_its_json(tmp_path: Path) -> None:
+    data = json.loads((EXAMPLES / "presets/techpack_v0.json").read_text())
+    path = tmp_path / "p.yaml"
+    path.write_text(json.dumps(data))
+    assert read_document(path) == data
+
+
+def test_names_are_compared_as_file_systems_do() -> None:
+    assert same_file_key("Café.PNG") == same_file_key("cafe\u0301.png")
