@@ -52,6 +52,30 @@ class StorageConfig:
     """`local` or `s3`."""
     root: Path = Path("~/.local/share/openjd-vstitcher/storage")
     """For `local`: the directory under which `s3://bucket/key` becomes `bucket/key`."""
+    read_from: tuple[str, ...] = ()
+    """URI prefixes that inputs may come from. Empty: any `s3://` address for `local`, nothing for `s3`."""
+    write_to: tuple[str, ...] = ()
+    """URI prefixes that outputs may go to. Empty: any `s3://` address for `local`, nothing for `s3`."""
+    bodies_prefix: str = "s3://body-files/bodies/3d_body_files/"
+    """Where the newest `.bw` of a `body_code` is looked for."""
+    allow_private_hosts: tuple[str, ...] = ()
+    """Hosts (`name` or `name:port`) that inputs may be fetched from although private, or over plain http."""
+
+
+@dataclass(frozen=True)
+class OutputsConfig:
+    """`[outputs]`: how outputs get from the disk into storage."""
+
+    parallel_uploads: int = 8
+    """Uploads at a time; a quarter of them, and at least one, is kept for small outputs."""
+    settle_s: float = 2.0
+    """How long size and time must stay the same where the system tells of no close."""
+    watch: str = "auto"
+    """`auto`, `events` or `polling`; `auto` polls on network drives."""
+    finish_limit_s: float = 3600.0
+    """How long the end of a session waits for uploads."""
+    retry_first_s: float = 1.0
+    retry_longest_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +104,7 @@ class Config:
     worker: WorkerConfig = field(default_factory=WorkerConfig)
     platform: PlatformConfig = field(default_factory=PlatformConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
+    outputs: OutputsConfig = field(default_factory=OutputsConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     source: Path | None = None
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..config import StorageConfig
 
 OnBytes = Callable[[int], None]
 """Called with the number of bytes moved since the last call; may be called from any thread."""
@@ -51,16 +55,40 @@ class Storage(Protocol):
     def check(self, destination: str) -> None:
         """Refuse (`InvalidInput`) a destination that the configuration does not allow. Touches no network."""
 
+    def check_source(self, uri: str) -> None:
+        """Refuse (`InvalidInput`) an input that the configuration does not allow. Touches no network."""
+
     def put(
-        self, source: Path, uri: str, *, sha256: str, options: PutOptions, on_bytes: OnBytes | None = None
+        self, source: BinaryIO, uri: str, *, sha256: str, options: PutOptions, on_bytes: OnBytes | None = None
     ) -> StoredObject:
-        """Store a file whole or not at all, verified against `sha256` and its size. Idempotent."""
+        """Store an open file whole or not at all, verified against `sha256` and its size. Idempotent.
+
+        It takes the open file, not its path, so that what is stored is what was checked.
+        """
 
     def stat(self, uri: str) -> StoredObject | None:
         """What is stored there, or None."""
 
     def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
-        """All objects under a prefix, each with its time of change (seconds since the epoch)."""
+        """All objects under a folder's prefix, each with its time of change (seconds since the epoch)."""
 
     def presign(self, uri: str, *, expires_s: int) -> str:
         """A URL with which anyone can read exactly this object until it expires."""
+
+
+def open_storage(config: StorageConfig) -> Storage:
+    """The storage that the configuration names.
+
+    Raises
+    ------
+    ConfigError: the kind is unknown, or an option is unusable.
+    """
+    if config.kind == "local":
+        from .local import LocalStorage
+
+        return LocalStorage(config)
+    if config.kind == "s3":
+        from .s3 import S3Storage
+
+        return S3Storage(config)
+    raise ConfigError(f"storage.kind: expected local or s3, found {config.kind!r}")

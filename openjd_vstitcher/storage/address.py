@@ -1,0 +1,97 @@
+"""Addresses of objects: parsing, joining, and which of them a configuration allows. Touches no disk and no network."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from ..errors import InvalidInput, Problem
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def split_s3(uri: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` address; the key is taken as it stands, without decoding.
+
+    Raises
+    ------
+    InvalidInput: it is no such address, or the key has a part that is `.` or `..`, or a control character.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not _BUCKET.fullmatch(bucket):
+        raise InvalidInput("storage address", [Problem("", f"{uri!r} is no s3://bucket/key")])
+    if any(part in (".", "..") for part in key.split("/")) or re.search(r"[\x00-\x1f\x7f]", key):
+        raise InvalidInput("storage address", [Problem("", f"{uri!r} has a part that no key may have")])
+    return bucket, key
+
+
+def local_path(uri: str) -> Path:
+    """The path that a `file://` address or a plain absolute path names.
+
+    Raises
+    ------
+    InvalidInput: it names another host, is not absolute, or steps out with `..`.
+    """
+    if uri.startswith("file:"):
+        parts = urlsplit(uri)
+        if parts.netloc not in ("", "localhost"):
+            raise InvalidInput("storage address", [Problem("", f"{uri!r} names a host; expected file:///path")])
+        path = Path(url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
+    else:
+        path = Path(uri).expanduser()
+    if not path.is_absolute() or ".." in path.parts or "\x00" in str(path):
+        raise InvalidInput("storage address", [Problem("", f"{uri!r} is no absolute path without '..'")])
+    return path
+
+
+def is_s3(uri: str) -> bool:
+    """Whether it is an `s3://` address."""
+    return uri.startswith("s3://")
+
+
+def is_https(uri: str) -> bool:
+    """Whether it is an `https://` or `http://` address."""
+    return uri.startswith(("https://", "http://"))
+
+
+def join(prefix: str, *parts: str) -> str:
+    """A prefix and what follows, with one slash between each. Parts may not be empty or step out.
+
+    Raises
+    ------
+    InvalidInput: a part is empty, absolute, or has `.` or `..` in it.
+    """
+    for part in parts:
+        pure = PurePosixPath(part)
+        if not part or pure.is_absolute() or any(p in ("", ".", "..") for p in part.split("/")):
+            raise InvalidInput("storage address", [Problem("", f"{part!r} is no name below {prefix!r}")])
+    if prefix.startswith("file:"):
+        return local_path(prefix).joinpath(*parts).as_uri()
+    if is_s3(prefix):
+        return "/".join([prefix.rstrip("/"), *parts])
+    return str(local_path(prefix).joinpath(*parts))
+
+
+def file_name(uri: str) -> str:
+    """The last part of an address, decoded where the scheme encodes."""
+    path = urlsplit(uri).path if is_https(uri) or uri.startswith("file:") else uri.replace("\\", "/")
+    last = path.rstrip("/").rsplit("/", 1)[-1]
+    return unquote(last) if is_https(uri) or uri.startswith("file:") else last
+
+
+def within(uri: str, prefixes: Sequence[str]) -> bool:
+    """Whether an address lies under one of the prefixes; a prefix ends at a `/`, so `s3://a` does not allow `s3://ab`."""
+    return any(_under(uri, prefix) for prefix in prefixes)
+
+
+def _under(uri: str, prefix: str) -> bool:
+    if is_s3(uri) or is_https(uri):
+        base = prefix.rstrip("/")
+        return uri == base or uri.startswith(base + "/")
+    if is_s3(prefix) or is_https(prefix):
+        return False
+    return local_path(uri).is_relative_to(local_path(prefix))

@@ -1,0 +1,142 @@
+"""Storage in a directory of this machine, where `s3://bucket/key` is the file `bucket/key`."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..errors import InvalidInput, Problem, StorageError
+from . import OnBytes, PutOptions, StoredObject
+from .address import is_https, is_s3, join, local_path, split_s3, within
+
+if TYPE_CHECKING:
+    from ..config import StorageConfig
+
+_CHUNK_BYTES = 1 << 20
+_WAIT_FOR = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
+"""Errors that pass when a disk has room again or a network drive is back."""
+
+
+class LocalStorage:
+    """The `Storage` port over a directory.
+
+    `s3://` addresses stay under the root whatever they say. Other paths are refused unless `read_from` or
+    `write_to` names them, or they lie under the root.
+    """
+
+    def __init__(self, config: StorageConfig) -> None:
+        self._root = config.root.expanduser().resolve()
+        self._read_from = config.read_from
+        self._write_to = config.write_to
+
+    def check(self, destination: str) -> None:
+        self._allow(destination, self._write_to, "storage.write_to")
+
+    def check_source(self, uri: str) -> None:
+        if not is_https(uri):
+            self._allow(uri, self._read_from, "storage.read_from")
+
+    def put(
+        self, source: BinaryIO, uri: str, *, sha256: str, options: PutOptions, on_bytes: OnBytes | None = None
+    ) -> StoredObject:
+        self.check(uri)
+        target = self.path(uri)
+        partial = target.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("xb") as file:
+                size, digest = _copy(source, file, on_bytes)
+                os.fsync(file.fileno())
+            if digest != sha256:
+                raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
+            partial.replace(target)
+            _sync_directory(target.parent)
+            return StoredObject(uri, size, digest, _version(target.stat()))
+        except OSError as error:
+            raise _failed("store", uri, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def stat(self, uri: str) -> StoredObject | None:
+        try:
+            found = self.path(uri).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _failed("look at", uri, error) from error
+        return StoredObject(uri, found.st_size, None, _version(found))
+
+    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
+        folder = self.path(prefix.rstrip("/") or prefix)
+        objects = []
+        try:
+            for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+                if file.is_file():
+                    found = file.stat()
+                    uri = join(prefix, *file.relative_to(folder).parts)
+                    objects.append((StoredObject(uri, found.st_size, None, _version(found)), found.st_mtime))
+        except OSError as error:
+            raise _failed("list", prefix, error) from error
+        return objects
+
+    def presign(self, uri: str, *, expires_s: int) -> str:
+        self.check_source(uri)
+        return self.path(uri).as_uri()
+
+    def path(self, uri: str) -> Path:
+        """The file of an address."""
+        if is_s3(uri):
+            bucket, key = split_s3(uri)
+            if os.name == "nt" and ("\\" in key or ":" in key):
+                raise InvalidInput("storage address", [Problem("", f"{uri!r} has a part that no file may have")])
+            return self._root / bucket / key
+        return local_path(uri)
+
+    def _allow(self, uri: str, allowed: Sequence[str], key: str) -> None:
+        path = self.path(uri)
+        if is_s3(uri):
+            if allowed and not within(uri, allowed):
+                raise _refused(uri, key)
+        elif not within(uri, allowed) and not path.resolve().is_relative_to(self._root):
+            raise _refused(uri, key)
+
+
+def _refused(uri: str, key: str) -> InvalidInput:
+    return InvalidInput("storage address", [Problem("", f"{uri!r} is not among the addresses that {key} allows")])
+
+
+def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes | None) -> tuple[int, str]:
+    source.seek(0)
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        target.write(chunk)
+        size += len(chunk)
+        if on_bytes is not None:
+            on_bytes(len(chunk))
+    target.flush()
+    return size, digest.hexdigest()
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns:x}-{found.st_size:x}"
+
+
+def _failed(what: str, uri: str, error: OSError) -> StorageError:
+    reason = error.strerror or type(error).__name__
+    return StorageError(f"cannot {what} {uri}: {reason}", transient=error.errno in _WAIT_FOR)
