@@ -1,0 +1,125 @@
+"""What makes a Python function a call of `BwApi`: its name, checked arguments, error codes. Knows no garment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Any, NewType, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from .host import Host
+
+NewId = NewType("NewId", int)
+"""The id of something a call created; -1 when it failed."""
+
+
+class Code(IntEnum):
+    """Error codes. Only `SUCCESS` is VStitcher's own, the others are unverified."""
+
+    SUCCESS = 0
+    INVALID_ARGUMENT = 1
+    NO_GARMENT = 2
+    NOT_FOUND = 3
+    CANNOT_READ = 4
+    CANNOT_WRITE = 5
+    NOT_DRESSED = 6
+    UNSAVED = 7
+    INVALID_JSON = 8
+    WRONG_THREAD = 9
+    RENDER_FAILED = 10
+    IN_USE = 11
+    NOT_SUPPORTED = 12
+
+
+class ApiError(Exception):
+    """A call failed; scripts see the code through `GetLastError()`, the log says the rest."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class CallbackBase:
+    """What scripts derive their callbacks from."""
+
+    def Run(self, garment_id: str, callback_id: int, data_string: str) -> int:  # noqa: N802  # BwApi's spelling
+        """Called on the main thread; 1 means success."""
+        return 1
+
+
+CALLS: dict[str, Callable[..., Any]] = {}
+"""Implementations by lower-case name without underscores; filled by `call` as the modules of `api/` are imported."""
+
+_ANY_THREAD = {
+    "UpdateSessionFunctionRequest_v2",
+    "GetLastError",
+    "Version",
+    "IdentifierGet",
+    "HostApplicationGet",
+}
+_FAILED: dict[Any, Any] = {str: "", int: 0, float: 0.0, NewId: -1}
+
+
+def key_of(name: str) -> str:
+    """`RenderImageEx` and `render_image_ex` are the same call."""
+    return name.replace("_", "").lower()
+
+
+def call[F: Callable[..., Any]](function: F) -> F:
+    """Register `function(host, …)` as the implementation of the call of the same name."""
+    CALLS[key_of(function.__name__)] = function
+    return function
+
+
+def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
+    """The function `BwApi.<name>` of one host, with the documented parameter names."""
+    implementation = CALLS[key_of(name)]
+    hints = get_type_hints(implementation)
+    types = [hints[p] for p in list(signature(implementation).parameters)[1:]]
+    if len(types) != len(parameters):
+        raise AssertionError(f"{name} takes {parameters}, its implementation {len(types)} arguments")
+    documented = Signature([Parameter(p, Parameter.POSITIONAL_OR_KEYWORD) for p in parameters])
+    failed = _FAILED.get(hints["return"], [])
+
+    def bound(*args: Any, **kwargs: Any) -> Any:
+        try:
+            given = list(documented.bind(*args, **kwargs).arguments.values())
+        except TypeError as error:
+            raise TypeError(f"{name}(): {error}") from None
+        for parameter, value, expected in zip(parameters, given, types, strict=True):
+            if not _fits(value, expected):
+                raise TypeError(f"{name}(): {parameter} must be {expected}, not {type(value).__name__}")
+        if name == "GetLastError":
+            return implementation(host)
+        try:
+            if name not in _ANY_THREAD and threading.current_thread() is not threading.main_thread():
+                raise ApiError(Code.WRONG_THREAD, "called from another thread than the main thread")
+            host.misbehaviour.at_call(name)
+            result = implementation(host, *given)
+        except ApiError as error:
+            host.last_error = error.code
+            host.log(f"{name}: error {int(error.code)}: {error}")
+            return list(failed) if isinstance(failed, list) else failed
+        host.last_error = Code.SUCCESS
+        return result
+
+    bound.__name__ = bound.__qualname__ = name
+    bound.__doc__ = implementation.__doc__
+    bound.__signature__ = documented  # type: ignore[attr-defined]  # read by inspect.signature
+    return bound
+
+
+def _fits(value: Any, expected: Any) -> bool:
+    if expected is Any:
+        return True
+    if expected is bool:
+        return isinstance(value, int)
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if expected is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if get_origin(expected) is list:
+        return isinstance(value, list | tuple)
+    return isinstance(value, expected)

@@ -1,0 +1,45 @@
+"""Modal windows of the stand-in: a list in a JSON file instead of a screen. Blocking is real, drawing is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
+"""A file that holds the open windows as a JSON list; a button is pressed by writing its text to `<file>.press`."""
+
+
+def show_modal(title: str, text: str, buttons: list[str]) -> str:
+    """Block the main thread until a button of the window is pressed.
+
+    Returns
+    -------
+    The text of the button. Without a window list nobody can press one, and this never returns.
+    """
+    windows = os.environ.get(WINDOWS_VARIABLE)
+    window = {"pid": os.getpid(), "title": title, "text": text, "buttons": buttons, "modal": True}
+    sys.stderr.write(f"standin: waiting for an answer: {title}: {text}\n")
+    sys.stderr.flush()
+    if not windows:
+        while True:
+            time.sleep(3600)
+    listing, press = Path(windows), Path(windows + ".press")
+    press.unlink(missing_ok=True)
+    _write(listing, [window])
+    while True:
+        if press.exists():
+            answer = press.read_text(encoding="utf-8").strip()
+            press.unlink(missing_ok=True)
+            if answer in buttons:
+                _write(listing, [])
+                return answer
+        time.sleep(0.05)
+
+
+def _write(path: Path, windows: list[dict[str, object]]) -> None:
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(windows), encoding="utf-8")
+    partial.replace(path)
