@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from ..config import PlatformConfig
+from ..errors import ConfigError
+from ..journal import Event
+
 JobStatus = Literal[
     "NEW", "ACKNOWLEDGED", "IN_PROGRESS", "COMPLETED_SUCCESS", "COMPLETED_ERRORS", "ON_HOLD", "CANCELED"
 ]
@@ -36,7 +40,15 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the queue. Times are UTC."""
+    """A row of the queue. Times are UTC.
+
+    Parameters
+    ----------
+    attempt: counts the claims of this job and never goes back; 0 before the first.
+    worker: who holds the job, or held it last.
+    auto_retries: how often the job went back into the queue without a person asking for it.
+    progress: of the running attempt, in percent.
+    """
 
     id: str
     type: str
@@ -116,16 +128,22 @@ class Outcome:
 
     Parameters
     ----------
-    status: the job's new status: `NEW` puts it back in the queue.
+    status: the job's new status: `NEW` puts it back in the queue (or cancels it, if that was asked for meanwhile).
     status_details: the reason as text for a reader and for monitors that look for phrases in it.
     errors: each failure as data: export, stage, parameters, message.
-    hide_previous_style_assets: whether older assets of the job's style stop being public facing.
+    hide_previous_style_assets: whether older assets of the job's style stop being public facing; they stay as they
+        are when this job has no uploaded asset.
+    uploaded: assets, by id, that become `UPLOADED` together with the outcome, and their details.
+    counted: whether going back to `NEW` counts as an automatic retry; a worker that is told to stop gives its jobs
+        back uncounted.
     """
 
     status: Literal["COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "NEW"]
     status_details: str | None = None
     errors: Sequence[Mapping[str, Any]] = ()
     hide_previous_style_assets: bool = False
+    uploaded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -153,8 +171,21 @@ class JobQueue(Protocol):
     def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
         """Make jobs with an expired lease claimable again, or end them with errors after the last attempt.
 
+        Each time counts in `auto_retries`, and `max_attempts` is one more than the retries that a job gets.
         Returns the ids of the jobs that it touched.
         """
+
+    def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
+        """Wait until a job of these types may be there to claim; False when the time is over.
+
+        A true answer is worth one `claim`, not a promise. Call it again and again from one thread.
+        """
+
+    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+        """Keep events of the attempt's journal with the job. Repeating the same events is harmless."""
+
+    def events(self, job_id: str) -> Sequence[Event]:
+        """What happened to a job, oldest first: changes of its status (seq 0) and what was recorded."""
 
     def submit(self, job: NewJob) -> Job:
         """Add a job to the queue."""
@@ -163,15 +194,21 @@ class JobQueue(Protocol):
         """One job, by its id."""
 
     def jobs(
-        self, *, status: JobStatus | None = None, type: str | None = None, limit: int = 100
+        self,
+        *,
+        status: JobStatus | None = None,
+        type: str | None = None,
+        preset_key: str | None = None,
+        worker: str | None = None,
+        limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs, the newest first."""
+        """Jobs that fit every filter given, the newest first."""
 
     def request_cancel(self, job_id: str) -> Job:
-        """Cancel a waiting job at once; ask the worker of a running one to cancel it."""
+        """Cancel a waiting job at once; ask the worker of a running one to cancel it. Idempotent."""
 
     def retry(self, job_id: str) -> Job:
-        """Put an ended job back into the queue."""
+        """Put an ended job back into the queue, with all its automatic retries before it."""
 
     def hold(self, job_id: str) -> Job:
         """Keep a waiting job from being claimed."""
@@ -180,7 +217,7 @@ class JobQueue(Protocol):
         """Let a held job be claimed."""
 
     def preset(self, key: str) -> Mapping[str, Any]:
-        """One preset row: key, name, version, description, details."""
+        """One preset row: key, name, version, description, job_type (None where not known), details."""
 
     def presets(self) -> Sequence[Mapping[str, Any]]:
         """All preset rows, by key."""
@@ -193,10 +230,13 @@ class AssetCatalogue(Protocol):
     """The catalogue of outputs. Raises `PlatformError`, `ClaimLost`."""
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name."""
+        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name.
+
+        An asset of an earlier attempt becomes `IN_PROGRESS` again, one of this attempt stays as it is.
+        """
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        """Say that the object is whole in storage. Idempotent."""
+        """Say that the object is whole in storage; the details are merged into the asset's. Idempotent."""
 
     def assets(self, job_id: str) -> Sequence[Asset]:
         """The assets of a job, by name."""
@@ -207,3 +247,18 @@ class Platform(JobQueue, AssetCatalogue, Protocol):
 
     def close(self) -> None:
         """Release connections."""
+
+
+def open_platform(config: PlatformConfig) -> Platform:
+    """Connect to the platform that the configuration names.
+
+    Raises
+    ------
+    ConfigError: the configuration names no platform that there is.
+    PlatformError: it cannot be reached, or is not what is needed.
+    """
+    if config.kind == "embedded":
+        from .embedded import EmbeddedPlatform
+
+        return EmbeddedPlatform(config.path)
+    raise ConfigError(f"platform.kind: expected embedded or hasura, found {config.kind!r}")

@@ -1,0 +1,126 @@
+-- claim --
+UPDATE job SET
+  status = 'IN_PROGRESS', started_at = :now, updated_at = :now, ended_at = NULL, status_details = NULL,
+  attempt = attempt + 1, worker = :worker, lease_expires_at = :lease_expires_at,
+  progress = NULL, cancel_requested = 0, errors = '[]'
+WHERE id = (
+  SELECT id FROM job
+  WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type IN (SELECT value FROM json_each(:types))
+  ORDER BY type DESC, priority DESC, updated_at, id
+  LIMIT 1
+)
+RETURNING *;
+
+-- claimable --
+SELECT EXISTS (
+  SELECT 1 FROM job
+  WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type IN (SELECT value FROM json_each(:types))
+);
+
+-- heartbeat --
+UPDATE job SET
+  updated_at = :now, lease_expires_at = :lease_expires_at,
+  progress = coalesce(:progress, progress), status_details = coalesce(:status_details, status_details)
+WHERE id = :job_id AND attempt = :attempt AND worker = :worker AND status = 'IN_PROGRESS'
+RETURNING cancel_requested;
+
+-- hide_previous_style_assets --
+UPDATE asset SET is_public_facing = 0, updated_at = :now
+WHERE is_public_facing AND job_id <> :job_id AND created_at < :started_at
+  AND style_id IN (SELECT style_id FROM asset WHERE job_id = :job_id AND status = 'UPLOADED');
+
+-- finish --
+UPDATE job SET
+  status = :status, status_details = :status_details, errors = :errors, updated_at = :now,
+  ended_at = iif(:status = 'NEW', NULL, :now),
+  lease_expires_at = NULL,
+  progress = CASE :status WHEN 'COMPLETED_SUCCESS' THEN 100.0 WHEN 'NEW' THEN NULL ELSE progress END,
+  auto_retries = auto_retries + iif(:status = 'NEW' AND :counted, 1, 0)
+WHERE id = :job_id;
+
+-- requeue_expired --
+UPDATE job SET
+  status = CASE
+    WHEN cancel_requested THEN 'CANCELED' WHEN auto_retries + 1 < :max_attempts THEN 'NEW' ELSE 'COMPLETED_ERRORS' END,
+  ended_at = iif(cancel_requested OR auto_retries + 1 >= :max_attempts, :now, NULL),
+  auto_retries = auto_retries + iif(cancel_requested OR auto_retries + 1 >= :max_attempts, 0, 1),
+  status_details = 'the lease of worker ' || worker || ' ran out in attempt ' || attempt
+    || iif(cancel_requested OR auto_retries + 1 < :max_attempts, '', '; no attempt is left'),
+  errors = json_array(json_object('stage', 'worker', 'message',
+    'the lease of worker ' || worker || ' ran out in attempt ' || attempt)),
+  updated_at = :now, worker = NULL, lease_expires_at = NULL, progress = NULL
+WHERE status = 'IN_PROGRESS' AND lease_expires_at <= :now
+RETURNING id;
+
+-- submit --
+INSERT INTO job (id, created_at, updated_at, status, type, preset_key, requestor_id, details, priority)
+VALUES (:id, :now, :now, :status, :type, :preset_key, :requestor_id, :details, :priority)
+RETURNING *;
+
+-- job --
+SELECT * FROM job WHERE id = :job_id;
+
+-- jobs --
+SELECT * FROM job
+WHERE (:status IS NULL OR status = :status) AND (:type IS NULL OR type = :type)
+  AND (:preset_key IS NULL OR preset_key = :preset_key) AND (:worker IS NULL OR worker = :worker)
+ORDER BY created_at DESC, id
+LIMIT :limit;
+
+-- cancel_waiting --
+UPDATE job SET
+  status = 'CANCELED', status_details = 'canceled before it began', updated_at = :now, ended_at = :now
+WHERE id = :job_id;
+
+-- cancel_running --
+UPDATE job SET cancel_requested = 1, updated_at = :now WHERE id = :job_id;
+
+-- retry --
+UPDATE job SET
+  status = 'NEW', status_details = NULL, errors = '[]', updated_at = :now, started_at = NULL, ended_at = NULL,
+  worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0
+WHERE id = :job_id;
+
+-- set_status --
+UPDATE job SET status = :status, updated_at = :now WHERE id = :job_id;
+
+-- preset --
+SELECT key, name, version, description, job_type, details FROM job_preset WHERE key = :key;
+
+-- presets --
+SELECT key, name, version, description, job_type, details FROM job_preset ORDER BY key;
+
+-- put_preset --
+INSERT INTO job_preset (key, name, version, description, job_type, details, created_at, updated_at)
+VALUES (:key, :name, :version, :description, :job_type, :details, :now, :now)
+ON CONFLICT (key) DO UPDATE SET
+  name = excluded.name, version = excluded.version, description = excluded.description,
+  job_type = excluded.job_type, details = excluded.details, updated_at = excluded.updated_at;
+
+-- begin_asset --
+INSERT INTO asset (id, created_at, updated_at, job_id, name, type, status, path, is_public_facing, style_id, body_id, details)
+VALUES (:id, :now, :now, :job_id, :name, :type, 'IN_PROGRESS', :path, :is_public_facing, :style_id, :body_id, :details)
+ON CONFLICT (job_id, name) DO UPDATE SET
+  type = excluded.type, status = 'IN_PROGRESS', path = excluded.path, details = excluded.details,
+  is_public_facing = excluded.is_public_facing, updated_at = excluded.updated_at
+WHERE details ->> 'attempt' IS NOT excluded.details ->> 'attempt';
+
+-- asset_of_name --
+SELECT id FROM asset WHERE job_id = :job_id AND name = :name;
+
+-- asset_uploaded --
+UPDATE asset SET status = 'UPLOADED', updated_at = :now, details = :details WHERE id = :asset_id;
+
+-- asset --
+SELECT * FROM asset WHERE id = :asset_id AND job_id = :job_id;
+
+-- assets --
+SELECT * FROM asset WHERE job_id = :job_id ORDER BY name;
+
+-- record --
+INSERT INTO job_event (job_id, attempt, seq, time, event, fields)
+VALUES (:job_id, :attempt, :seq, :time, :event, :fields)
+ON CONFLICT DO NOTHING;
+
+-- events --
+SELECT * FROM job_event WHERE job_id = :job_id ORDER BY time, id;
