@@ -277,7 +277,7 @@ class EmbeddedPlatform:
         return [_asset(row) for row in self._rows("assets", job_id=job_id)]
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._use_wal()
         self._db.execute("PRAGMA foreign_keys = ON")
         with self._transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -289,6 +289,19 @@ class EmbeddedPlatform:
                 for statement in _split(script("embedded_schema.sql")):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait for others while it changes the journal mode, whatever the busy timeout.
+        deadline = time.monotonic() + _BUSY_LIMIT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_S)
+            else:
+                return
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
