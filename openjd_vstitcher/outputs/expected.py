@@ -1,0 +1,104 @@
+"""What a job is expected to make, where it goes, and what became of it. Values only."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..platform import AssetCatalogue, Claim
+from ..storage import Storage
+
+Fate = Literal["registered", "stored", "kept", "pending", "failed", "missing"]
+"""What became of an output. `kept` stays on disk on purpose; `pending` is on its way and can be resumed."""
+
+
+@dataclass(frozen=True)
+class ExpectedOutput:
+    """An output that an export of the preset will make.
+
+    Parameters
+    ----------
+    name: its file name in the output directory.
+    upload: whether it is stored and registered; otherwise it is only checked.
+    asset_type: the type of its asset, such as `MEDIA_RENDER`.
+    instruction: the index of its export in the preset.
+    """
+
+    name: str
+    upload: bool
+    asset_type: str
+    instruction: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where a job's outputs are stored and registered.
+
+    Parameters
+    ----------
+    storage: takes the bytes.
+    destination: the address under which each output is stored by its name.
+    catalogue, claim: take the assets; both None where there is no platform.
+    style_id, body_id: what the assets belong to. With a style they are public facing.
+    metadata: small facts kept with each object.
+    """
+
+    storage: Storage
+    destination: str
+    catalogue: AssetCatalogue | None = None
+    claim: Claim | None = None
+    style_id: str | None = None
+    body_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutputResult:
+    """What became of one expected output. `reason` says why when it is not safe."""
+
+    name: str
+    fate: Fate
+    size_bytes: int | None = None
+    sha256: str | None = None
+    uri: str | None = None
+    asset_id: str | None = None
+    reason: str | None = None
+    instruction: int = 0
+
+    @property
+    def safe(self) -> bool:
+        """Whether nothing is lost when the working directory goes (Law 3), or nothing was asked for."""
+        return self.fate in ("registered", "stored", "kept")
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What became of all outputs of a job.
+
+    Parameters
+    ----------
+    outputs: one result for each expected output, in the order of the preset.
+    unexpected: how many other files were in the output directory.
+    claim_lost: whether another attempt took the job, so that this one may write no more.
+    """
+
+    outputs: Sequence[OutputResult]
+    unexpected: int = 0
+    claim_lost: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every expected output is safe."""
+        return all(output.safe for output in self.outputs)
+
+    @property
+    def unsafe(self) -> Sequence[OutputResult]:
+        """The outputs that are missing, failed, or still on their way."""
+        return [output for output in self.outputs if not output.safe]
+
+
+def folded(name: str) -> str:
+    """A name as file systems that ignore case and Unicode form compare it."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

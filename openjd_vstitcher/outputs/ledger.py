@@ -1,0 +1,126 @@
+"""How far each output is, in SQLite: every transition is on disk before the next one begins."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..errors import StorageError
+from .expected import ExpectedOutput
+
+State = Literal["expected", "seen", "settled", "uploading", "stored", "registered", "kept", "failed"]
+"""The states of an output. The way is `expected → seen → settled → uploading → stored → registered`."""
+
+_SCHEMA = Path(__file__).with_name("ledger.sql")
+_FIELDS = ("size_bytes", "identity", "sha256", "uri", "asset_id", "upload_id", "attempts", "error")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The line of one output.
+
+    Parameters
+    ----------
+    identity: what tells this file from another or a later one: device, inode, size and time of change.
+    upload_id: the multi-part upload that was begun, "" or None where there is none.
+    attempts: how many uploads were begun.
+    error: why it is where it is, when something went wrong.
+    """
+
+    output: ExpectedOutput
+    state: State
+    size_bytes: int | None
+    identity: str | None
+    sha256: str | None
+    uri: str | None
+    asset_id: str | None
+    upload_id: str | None
+    attempts: int
+    error: str | None
+
+    @property
+    def safe(self) -> bool:
+        """Whether this output is where it was to go."""
+        return self.state in ("registered", "kept") or (not self.output.upload and self.state == "settled")
+
+
+class Ledger:
+    """The ledger of one job. Safe to use from several threads.
+
+    Parameters
+    ----------
+    path: the file; made if it is not there.
+    expected: the job's outputs; None to take what the file holds.
+    """
+
+    def __init__(self, path: Path, expected: Sequence[ExpectedOutput] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
+        if expected is not None:
+            rows = [(o.name, n, o.upload, o.asset_type, o.instruction) for n, o in enumerate(expected)]
+            with self._lock, self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(
+                    "INSERT INTO output (name, position, upload, asset_type, instruction) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (name) DO UPDATE SET position = excluded.position, upload = excluded.upload,"
+                    " asset_type = excluded.asset_type, instruction = excluded.instruction",
+                    rows,
+                )
+
+    def entry(self, name: str) -> Entry:
+        """The line of an output that is expected."""
+        with self._lock:
+            row = self._connection.execute("SELECT * FROM output WHERE name = ?", (name,)).fetchone()
+        return _entry(row)
+
+    def entries(self) -> list[Entry]:
+        """All lines, in the order of the preset."""
+        with self._lock:
+            rows = self._connection.execute("SELECT * FROM output ORDER BY position").fetchall()
+        return [_entry(row) for row in rows]
+
+    def record(self, name: str, state: State | None = None, **fields: Any) -> None:
+        """Write a transition, or facts of an output. It is on disk when this returns.
+
+        Raises
+        ------
+        StorageError: it could not be written, as on a full disk.
+        """
+        unknown = set(fields) - set(_FIELDS)
+        if unknown or (state is not None and state not in get_args(State)):
+            raise ValueError(f"no such field or state: {sorted(unknown) or state}")
+        changes = ({"state": state} if state is not None else {}) | fields
+        assignments = "".join(f"{key} = :{key}, " for key in changes)
+        with self._lock, _explained():
+            self._connection.execute(
+                f"UPDATE output SET {assignments}"  # noqa: S608  (names come from the tuple above)
+                "updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE name = :name",
+                {**changes, "name": name},
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"cannot write the ledger: {error}", transient=True) from error
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    output = ExpectedOutput(row["name"], bool(row["upload"]), row["asset_type"], row["instruction"])
+    return Entry(output, row["state"], **{key: row[key] for key in _FIELDS})

@@ -1,0 +1,250 @@
+"""The sync thread: delivers each expected output as it appears, and at the session's end what is left."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..config import OutputsConfig
+from ..errors import ClaimLost, StorageError
+from ..journal import Journal
+from .expected import Delivery, ExpectedOutput, Fate, OutputResult, SyncReport, folded
+from .files import EmptyOutput, NotSettled, OutputDirectory
+from .ledger import Entry, Ledger
+from .upload import Upload
+from .watch import Watch
+
+_SMALL_BYTES = 16 << 20
+_UNEXPECTED_NAMED = 100
+_SWEEPS = 3
+_log = logging.getLogger(__name__)
+
+
+class OutputSync:
+    """Watches an output directory and delivers what a job is expected to make.
+
+    Parameters
+    ----------
+    directory: where the engine writes; made if it is not there.
+    expected: the job's outputs; None to go on with those of the ledger.
+    ledger: the ledger's file; continued if it is there.
+    delivery: where to; None when the outputs stay in the directory (they are then checked and `kept`).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        expected: Sequence[ExpectedOutput] | None,
+        *,
+        ledger: Path,
+        journal: Journal,
+        delivery: Delivery | None = None,
+        config: OutputsConfig | None = None,
+    ) -> None:
+        config = config or OutputsConfig()
+        self._config = config
+        self._journal = journal
+        self._delivery = delivery
+        self._directory = OutputDirectory(directory)
+        self._ledger = Ledger(ledger, expected)
+        self._expected = {entry.output.name: entry.output for entry in self._ledger.entries()}
+        self._by_folded = {folded(name): name for name in self._expected}
+        self._hurry = threading.Event()
+        self._upload = Upload(self._directory, self._ledger, journal, delivery, config, self._hurry)
+        self._watch = Watch(
+            self._directory.path,
+            on_seen=self._seen,
+            on_settled=self._settled,
+            settle_s=config.settle_s,
+            mode=config.watch,
+        )
+        self._small = ThreadPoolExecutor(config.parallel_uploads, "upload-small")
+        self._large = ThreadPoolExecutor(max(1, config.parallel_uploads // 2), "upload-large")
+        self._idle = threading.Condition()
+        self._active: set[str] = set()
+        self._again: set[str] = set()
+        self._unexpected: set[str] = set()
+        self._unsettled: set[str] = set()
+        self._claim_lost = False
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to watch and deliver; also what is there already."""
+        self._watch.start()
+        for name in self._directory.names():
+            self._watch.changed(name)
+
+    def finish(self, timeout_s: float | None = None) -> SyncReport:
+        """Deliver all that is left and end. Call it when nothing writes outputs any more.
+
+        Parameters
+        ----------
+        timeout_s: how long to wait; what is not done then is `pending` in the report and can be resumed.
+        """
+        limit = self._config.finish_limit_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + limit
+        self._watch.stop()
+        self._wait_idle(deadline)
+        for _ in range(_SWEEPS):
+            self._unsettled.clear()
+            self._sweep()
+            self._wait_idle(deadline)
+            if not self._unsettled or self._hurry.wait(min(self._config.settle_s, deadline - time.monotonic())):
+                break
+        self._close()
+        report = self._report()
+        self._ledger.close()
+        self._directory.close()
+        return report
+
+    def stop(self) -> None:
+        """End without waiting for anything but the transfers under way; the rest stays in the ledger."""
+        if self._closed:
+            return
+        self._watch.stop()
+        self._close()
+        self._ledger.close()
+        self._directory.close()
+
+    def _close(self) -> None:
+        self._hurry.set()
+        self._small.shutdown(cancel_futures=True)
+        self._large.shutdown(cancel_futures=True)
+        self._closed = True
+
+    def _seen(self, name: str) -> None:
+        output = self._expected_as(name)
+        try:
+            if output is None:
+                self._count_unexpected(name)
+            elif self._ledger.entry(output.name).state == "expected":
+                self._ledger.record(output.name, "seen")
+                self._journal.append("output_seen", output=output.name)
+        except (StorageError, OSError) as error:
+            _log.warning("%s was seen but could not be written down: %s", name, error)
+
+    def _settled(self, name: str) -> None:
+        output = self._expected_as(name)
+        if output is not None:
+            self._submit(output)
+
+    def _expected_as(self, name: str) -> ExpectedOutput | None:
+        """The output that a name stands for, as the file system compares names."""
+        if name in self._expected:
+            return self._expected[name]
+        near = self._by_folded.get(folded(name))
+        if near is None:
+            return None
+        there, same = self._directory.look(name), self._directory.look(near)
+        is_same = there is not None and same is not None and os.path.samestat(there, same)
+        return self._expected[near] if is_same else None
+
+    def _count_unexpected(self, name: str) -> None:
+        if _is_ours(name) or name in self._unexpected:
+            return
+        self._unexpected.add(name)
+        if len(self._unexpected) <= _UNEXPECTED_NAMED:
+            self._journal.append("output_unexpected", output=name, count=len(self._unexpected))
+
+    def _submit(self, output: ExpectedOutput) -> None:
+        with self._idle:
+            if output.name in self._active:
+                self._again.add(output.name)
+                return
+            self._active.add(output.name)
+        found = self._directory.look(output.name)
+        pool = self._large if found is not None and found.st_size > _SMALL_BYTES else self._small
+        pool.submit(self._work, output)
+
+    def _work(self, output: ExpectedOutput) -> None:
+        try:
+            self._attempt(output)
+        except ClaimLost:
+            self._claim_lost = True
+            self._hurry.set()
+        finally:
+            with self._idle:
+                self._active.discard(output.name)
+                again = output.name in self._again
+                self._again.discard(output.name)
+                self._idle.notify_all()
+        if again and not self._hurry.is_set():
+            self._submit(output)
+
+    def _attempt(self, output: ExpectedOutput) -> None:
+        try:
+            self._upload.deliver(output)
+        except FileNotFoundError:
+            _log.debug("output %s is gone before it was delivered", output.name)
+        except NotSettled as error:
+            self._ledger.record(output.name, "seen", error=str(error))
+            if not isinstance(error, EmptyOutput):
+                self._unsettled.add(output.name)
+            self._watch.changed(output.name)
+        except (StorageError, OSError) as error:
+            _log.warning("output %s could not be written down, trying again: %s", output.name, error)
+            self._unsettled.add(output.name)
+            self._watch.changed(output.name)
+
+    def _wait_idle(self, deadline: float) -> None:
+        with self._idle:
+            while self._active or self._again:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0 or self._hurry.is_set():
+                    return
+                self._idle.wait(left_s)
+
+    def _sweep(self) -> None:
+        for name in self._directory.names():
+            if self._expected_as(name) is None:
+                self._count_unexpected(name)
+        for output in self._expected.values():
+            if self._directory.look(output.name) is not None:
+                self._seen(output.name)
+                self._submit(output)
+
+    def _report(self) -> SyncReport:
+        results = [self._result(entry) for entry in self._ledger.entries()]
+        if len(self._unexpected) > 0:
+            self._journal.append("outputs_unexpected", count=len(self._unexpected))
+        for result in results:
+            if result.fate == "missing" or (result.fate == "failed" and result.reason == "it is empty"):
+                self._journal.append("output_failed", output=result.name, stage="sweep", reason=result.reason)
+        return SyncReport(results, len(self._unexpected), self._claim_lost)
+
+    def _result(self, entry: Entry) -> OutputResult:
+        fate, reason = self._fate(entry)
+        return OutputResult(
+            name=entry.output.name,
+            fate=fate,
+            size_bytes=entry.size_bytes,
+            sha256=entry.sha256,
+            uri=entry.uri,
+            asset_id=entry.asset_id,
+            reason=reason,
+            instruction=entry.output.instruction,
+        )
+
+    def _fate(self, entry: Entry) -> tuple[Fate, str | None]:
+        registers = self._delivery is not None and self._delivery.catalogue is not None
+        if entry.state in ("registered", "kept"):
+            return ("registered" if entry.state == "registered" else "kept"), None
+        if entry.state == "stored" and not registers:
+            return "stored", None
+        if entry.state == "failed":
+            return "failed", entry.error
+        if self._directory.look(entry.output.name) is None:
+            return "missing", "no such file was made"
+        if entry.state in ("expected", "seen") and entry.error:
+            return "failed", entry.error
+        return "pending", entry.error or "its upload has not ended"
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a name is a temporary one of the plugin, or the folder of a turntable's frames."""
+    return (name.startswith(".") and name.endswith("part")) or name.endswith(".frames")

@@ -1,0 +1,198 @@
+"""Takes one output through its states, from a settled file to an asset. Knows nothing of threads and watches."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVar
+
+from ..config import OutputsConfig
+from ..errors import ClaimLost, PlatformError, StorageError
+from ..journal import Journal
+from ..platform import NewAsset
+from ..storage import PutOptions, StoredObject
+from ..storage.destination import output_uri
+from .expected import Delivery, ExpectedOutput
+from .files import NotSettled, OutputDirectory, OutputRefused, digest, identity
+from .ledger import Entry, Ledger
+from .retry import retrying
+
+_T = TypeVar("_T")
+
+
+class Upload:
+    """The way of outputs into storage and catalogue, written down step by step.
+
+    Parameters
+    ----------
+    delivery: where to; None when outputs stay where they are.
+    stop: set when no more waiting is wanted; what is not done stays in the ledger to be resumed.
+    """
+
+    def __init__(
+        self,
+        directory: OutputDirectory,
+        ledger: Ledger,
+        journal: Journal,
+        delivery: Delivery | None,
+        config: OutputsConfig,
+        stop: threading.Event,
+    ) -> None:
+        self._directory = directory
+        self._ledger = ledger
+        self._journal = journal
+        self._delivery = delivery
+        self._config = config
+        self._stop = stop
+
+    def deliver(self, output: ExpectedOutput) -> None:
+        """Bring an output as far as it can go now. Repeating it is harmless.
+
+        Raises
+        ------
+        FileNotFoundError: it is not there.
+        NotSettled: it is still being made.
+        ClaimLost: another attempt runs this job.
+        """
+        try:
+            with self._directory.open(output.name) as file:
+                self._deliver(output, file)
+        except OutputRefused as error:
+            self._fail(output, "refused", str(error))
+        except ClaimLost as error:
+            self._fail(output, "register", str(error))
+            raise
+        except StorageError as error:
+            self._fail_or_pend(output, "store", error)
+        except PlatformError as error:
+            self._fail_or_pend(output, "register", error)
+        except (FileNotFoundError, NotSettled):
+            raise
+        except OSError as error:
+            self._fail(output, "read", error.strerror or type(error).__name__)
+
+    def _deliver(self, output: ExpectedOutput, file: BinaryIO) -> None:
+        entry = self._ledger.entry(output.name)
+        as_before = entry.identity == identity(os.fstat(file.fileno()))
+        delivery = self._delivery if output.upload else None
+        if as_before and (entry.safe or (entry.state == "stored" and not _registers(delivery))):
+            return
+        if not as_before or entry.sha256 is None or entry.state in ("expected", "seen"):
+            entry = self._settle(output, file)
+        if delivery is None:
+            self._ledger.record(output.name, "kept", error=None)
+        elif entry.state in ("registered", "kept") and entry.safe:
+            return
+        else:
+            if entry.state != "stored":
+                entry = self._store(output, entry, file, delivery)
+            self._register(output, entry, delivery)
+
+    def _settle(self, output: ExpectedOutput, file: BinaryIO) -> Entry:
+        before = self._ledger.entry(output.name)
+        sha256, found = digest(file)
+        facts = {"identity": identity(found), "size_bytes": found.st_size, "sha256": sha256}
+        if before.sha256 == sha256 and before.state in ("stored", "registered", "kept"):
+            self._ledger.record(output.name, identity=facts["identity"])
+        else:
+            self._ledger.record(output.name, "settled", **facts, upload_id=None, error=None)
+            self._note("output_settled", output, size_bytes=found.st_size, sha256=sha256)
+        return self._ledger.entry(output.name)
+
+    def _store(self, output: ExpectedOutput, entry: Entry, file: BinaryIO, delivery: Delivery) -> Entry:
+        uri = output_uri(delivery.destination, output.name)
+        asset_id = entry.asset_id
+        if asset_id is None and _registers(delivery):
+            asset_id = self._retrying(output, lambda: self._begin_asset(output, entry, uri, delivery))
+        attempts = entry.attempts + 1
+        self._ledger.record(output.name, "uploading", uri=uri, asset_id=asset_id, attempts=attempts, error=None)
+        self._note("output_uploading", output, uri=uri, size_bytes=entry.size_bytes, attempt_of_upload=attempts)
+        began = time.monotonic()
+        stored = self._retrying(output, lambda: self._put(entry, uri, file, delivery))
+        if identity(os.fstat(file.fileno())) != entry.identity:
+            raise NotSettled("it changed while it was stored")
+        self._ledger.record(output.name, "stored", upload_id=None)
+        seconds = round(time.monotonic() - began, 3)
+        facts = {"uri": stored.uri, "size_bytes": stored.size_bytes, "sha256": entry.sha256, "seconds": seconds}
+        self._note("output_stored", output, **facts)
+        return self._ledger.entry(output.name)
+
+    def _put(self, entry: Entry, uri: str, file: BinaryIO, delivery: Delivery) -> StoredObject:
+        assert entry.sha256 is not None
+        options = PutOptions(
+            content_type=content_type(entry.output.name),
+            metadata={"sha256": entry.sha256, **delivery.metadata},
+            public=delivery.style_id is not None,
+        )
+        stored = delivery.storage.put(file, uri, sha256=entry.sha256, options=options)
+        if stored.size_bytes != entry.size_bytes or stored.sha256 not in (None, entry.sha256):
+            raise StorageError(f"{uri}: storage holds other bytes than the file has", transient=True)
+        return stored
+
+    def _begin_asset(self, output: ExpectedOutput, entry: Entry, uri: str, delivery: Delivery) -> str:
+        assert delivery.catalogue is not None
+        assert delivery.claim is not None
+        asset = NewAsset(
+            name=output.name,
+            type=output.asset_type,
+            path=uri,
+            is_public_facing=delivery.style_id is not None,
+            style_id=delivery.style_id,
+            body_id=delivery.body_id,
+            details=_asset_details(output, entry),
+        )
+        return delivery.catalogue.begin_asset(delivery.claim, asset)
+
+    def _register(self, output: ExpectedOutput, entry: Entry, delivery: Delivery) -> None:
+        catalogue, claim, asset_id = delivery.catalogue, delivery.claim, entry.asset_id
+        if catalogue is None or claim is None or asset_id is None:
+            return
+        details = _asset_details(output, entry)
+        self._retrying(output, lambda: catalogue.asset_uploaded(claim, asset_id, details))
+        self._ledger.record(output.name, "registered", error=None)
+        self._note("output_registered", output, asset_id=asset_id)
+
+    def _retrying(self, output: ExpectedOutput, action: Callable[[], _T]) -> _T:
+        def on_wait(error: Exception, wait_s: float) -> None:
+            self._ledger.record(output.name, error=str(error))
+            self._note("output_waiting", output, reason=str(error), wait_s=round(wait_s, 2))
+
+        first_s, longest_s = self._config.retry_first_s, self._config.retry_longest_s
+        return retrying(action, stop=self._stop, first_s=first_s, longest_s=longest_s, on_wait=on_wait)
+
+    def _fail_or_pend(self, output: ExpectedOutput, stage: str, error: StorageError | PlatformError) -> None:
+        if error.transient:
+            self._ledger.record(output.name, error=str(error))
+        else:
+            self._fail(output, stage, str(error))
+
+    def _fail(self, output: ExpectedOutput, stage: str, reason: str) -> None:
+        if self._ledger.entry(output.name).error != reason:
+            self._note("output_failed", output, stage=stage, reason=reason)
+        self._ledger.record(output.name, "failed", error=reason)
+
+    def _note(self, event: str, output: ExpectedOutput, **facts: Any) -> None:
+        self._journal.append(event, output=output.name, **facts)
+
+
+def content_type(name: str) -> str:
+    """The media type of an output, by its name."""
+    known = {".glb": "model/gltf-binary", ".gltf": "model/gltf+json", ".dxf": "image/vnd.dxf"}
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  (a name, not a path)
+    return known.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _registers(delivery: Delivery | None) -> bool:
+    return delivery is not None and delivery.catalogue is not None and delivery.claim is not None
+
+
+def _asset_details(output: ExpectedOutput, entry: Entry) -> dict[str, Any]:
+    return {
+        "content_type": content_type(output.name),
+        "size_bytes": entry.size_bytes,
+        "sha256": entry.sha256,
+        "instruction": output.instruction,
+    }

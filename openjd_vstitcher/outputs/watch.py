@@ -1,0 +1,174 @@
+"""Tells which names in the output directory have come and settled. It looks at no content."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from watchdog.events import (
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+
+_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afpfs", "fuse.sshfs", "9p", "webdav"}
+_EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileModifiedEvent, FileMovedEvent]
+
+
+class Watch:
+    """Watches one directory, not what is below it.
+
+    Parameters
+    ----------
+    on_seen: called with the name of a file that has appeared or changed.
+    on_settled: called with the name of a file that was closed, moved into place, or left alone for `settle_s`.
+    mode: `auto`, `events` or `polling`; `auto` polls on network drives.
+
+    Both may be called more than once for a name, from threads of the watch.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        on_seen: Callable[[str], None],
+        on_settled: Callable[[str], None],
+        settle_s: float,
+        mode: str = "auto",
+    ) -> None:
+        self._directory = directory
+        self._on_seen = on_seen
+        self._on_settled = on_settled
+        self._settle_s = settle_s
+        self._polling = mode == "polling" or (mode == "auto" and is_network_drive(directory))
+        self._observer: Any = None
+        self._restless: dict[str, tuple[tuple[int, int], float]] = {}
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._settler = threading.Thread(target=self._settle, name="settle", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch. What is in the directory already is not reported."""
+        self._observer = _observer(self._polling)
+        self._observer.schedule(_Handler(self), str(self._directory), recursive=False, event_filter=_EVENTS)
+        self._observer.start()
+        self._settler.start()
+
+    def stop(self) -> None:
+        """End the watch. No call is made after this returns."""
+        if self._observer is None:
+            return
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._observer.stop()
+        self._observer.join()
+        self._settler.join()
+        self._observer = None
+
+    def moved_or_closed(self, name: str) -> None:
+        """A file is in place."""
+        with self._changed:
+            self._restless.pop(name, None)
+        self._on_seen(name)
+        self._on_settled(name)
+
+    def changed(self, name: str) -> None:
+        """A file has appeared or grown."""
+        state = _state(self._directory / name)
+        if state is None:
+            return
+        with self._changed:
+            self._restless[name] = (state, time.monotonic())
+            self._changed.notify()
+        self._on_seen(name)
+
+    def _settle(self) -> None:
+        while True:
+            with self._changed:
+                if self._stopped:
+                    return
+                now = time.monotonic()
+                due = [name for name, (_, since) in self._restless.items() if now - since >= self._settle_s]
+                if not due:
+                    first = min((since for _, since in self._restless.values()), default=None)
+                    self._changed.wait(None if first is None else first + self._settle_s - now)
+                    continue
+                settled = [name for name in due if self._unchanged(name, now)]
+            for name in settled:
+                self._on_settled(name)
+
+    def _unchanged(self, name: str, now: float) -> bool:
+        state = _state(self._directory / name)
+        if state is not None and state != self._restless[name][0]:
+            self._restless[name] = (state, now)
+            return False
+        del self._restless[name]
+        return state is not None
+
+
+class _Handler(FileSystemEventHandler):  # type: ignore[misc]  # watchdog is not followed by mypy
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.is_directory:
+            return
+        if event.event_type == "moved":
+            self._watch.moved_or_closed(_name(event.dest_path))
+        elif event.event_type == "closed":
+            self._watch.moved_or_closed(_name(event.src_path))
+        elif event.event_type == "created" or not _TELLS_CLOSE:
+            self._watch.changed(_name(event.src_path))
+
+
+_TELLS_CLOSE = sys.platform == "linux"
+
+
+def is_network_drive(path: Path) -> bool:
+    """Whether a path lies on a drive that tells of no changes made by other machines."""
+    if str(path).startswith(("\\\\", "//")):
+        return True
+    if sys.platform == "win32":
+        import ctypes
+
+        drive_remote = 4
+        return bool(ctypes.windll.kernel32.GetDriveTypeW(path.drive + "\\") == drive_remote)
+    import psutil
+
+    best = ""
+    kind = ""
+    for partition in psutil.disk_partitions(all=True):
+        if path.is_relative_to(partition.mountpoint) and len(partition.mountpoint) >= len(best):
+            best, kind = partition.mountpoint, partition.fstype
+    return kind in _NETWORK_FILE_SYSTEMS
+
+
+def _observer(polling: bool) -> Any:
+    if polling:
+        from watchdog.observers.polling import PollingObserver
+
+        return PollingObserver(timeout=1.0)
+    from watchdog.observers import Observer
+
+    return Observer()
+
+
+def _name(path: str | bytes) -> str:
+    return os.path.basename(os.fsdecode(path))  # noqa: PTH119  (a name may be no valid path elsewhere)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns
