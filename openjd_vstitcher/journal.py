@@ -33,14 +33,14 @@ class Event:
 
     def as_json(self) -> dict[str, Any]:
         """The event as it stands in the journal."""
-        return {
+        head = {
             "seq": self.seq,
             "time": self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "job_id": self.job_id,
             "attempt": self.attempt,
             "event": self.name,
-            **self.fields,
         }
+        return {**head, **self.fields, **head}
 
 
 class Journal:
@@ -70,7 +70,7 @@ class Journal:
         if not _ends_with_newline(path):
             os.write(self._file, b"\n")
 
-    def append(self, name: str, **fields: Any) -> Event:
+    def append(self, name: str, /, **fields: Any) -> Event:
         """Write one event. The line is with the operating system when this returns."""
         with self._lock:
             self._seq += 1

@@ -1,0 +1,204 @@
+"""From a template and parameter values to the steps that will run. Starts nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openjd.model import (
+    DecodeValidationError,
+    Job,
+    JobParameterValues,
+    JobTemplate,
+    Step,
+    StepDependencyGraph,
+    StepParameterSpaceIterator,
+    SymbolTable,
+    create_job,
+    decode_job_template,
+    preprocess_job_parameters,
+)
+
+from ..errors import InvalidInput, Problem
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step that will run.
+
+    Parameters
+    ----------
+    step: the step of the created job.
+    depends_on: names of the steps that must have succeeded before it.
+    """
+
+    step: Step
+    depends_on: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.step.name
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks the step has."""
+        return len(StepParameterSpaceIterator(space=self.step.parameterSpace))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that is ready to run.
+
+    Parameters
+    ----------
+    steps: in an order in which each step comes after those it depends on.
+    """
+
+    job: Job
+    values: JobParameterValues
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """File names of the exports that the steps' run data name, in order."""
+        found = (_export_of(planned.step) for planned in self.steps)
+        return tuple(dict.fromkeys(e["output_file_name"] for e in found if e))
+
+    def export_of(self, step_name: str) -> Mapping[str, Any] | None:
+        """The export that a step makes, from its run data; None where it has none."""
+        return next((_export_of(planned.step) for planned in self.steps if planned.name == step_name), None)
+
+
+def decode(data: Any, source: str) -> JobTemplate:
+    """A template from its data.
+
+    Raises
+    ------
+    InvalidInput: the OpenJD model refuses it; each problem with the model's own account of its place.
+    """
+    if not isinstance(data, dict) or "specificationVersion" not in data:
+        raise InvalidInput(source, [Problem("/specificationVersion", "is missing; expected an OpenJD job template")])
+    try:
+        return decode_job_template(template=data)
+    except (DecodeValidationError, NotImplementedError, ValueError) as error:
+        raise InvalidInput(source, list(_problems(str(error)))) from error
+
+
+def make_plan(
+    template: JobTemplate, given: Mapping[str, str], *, source: str, base: Path, only: Sequence[str] = ()
+) -> Plan:
+    """Create the job of a template and order its steps.
+
+    Parameters
+    ----------
+    given: parameter values, as text.
+    source: how errors name the template.
+    base: the directory to which relative paths in `given` belong.
+    only: names of steps to run, with all that they depend on; empty for every step.
+
+    Raises
+    ------
+    InvalidInput: a parameter is unknown, missing or not allowed, or a step in `only` does not exist.
+    """
+    try:
+        values = preprocess_job_parameters(
+            job_template=template,
+            job_parameter_values=dict(given),
+            job_template_dir=base,
+            current_working_dir=base,
+            allow_job_template_dir_walk_up=True,
+        )
+        job = create_job(job_template=template, job_parameter_values=values)
+    except (DecodeValidationError, ValueError) as error:
+        raise InvalidInput(source, list(_problems(str(error)))) from error
+    graph = StepDependencyGraph(job=job)
+    depends_on = {
+        step.name: tuple(edge.origin.step.name for edge in graph.step_node(stepname=step.name).in_edges)
+        for step in job.steps
+    }
+    wanted = _with_dependencies(only, depends_on, source) if only else set(depends_on)
+    ordered = [step for step in graph.topo_sorted() if step.name in wanted]
+    return Plan(job, values, tuple(PlannedStep(step, depends_on[step.name]) for step in ordered))
+
+
+def check_commands(data: Mapping[str, Any], allowed: Collection[str], source: str) -> None:
+    """Refuse a template whose actions run anything but the allowed commands (Law 8).
+
+    Raises
+    ------
+    InvalidInput: with the place of each command that is not allowed.
+    """
+    problems = [
+        Problem(pointer, f"runs {command!r}; this worker allows only {', '.join(sorted(allowed))}")
+        for pointer, command in _commands(data, "")
+        if command not in allowed
+    ]
+    if problems:
+        raise InvalidInput(source, problems)
+
+
+def _commands(node: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "actions" and isinstance(value, dict):
+                for name, action in value.items():
+                    yield f"{pointer}/actions/{name}/command", action.get("command")
+            else:
+                yield from _commands(value, f"{pointer}/{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _commands(value, f"{pointer}/{index}")
+
+
+def _with_dependencies(only: Sequence[str], depends_on: Mapping[str, tuple[str, ...]], source: str) -> set[str]:
+    unknown = [name for name in only if name not in depends_on]
+    if unknown:
+        known = ", ".join(repr(name) for name in depends_on)
+        raise InvalidInput(
+            source, [Problem("/steps", f"no step is named {name!r}; there are {known}") for name in unknown]
+        )
+    wanted: set[str] = set()
+    queue = list(only)
+    while queue:
+        name = queue.pop()
+        if name not in wanted:
+            wanted.add(name)
+            queue.extend(depends_on[name])
+    return wanted
+
+
+def _export_of(step: Step) -> dict[str, Any] | None:
+    script = step.script
+    for file in (script.embeddedFiles or []) if script is not None else []:
+        try:
+            export = json.loads(file.data.resolve(symtab=SymbolTable()))["export"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(export, dict) and isinstance(export.get("output_file_name"), str):
+            return export
+    return None
+
+
+def _problems(text: str) -> Iterator[Problem]:
+    """The model's report, a problem for each place that it names.
+
+    It names a place by a line such as `steps[0] -> script -> actions:` and tells what is wrong in the lines below it.
+    """
+    place, message = "", [""]
+    for line in text.splitlines():
+        if line.endswith(":") and (" -> " in line or line.split("[")[0].rstrip(":").isidentifier()):
+            if message != [""]:
+                yield Problem(place, " ".join(filter(None, message)))
+            place, message = _pointer(line[:-1]), [""]
+        elif not line.startswith(("Validation failed", "1 validation", "validation error")):
+            message.append(line.strip())
+    if message != [""]:
+        yield Problem(place, " ".join(filter(None, message)))
+
+
+def _pointer(place: str) -> str:
+    return "".join("/" + part.replace("[", "/").replace("]", "") for part in place.split(" -> "))
