@@ -79,6 +79,19 @@ class OutputsConfig:
 
 
 @dataclass(frozen=True)
+class PopupRule:
+    """`[[engine.popup]]`: a modal window of the engine that is known, and what to do about it."""
+
+    title: str = ""
+    """Regular expression found in the window's title."""
+    text: str = ""
+    """Regular expression found in the window's text."""
+    action: str = "fail"
+    """`press` the button, or `fail` the export with the window's text."""
+    button: str = "OK"
+
+
+@dataclass(frozen=True)
 class EngineConfig:
     """`[engine]`: how engines are found, started and watched."""
 
@@ -90,6 +103,21 @@ class EngineConfig:
     export_limit_s: float = 3600.0
     standin_max_pixels: int = 1_400_000
     """The most pixels that one picture of the stand-in has; larger ones are made smaller, and the journal says so."""
+    hang_limit_s: float = 300.0
+    """How long an engine at work may use no processor time, write nothing and call nothing before it counts as hung."""
+    idle_cpu_share: float = 0.02
+    """The share of one processor below which an engine counts as using none."""
+    extra_exports: Path | None = None
+    """A directory with export and mutation modules of one's own, each with its `<name>.schema.json`."""
+    popup: tuple[PopupRule, ...] = ()
+    keep_warm: bool = False
+    """Keep the engine for the next session on this machine."""
+    keep_warm_jobs: int = 20
+    """Sessions after which a kept engine is started anew."""
+    keep_warm_minutes: float = 240.0
+    """Age at which a kept engine is started anew."""
+    keep_warm_growth: float = 2.0
+    """How many times its memory after the first garment a kept engine may grow to."""
 
 
 @dataclass(frozen=True)
