@@ -16,6 +16,11 @@ JobStatus = Literal[
 ]
 AssetStatus = Literal["IN_PROGRESS", "UPLOADED"]
 
+WAITING: tuple[JobStatus, ...] = ("NEW", "ACKNOWLEDGED")
+"""The statuses from which a job is claimed."""
+ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED")
+"""The statuses that only a person's retry changes."""
+
 
 @dataclass(frozen=True)
 class NewJob:

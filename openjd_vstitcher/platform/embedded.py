@@ -15,15 +15,12 @@ from typing import Any, cast
 
 from ..errors import ClaimLost, NotFound, PlatformError
 from ..journal import Event
-from . import Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
+from . import ENDED, WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
 from .sql import script, statements
 
 _SCHEMA_VERSION = 1
 _BUSY_LIMIT_S = 60.0
 _LOOK_S = 0.2
-
-_WAITING = ("NEW", "ACKNOWLEDGED")
-_ENDED = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED")
 
 
 class EmbeddedPlatform:
@@ -200,7 +197,7 @@ class EmbeddedPlatform:
             status = self.job(job_id).status
             if status == "IN_PROGRESS":
                 self._run("cancel_running", job_id=job_id, now=_text(_now()))
-            elif status in (*_WAITING, "ON_HOLD"):
+            elif status in (*WAITING, "ON_HOLD"):
                 self._run("cancel_waiting", job_id=job_id, now=_text(_now()))
             elif status != "CANCELED":
                 raise PlatformError(f"cannot cancel job {job_id}: it has ended, {status}")
@@ -209,13 +206,13 @@ class EmbeddedPlatform:
     def retry(self, job_id: str) -> Job:
         """Put an ended job back into the queue, with all its automatic retries before it."""
         with self._transaction():
-            self._expect(job_id, "retry", _ENDED)
+            self._expect(job_id, "retry", ENDED)
             self._run("retry", job_id=job_id, now=_text(_now()))
             return self.job(job_id)
 
     def hold(self, job_id: str) -> Job:
         """Keep a waiting job from being claimed."""
-        return self._steer(job_id, "hold", _WAITING, "ON_HOLD")
+        return self._steer(job_id, "hold", WAITING, "ON_HOLD")
 
     def release(self, job_id: str) -> Job:
         """Let a held job be claimed."""

@@ -1,0 +1,112 @@
+"""What the commands about the queue share: options, the platform of the configuration, tables and JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..platform import Job, Platform
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file; without it, $OPENJD_VS_CONFIG or the user's own.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON instead of a table.")
+
+_PLAIN_WIDTH = 240
+_STYLES = {
+    "NEW": "cyan",
+    "ACKNOWLEDGED": "cyan",
+    "IN_PROGRESS": "blue",
+    "COMPLETED_SUCCESS": "green",
+    "UPLOADED": "green",
+    "COMPLETED_ERRORS": "red",
+    "ON_HOLD": "yellow",
+    "CANCELED": "yellow",
+}
+
+
+@contextmanager
+def configured_platform(config_path: Path | None) -> Iterator[Platform]:
+    """The platform that the configuration names, closed afterwards."""
+    from ..config import load_config
+    from ..platform import open_platform
+
+    platform = open_platform(load_config(config_path).platform)
+    try:
+        yield platform
+    finally:
+        platform.close()
+
+
+def print_json(value: Any) -> None:
+    """Write dataclasses and JSON data as JSON, times in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table; statuses are coloured on a terminal, and nothing is cut off where there is none."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("job", "status", "when"))
+    for row in rows:
+        cells = [show(value) for value in row]
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
+    console().print(table)
+
+
+def console() -> Console:
+    """Standard output as rich writes to it."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+def show(value: object) -> str:
+    """A value as a person reads it; times are local, to the second."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return f"{value:.0f}"
+    return str(value)
+
+
+def job_line(job: Job) -> str:
+    """A job's state in one line."""
+    parts = [job.id, job.status]
+    if job.status == "IN_PROGRESS":
+        parts.append(f"{show(job.progress or 0.0)}% on {job.worker}, attempt {job.attempt}")
+    if job.cancel_requested and job.status == "IN_PROGRESS":
+        parts.append("cancel requested")
+    if job.status_details:
+        parts.append(job.status_details)
+    return "  ".join(parts)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,197 @@
+"""`openjd-vs jobs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._console import config_option, configured_platform, job_line, json_option, print_json, print_table, show
+
+if TYPE_CHECKING:
+    from ..platform import Job
+
+_STATUSES = (
+    "NEW",
+    "ACKNOWLEDGED",
+    "IN_PROGRESS",
+    "COMPLETED_SUCCESS",
+    "COMPLETED_ERRORS",
+    "ON_HOLD",
+    "CANCELED",
+)
+_SHOWN = (
+    *("type", "preset_key", "status", "status_details", "priority", "progress", "attempt", "auto_retries", "worker"),
+    *("lease_expires_at", "cancel_requested", "requestor_id", "created_at", "started_at", "ended_at"),
+)
+_LISTED = {
+    "job": "id",
+    "status": "status",
+    "type": "type",
+    "preset": "preset_key",
+    "priority": "priority",
+    "%": "progress",
+    "worker": "worker",
+    "attempt": "attempt",
+    "created": "created_at",
+    "ended": "ended_at",
+    "details": "status_details",
+}
+
+
+def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True),
+        click.option("--worker", help="Only jobs that this worker holds or held last."),
+        click.option("--preset", "preset_key", help="Only jobs of this preset."),
+        click.option("--type", help="Only jobs of this type."),
+        click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), help="Only this status."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group()
+def command() -> None:
+    """List, show and steer the jobs of the queue."""
+
+
+@command.command("list")
+@_filters
+@config_option
+@json_option
+def list_jobs(config_path: Path | None, as_json: bool, **filters: Any) -> None:
+    """List jobs, the newest first."""
+    with configured_platform(config_path) as platform:
+        jobs = platform.jobs(**filters)
+    if as_json:
+        print_json(jobs)
+    else:
+        _print_jobs(jobs)
+
+
+@command.command("show")
+@click.argument("job_id")
+@config_option
+@json_option
+def show_job(job_id: str, config_path: Path | None, as_json: bool) -> None:
+    """Show a job with its assets."""
+    with configured_platform(config_path) as platform:
+        job, assets = platform.job(job_id), platform.assets(job_id)
+    if as_json:
+        print_json({"job": job, "assets": assets})
+        return
+    click.echo(f"job {job.id}")
+    for name in _SHOWN:
+        click.echo(f"  {name.replace('_', ' '):<18}{show(getattr(job, name))}")
+    for name, value in job.details.items():
+        click.echo(f"  details.{name}: {value}")
+    for error in job.errors:
+        click.echo("  error: " + ", ".join(f"{key} {value}" for key, value in error.items()))
+    if assets:
+        _print_assets(assets)
+
+
+@command.command("assets")
+@click.argument("job_id")
+@config_option
+@json_option
+def show_assets(job_id: str, config_path: Path | None, as_json: bool) -> None:
+    """List the assets of a job."""
+    with configured_platform(config_path) as platform:
+        platform.job(job_id)
+        assets = platform.assets(job_id)
+    if as_json:
+        print_json(assets)
+    else:
+        _print_assets(assets)
+
+
+@command.command("events")
+@click.argument("job_id")
+@config_option
+@json_option
+def show_events(job_id: str, config_path: Path | None, as_json: bool) -> None:
+    """Show what happened to a job, as the platform keeps it."""
+    with configured_platform(config_path) as platform:
+        events = platform.events(job_id)
+    if as_json:
+        print_json([event.as_json() for event in events])
+        return
+    print_table(
+        ("when", "attempt", "event", ""),
+        ((e.time, e.attempt, e.name, _facts(e.fields)) for e in events),
+    )
+
+
+@command.command("logs")
+@click.argument("job_id")
+@click.option("--attempt", type=int, help="Which attempt; without it, the last.")
+@click.option("--journal", is_flag=True, help="The journal instead of the session's log.")
+@config_option
+def show_logs(job_id: str, attempt: int | None, journal: bool, config_path: Path | None) -> None:
+    """Print the log of a job that ran on this machine, or its journal."""
+    from ..config import load_config
+    from ..errors import NotFound
+
+    if attempt is None:
+        with configured_platform(config_path) as platform:
+            attempt = platform.job(job_id).attempt
+    directory = load_config(config_path).worker.work_dir / f"{job_id}.{attempt}"
+    file = directory / ("journal.jsonl" if journal else "session.log")
+    if not file.is_file():
+        raise NotFound(f"this machine has no {file.name} of job {job_id}, attempt {attempt}: looked for {file}")
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            click.echo(line, nl=False)
+
+
+@command.command("watch")
+@click.argument("job_id", required=False)
+@_filters
+@config_option
+def watch(job_id: str | None, config_path: Path | None, **filters: Any) -> None:
+    """Follow one job to its end, or all jobs until Ctrl-C."""
+    from ..platform.following import changes, follow
+
+    with configured_platform(config_path) as platform:
+        for job in follow(platform, job_id) if job_id else changes(lambda: platform.jobs(**filters)):
+            click.echo(f"{show(job.updated_at)}  {job_line(job)}")
+
+
+def _steering(name: str, method: str, text: str) -> None:
+    @command.command(name, help=text)
+    @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
+    @config_option
+    @json_option
+    def steer(job_ids: tuple[str, ...], config_path: Path | None, as_json: bool) -> None:
+        with configured_platform(config_path) as platform:
+            jobs = [getattr(platform, method)(job_id) for job_id in job_ids]
+        if as_json:
+            print_json(jobs)
+        else:
+            for job in jobs:
+                click.echo(job_line(job))
+
+
+_steering("cancel", "request_cancel", "Cancel jobs: waiting ones at once, running ones by their worker.")
+_steering("retry", "retry", "Put ended jobs back into the queue.")
+_steering("hold", "hold", "Keep waiting jobs from being claimed.")
+_steering("release", "release", "Let held jobs be claimed.")
+
+
+def _print_jobs(jobs: Sequence[Job]) -> None:
+    print_table(tuple(_LISTED), ([getattr(job, name) for name in _LISTED.values()] for job in jobs))
+
+
+def _print_assets(assets: Sequence[Any]) -> None:
+    print_table(
+        ("asset", "type", "status", "bytes", "public", "path"),
+        ((a.name, a.type, a.status, a.details.get("size_bytes"), a.is_public_facing, a.path) for a in assets),
+    )
+
+
+def _facts(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {show(value)}" for key, value in fields.items() if value is not None)

@@ -1,0 +1,70 @@
+"""`openjd-vs submit`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ._console import config_option, configured_platform, job_line, json_option, print_json
+
+
+@click.command()
+@click.argument("preset")
+@click.option(
+    "--details",
+    "details_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Job details as JSON or YAML, or a whole job that holds them.",
+)
+@click.option(
+    "--garment",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The garment, for the details' input_file_uri.",
+)
+@click.option("--type", "job_type", help="Job type; without it, what the job or the preset says.")
+@click.option("--priority", type=int, help="Jobs of a higher priority are claimed first.")
+@click.option("--hold", is_flag=True, help="Submit it on hold; `jobs release` lets it run.")
+@click.option("--wait", is_flag=True, help="Wait for its end; the exit code is 1 when it did not succeed.")
+@config_option
+@json_option
+def command(
+    preset: str,
+    details_path: Path | None,
+    garment: Path | None,
+    job_type: str | None,
+    priority: int | None,
+    hold: bool,
+    wait: bool,
+    config_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Put a job into the queue.
+
+    PRESET is the key of a preset of the platform, or a preset file, which is stored on the platform first.
+    """
+    from ..platform.following import follow
+    from ..platform.submission import Request, submit
+
+    request = Request(
+        preset=preset,
+        details_path=details_path,
+        garment=garment,
+        job_type=job_type,
+        priority=priority,
+        status="ON_HOLD" if hold else "NEW",
+    )
+    with configured_platform(config_path) as platform:
+        job = submit(platform, request)
+        if wait:
+            job_id = job.id
+            for job in follow(platform, job_id):
+                if not as_json:
+                    click.echo(job_line(job))
+        elif not as_json:
+            click.echo(job.id)
+    if as_json:
+        print_json(job)
+    if wait and job.status != "COMPLETED_SUCCESS":
+        sys.exit(1)

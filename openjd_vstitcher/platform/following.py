@@ -1,0 +1,40 @@
+"""Follows a job from outside its worker: for `--wait`, `jobs watch` and whoever waits for an outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from . import ENDED, Job, JobQueue
+
+_LOOK_S = 0.5
+
+
+def follow(queue: JobQueue, job_id: str) -> Iterator[Job]:
+    """The job as it is, then again whenever it has changed, up to and with its end.
+
+    Raises
+    ------
+    NotFound: there is no such job.
+    PlatformError: the platform cannot be reached.
+    """
+    seen = None
+    while True:
+        job = queue.job(job_id)
+        if job != seen:
+            yield job
+            seen = job
+        if job.status in ENDED:
+            return
+        time.sleep(_LOOK_S)
+
+
+def changes(read: Callable[[], Sequence[Job]]) -> Iterator[Job]:
+    """Each job that `read` gives, the oldest first, then without end each one that is new or has changed."""
+    seen: dict[str, Job] = {}
+    while True:
+        for job in reversed(read()):
+            if seen.get(job.id) != job:
+                seen[job.id] = job
+                yield job
+        time.sleep(_LOOK_S)
