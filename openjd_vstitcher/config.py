@@ -58,6 +58,8 @@ class StorageConfig:
     """URI prefixes that outputs may go to. Empty: any `s3://` address for `local`, nothing for `s3`."""
     bodies_prefix: str = "s3://body-files/bodies/3d_body_files/"
     """Where the newest `.bw` of a `body_code` is looked for."""
+    input_url_lifetime_s: int = 43_200
+    """How long the pre-signed URLs of inputs can be used."""
     allow_private_hosts: tuple[str, ...] = ()
     """Hosts (`name` or `name:port`) that inputs may be fetched from although private, or over plain http."""
 

@@ -72,7 +72,7 @@ class Storage(Protocol):
     def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
         """All objects under a folder's prefix, each with its time of change (seconds since the epoch)."""
 
-    def presign(self, uri: str, *, expires_s: int) -> str:
+    def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         """A URL with which anyone can read exactly this object until it expires."""
 
 

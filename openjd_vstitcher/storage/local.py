@@ -84,7 +84,7 @@ class LocalStorage:
             raise _failed("list", prefix, error) from error
         return objects
 
-    def presign(self, uri: str, *, expires_s: int) -> str:
+    def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)
         return self.path(uri).as_uri()
 
