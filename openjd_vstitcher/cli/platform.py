@@ -1,0 +1,70 @@
+"""`openjd-vs platform`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from ._console import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from ..platform.migrations import Database
+
+_database_option = click.option(
+    "--database-url",
+    envvar="OPENJD_VS_DATABASE_URL",
+    required=True,
+    help="PostgreSQL URL; better given as $OPENJD_VS_DATABASE_URL, a command line can be read by others.",
+)
+_job_table_option = click.option(
+    "--job-table", default="platform.job", show_default=True, help="The table of jobs, as schema.table."
+)
+
+
+@click.group()
+def command() -> None:
+    """Prepare a database for the queue."""
+
+
+@command.command()
+@_database_option
+@_job_table_option
+@click.option("--to", type=int, help="Go up or down to this version; 0 takes everything away again.")
+def migrate(database_url: str, job_table: str, to: int | None) -> None:
+    """Apply the migrations that a database lacks. An existing platform is extended, its rows stay as they are."""
+    with _database(database_url, job_table) as database:
+        before = {m.version for m in database.status() if m.applied_at}
+        done = database.migrate(to=to)
+    for migration in done:
+        click.echo(f"{'down' if migration.version in before else 'up'}  {migration.version}  {migration.name}")
+    if not done:
+        click.echo("nothing to do")
+
+
+@command.command()
+@_database_option
+@json_option
+def status(database_url: str, as_json: bool) -> None:
+    """Say which migrations a database has."""
+    with _database(database_url) as database:
+        migrations = database.status()
+    if as_json:
+        print_json([{"version": m.version, "name": m.name, "applied_at": m.applied_at} for m in migrations])
+    else:
+        print_table(("version", "name", "applied"), ((m.version, m.name, m.applied_at) for m in migrations))
+
+
+@contextmanager
+def _database(url: str, job_table: str = "platform.job") -> Iterator[Database]:
+    try:
+        from ..platform.migrations import Database
+    except ImportError as error:
+        raise click.ClickException("this needs psycopg: install openjd-vstitcher[server]") from error
+    database = Database(url, job_table=job_table)
+    try:
+        yield database
+    finally:
+        database.close()

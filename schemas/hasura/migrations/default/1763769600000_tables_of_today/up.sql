@@ -1,0 +1,100 @@
+-- The tables that the platform has had all along, on a database that does not have them yet.
+-- What this makes is marked by its comment, so that going down takes away nothing else.
+CREATE SCHEMA IF NOT EXISTS platform;
+CREATE SCHEMA IF NOT EXISTS "create";
+
+CREATE OR REPLACE FUNCTION platform.set_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.updated_at := clock_timestamp();
+  RETURN NEW;
+END
+$$;
+
+DO $$
+BEGIN
+  IF to_regclass('platform.job_status') IS NULL THEN
+    CREATE TABLE platform.job_status (value text PRIMARY KEY, comment text);
+    COMMENT ON TABLE platform.job_status IS 'made by openjd-vstitcher';
+    INSERT INTO platform.job_status VALUES
+      ('NEW', 'waits to be claimed'),
+      ('ACKNOWLEDGED', 'waits to be claimed; somebody has seen it'),
+      ('IN_PROGRESS', 'a worker has claimed it'),
+      ('COMPLETED_SUCCESS', 'all its exports were made'),
+      ('COMPLETED_ERRORS', 'ended with at least one failure'),
+      ('ON_HOLD', 'waits and is not to be claimed');
+  END IF;
+
+  IF to_regclass('platform.job_type') IS NULL THEN
+    CREATE TABLE platform.job_type (value text PRIMARY KEY, comment text);
+    COMMENT ON TABLE platform.job_type IS 'made by openjd-vstitcher';
+    INSERT INTO platform.job_type VALUES
+      ('DXA_EXPORT_BODY_BUNDLE', 'exports of a body'),
+      ('DXA_EXPORT_ASSET_BUNDLE', 'exports of a style'),
+      ('BRAND_ONBOARDING', 'first pictures and scene of a style'),
+      ('TEST', 'a try');
+  END IF;
+
+  IF to_regclass('platform.job_preset') IS NULL THEN
+    CREATE TABLE platform.job_preset (
+      key text PRIMARY KEY,
+      name text NOT NULL,
+      version int NOT NULL DEFAULT 0,
+      details jsonb NOT NULL,
+      description text,
+      created_at timestamptz NOT NULL DEFAULT now(),
+      updated_at timestamptz NOT NULL DEFAULT now()
+    );
+    COMMENT ON TABLE platform.job_preset IS 'made by openjd-vstitcher';
+    CREATE TRIGGER set_updated_at BEFORE UPDATE ON platform.job_preset
+      FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+  END IF;
+
+  IF to_regclass('platform.job') IS NULL THEN
+    CREATE TABLE platform.job (
+      id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+      created_at timestamptz NOT NULL DEFAULT now(),
+      updated_at timestamptz NOT NULL DEFAULT now(),
+      status text NOT NULL DEFAULT 'NEW' REFERENCES platform.job_status,
+      status_details text,
+      type text NOT NULL REFERENCES platform.job_type,
+      preset_key text NOT NULL REFERENCES platform.job_preset,
+      requestor_id text,
+      details jsonb NOT NULL DEFAULT '{}',
+      priority int NOT NULL DEFAULT 0,
+      started_at timestamptz,
+      ended_at timestamptz,
+      auto_retries int NOT NULL DEFAULT 0
+    );
+    COMMENT ON TABLE platform.job IS 'made by openjd-vstitcher';
+    CREATE TRIGGER set_updated_at BEFORE UPDATE ON platform.job
+      FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+  END IF;
+
+  IF to_regclass('"create".asset_type') IS NULL THEN
+    CREATE TABLE "create".asset_type (value text PRIMARY KEY, comment text);
+    COMMENT ON TABLE "create".asset_type IS 'made by openjd-vstitcher';
+    INSERT INTO "create".asset_type (value) VALUES
+      ('MEDIA_RENDER'), ('MEDIA_RENDER_RAY_TRACE'), ('MEDIA_3D_SCENE'), ('DXA_ASSET_BUNDLE'), ('TURNTABLE'), ('SCAN');
+  END IF;
+
+  IF to_regclass('"create".asset') IS NULL THEN
+    CREATE TABLE "create".asset (
+      id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+      created_at timestamptz NOT NULL DEFAULT now(),
+      updated_at timestamptz NOT NULL DEFAULT now(),
+      type text NOT NULL REFERENCES "create".asset_type,
+      status text NOT NULL,
+      style_id text,
+      body_id text,
+      job_id uuid REFERENCES platform.job,
+      details jsonb NOT NULL DEFAULT '{}',
+      path text,
+      is_public_facing boolean NOT NULL DEFAULT false,
+      name text
+    );
+    COMMENT ON TABLE "create".asset IS 'made by openjd-vstitcher';
+    CREATE TRIGGER set_updated_at BEFORE UPDATE ON "create".asset
+      FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+  END IF;
+END
+$$;

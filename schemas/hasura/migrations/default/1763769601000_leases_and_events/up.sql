@@ -1,0 +1,87 @@
+-- What leases, fencing, progress and the record of events need. Only adds: readers and writers of today go on as before.
+ALTER TABLE platform.job
+  ADD COLUMN attempt int NOT NULL DEFAULT 0,
+  ADD COLUMN worker text,
+  ADD COLUMN lease_expires_at timestamptz,
+  ADD COLUMN claim_request uuid,
+  ADD COLUMN progress double precision,
+  ADD COLUMN cancel_requested boolean NOT NULL DEFAULT false,
+  ADD COLUMN errors jsonb NOT NULL DEFAULT '[]';
+COMMENT ON COLUMN platform.job.attempt IS 'counts the claims and never goes back';
+COMMENT ON COLUMN platform.job.worker IS 'who holds the job, or held it last';
+COMMENT ON COLUMN platform.job.lease_expires_at IS 'null unless a worker that keeps leases holds the job';
+COMMENT ON COLUMN platform.job.claim_request IS 'names the request that made the claim, so that repeating it gives the same claim';
+COMMENT ON COLUMN platform.job.progress IS 'of the running attempt, in percent';
+
+INSERT INTO platform.job_status (value) VALUES ('CANCELED') ON CONFLICT DO NOTHING;
+
+ALTER TABLE platform.job_preset ADD COLUMN job_type text;
+
+CREATE INDEX job_claimable ON platform.job (type, priority DESC, updated_at, id) WHERE status IN ('NEW', 'ACKNOWLEDGED');
+CREATE INDEX job_leased ON platform.job (lease_expires_at) WHERE status = 'IN_PROGRESS';
+CREATE INDEX job_held ON platform.job (worker) WHERE status = 'IN_PROGRESS';
+CREATE INDEX job_created_at ON platform.job (created_at);
+CREATE INDEX asset_public_of_style ON "create".asset (style_id) WHERE is_public_facing;
+
+-- Rows of today may hold one name of a job twice. They stay as they are, and the key holds for what comes after them.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM "create".asset WHERE job_id IS NOT NULL GROUP BY job_id, name HAVING count(*) > 1) THEN
+    EXECUTE format(
+      'CREATE UNIQUE INDEX asset_job_id_name_key ON "create".asset (job_id, name) WHERE created_at > %L::timestamptz',
+      (SELECT max(created_at) FROM "create".asset));
+    CREATE INDEX asset_job_id_name ON "create".asset (job_id, name);
+  ELSE
+    ALTER TABLE "create".asset ADD CONSTRAINT asset_job_id_name_key UNIQUE (job_id, name);
+  END IF;
+END
+$$;
+
+CREATE TABLE platform.worker (
+  id text PRIMARY KEY,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  seen_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE platform.worker IS 'the workers that have ever asked for a job, and when they were last heard of';
+
+CREATE TABLE platform.job_event (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id uuid NOT NULL REFERENCES platform.job ON DELETE CASCADE,
+  attempt int NOT NULL,
+  seq int NOT NULL DEFAULT 0,
+  time timestamptz NOT NULL DEFAULT clock_timestamp(),
+  event text NOT NULL,
+  fields jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON COLUMN platform.job_event.seq IS 'position in the journal of the attempt; 0 for what the database itself noticed';
+CREATE UNIQUE INDEX job_event_recorded ON platform.job_event (job_id, attempt, seq) WHERE seq > 0;
+CREATE INDEX job_event_of_job ON platform.job_event (job_id, id);
+
+-- Whoever takes a job out of IN_PROGRESS, a runner or script of today too, ends the lease with it.
+CREATE FUNCTION platform.end_lease() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.lease_expires_at := NULL;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER end_lease BEFORE UPDATE ON platform.job FOR EACH ROW
+  WHEN (OLD.status = 'IN_PROGRESS' AND NEW.status <> 'IN_PROGRESS') EXECUTE FUNCTION platform.end_lease();
+
+CREATE FUNCTION platform.note_job() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, platform AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO platform.job_event (job_id, attempt, event, fields)
+    VALUES (NEW.id, NEW.attempt, 'submitted', jsonb_build_object('status', NEW.status));
+  ELSIF OLD.status IS DISTINCT FROM NEW.status THEN
+    INSERT INTO platform.job_event (job_id, attempt, event, fields)
+    VALUES (NEW.id, NEW.attempt, 'status_changed', jsonb_build_object(
+      'from', OLD.status, 'to', NEW.status, 'worker', NEW.worker, 'status_details', NEW.status_details));
+  ELSIF NEW.cancel_requested AND NOT OLD.cancel_requested THEN
+    INSERT INTO platform.job_event (job_id, attempt, event) VALUES (NEW.id, NEW.attempt, 'cancel_requested');
+  END IF;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER note_job AFTER INSERT OR UPDATE OF status, cancel_requested ON platform.job
+  FOR EACH ROW EXECUTE FUNCTION platform.note_job();

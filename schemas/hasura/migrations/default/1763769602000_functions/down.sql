@@ -1,0 +1,15 @@
+DROP FUNCTION platform.release_job(uuid, json);
+DROP FUNCTION platform.hold_job(uuid, json);
+DROP FUNCTION platform.retry_job(uuid, json);
+DROP FUNCTION platform.cancel_job(uuid, json);
+DROP FUNCTION platform.steered_job(uuid, json);
+DROP FUNCTION platform.requeue_expired_jobs(int);
+DROP FUNCTION platform.finish_job(uuid, int, text, text, text, jsonb, jsonb, boolean, boolean, json);
+DROP FUNCTION platform.record_job_events(uuid, int, text, jsonb, json);
+DROP FUNCTION platform.asset_uploaded(uuid, int, text, uuid, jsonb, json);
+DROP FUNCTION platform.set_assets_uploaded(uuid, jsonb);
+DROP FUNCTION platform.begin_asset(uuid, int, text, text, text, text, boolean, text, text, jsonb, json);
+DROP FUNCTION platform.heartbeat_job(uuid, int, text, double precision, double precision, text, json);
+DROP FUNCTION platform.claim_job(text, jsonb, double precision, uuid, json);
+DROP FUNCTION platform.held_job(uuid, int, text, json);
+DROP FUNCTION platform.check_worker(text, json);

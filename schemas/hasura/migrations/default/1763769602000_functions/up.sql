@@ -1,0 +1,303 @@
+-- Each function is one round trip and one transaction. A fenced one gives no row when the claim is lost.
+
+-- A session of the role worker acts only in the name that its token or the gateway gives it.
+CREATE FUNCTION platform.check_worker(worker text, hasura_session json) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF hasura_session ->> 'x-hasura-role' = 'worker'
+    AND hasura_session ->> 'x-hasura-worker-id' IS DISTINCT FROM worker THEN
+    RAISE insufficient_privilege USING MESSAGE = format(
+      'worker %s may not act as %s', coalesce(hasura_session ->> 'x-hasura-worker-id', 'without x-hasura-worker-id'), worker);
+  END IF;
+END
+$$;
+
+CREATE FUNCTION platform.held_job(job_id uuid, attempt int, worker text, hasura_session json)
+RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM platform.check_worker(held_job.worker, hasura_session);
+  RETURN QUERY SELECT * FROM platform.job
+    WHERE id = held_job.job_id AND attempt = held_job.attempt AND worker = held_job.worker
+      AND status = 'IN_PROGRESS' AND lease_expires_at IS NOT NULL
+    FOR UPDATE;
+END
+$$;
+
+CREATE FUNCTION platform.claim_job(
+  worker text, types jsonb, lease_s double precision, request uuid, hasura_session json
+) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  wanted text;
+  next_id uuid;
+BEGIN
+  PERFORM platform.check_worker(claim_job.worker, hasura_session);
+  INSERT INTO platform.worker (id) VALUES (claim_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
+  RETURN QUERY SELECT * FROM platform.job
+    WHERE worker = claim_job.worker AND status = 'IN_PROGRESS' AND claim_request = claim_job.request;
+  IF FOUND THEN
+    RETURN;
+  END IF;
+  FOR wanted IN
+    SELECT DISTINCT value FROM jsonb_array_elements_text(claim_job.types) ORDER BY value DESC
+  LOOP
+    SELECT id INTO next_id FROM platform.job
+      WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type = wanted
+      ORDER BY priority DESC, updated_at, id
+      LIMIT 1
+      FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      RETURN QUERY UPDATE platform.job SET
+        status = 'IN_PROGRESS', started_at = clock_timestamp(), ended_at = NULL, status_details = NULL,
+        attempt = attempt + 1, worker = claim_job.worker, claim_request = claim_job.request,
+        lease_expires_at = clock_timestamp() + make_interval(secs => claim_job.lease_s),
+        progress = NULL, cancel_requested = false, errors = '[]'
+      WHERE id = next_id
+      RETURNING *;
+      RETURN;
+    END IF;
+  END LOOP;
+END
+$$;
+
+CREATE FUNCTION platform.heartbeat_job(
+  job_id uuid, attempt int, worker text, lease_s double precision, progress double precision, status_details text,
+  hasura_session json
+) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM platform.check_worker(heartbeat_job.worker, hasura_session);
+  INSERT INTO platform.worker (id) VALUES (heartbeat_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
+  RETURN QUERY UPDATE platform.job SET
+    lease_expires_at = clock_timestamp() + make_interval(secs => heartbeat_job.lease_s),
+    progress = coalesce(heartbeat_job.progress, progress),
+    status_details = coalesce(heartbeat_job.status_details, status_details)
+  WHERE id = heartbeat_job.job_id AND attempt = heartbeat_job.attempt AND worker = heartbeat_job.worker
+    AND status = 'IN_PROGRESS' AND lease_expires_at IS NOT NULL
+  RETURNING *;
+END
+$$;
+
+CREATE FUNCTION platform.begin_asset(
+  job_id uuid, attempt int, worker text, name text, type text, path text, is_public_facing boolean,
+  style_id text, body_id text, details jsonb, hasura_session json
+) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  before "create".asset;
+  given jsonb := begin_asset.details || jsonb_build_object('attempt', begin_asset.attempt);
+BEGIN
+  PERFORM FROM platform.held_job(begin_asset.job_id, begin_asset.attempt, begin_asset.worker, hasura_session);
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT * INTO before FROM "create".asset
+    WHERE job_id = begin_asset.job_id AND name = begin_asset.name ORDER BY created_at DESC LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN QUERY INSERT INTO "create".asset
+      (job_id, name, type, status, path, is_public_facing, style_id, body_id, details)
+    VALUES (begin_asset.job_id, begin_asset.name, begin_asset.type, 'IN_PROGRESS', begin_asset.path,
+      begin_asset.is_public_facing, begin_asset.style_id, begin_asset.body_id, given)
+    RETURNING *;
+  ELSIF before.details ->> 'attempt' IS DISTINCT FROM begin_asset.attempt::text THEN
+    RETURN QUERY UPDATE "create".asset SET
+      type = begin_asset.type, status = 'IN_PROGRESS', path = begin_asset.path,
+      is_public_facing = begin_asset.is_public_facing, details = given
+    WHERE id = before.id
+    RETURNING *;
+  ELSE
+    RETURN NEXT before;
+  END IF;
+END
+$$;
+
+CREATE FUNCTION platform.set_assets_uploaded(job_id uuid, uploaded jsonb) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  unknown text;
+BEGIN
+  SELECT key INTO unknown FROM jsonb_each(uploaded) WHERE NOT EXISTS (
+    SELECT FROM "create".asset WHERE id = key::uuid AND job_id = set_assets_uploaded.job_id);
+  IF FOUND THEN
+    RAISE foreign_key_violation USING MESSAGE = format('job %s has no asset %s', set_assets_uploaded.job_id, unknown);
+  END IF;
+  UPDATE "create".asset SET status = 'UPLOADED', details = coalesce(details, '{}') || value
+    FROM jsonb_each(uploaded)
+    WHERE id = key::uuid AND (status <> 'UPLOADED' OR details IS NULL OR details || value <> details);
+END
+$$;
+
+CREATE FUNCTION platform.asset_uploaded(
+  job_id uuid, attempt int, worker text, asset_id uuid, details jsonb, hasura_session json
+) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM FROM platform.held_job(asset_uploaded.job_id, asset_uploaded.attempt, asset_uploaded.worker, hasura_session);
+  IF FOUND THEN
+    PERFORM platform.set_assets_uploaded(
+      asset_uploaded.job_id, jsonb_build_object(asset_uploaded.asset_id, asset_uploaded.details));
+    RETURN QUERY SELECT * FROM "create".asset WHERE id = asset_uploaded.asset_id;
+  END IF;
+END
+$$;
+
+CREATE FUNCTION platform.record_job_events(
+  job_id uuid, attempt int, worker text, events jsonb, hasura_session json
+) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT * FROM platform.held_job(
+    record_job_events.job_id, record_job_events.attempt, record_job_events.worker, hasura_session);
+  IF FOUND THEN
+    INSERT INTO platform.job_event (job_id, attempt, seq, time, event, fields)
+    SELECT record_job_events.job_id, record_job_events.attempt, seq, time, event, fields
+    FROM jsonb_to_recordset(record_job_events.events) AS e (seq int, time timestamptz, event text, fields jsonb)
+    ON CONFLICT DO NOTHING;
+  END IF;
+END
+$$;
+
+-- Ends an attempt with its last assets: all or nothing. Repeating it gives the row as it stands.
+CREATE FUNCTION platform.finish_job(
+  job_id uuid, attempt int, worker text, status text, status_details text, errors jsonb, uploaded jsonb,
+  hide_previous_style_assets boolean, counted boolean, hasura_session json
+) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  before platform.job;
+  after text := finish_job.status;
+BEGIN
+  PERFORM platform.check_worker(finish_job.worker, hasura_session);
+  IF after NOT IN ('NEW', 'COMPLETED_SUCCESS', 'COMPLETED_ERRORS', 'CANCELED') THEN
+    RAISE check_violation USING MESSAGE = format('an attempt does not end as %s', after);
+  END IF;
+  SELECT * INTO before FROM platform.job
+    WHERE id = finish_job.job_id AND attempt = finish_job.attempt AND worker = finish_job.worker FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  IF after = 'NEW' AND before.cancel_requested THEN
+    after := 'CANCELED';
+  END IF;
+  IF before.status = after THEN
+    RETURN NEXT before;
+    RETURN;
+  END IF;
+  IF before.status <> 'IN_PROGRESS' OR before.lease_expires_at IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM platform.set_assets_uploaded(before.id, finish_job.uploaded);
+  IF finish_job.hide_previous_style_assets THEN
+    UPDATE "create".asset SET is_public_facing = false
+      WHERE is_public_facing AND job_id IS DISTINCT FROM before.id AND created_at < before.started_at
+        AND style_id IN (SELECT style_id FROM "create".asset WHERE job_id = before.id AND status = 'UPLOADED');
+  END IF;
+  RETURN QUERY UPDATE platform.job SET
+    status = after, status_details = finish_job.status_details, errors = finish_job.errors,
+    ended_at = CASE WHEN after <> 'NEW' THEN clock_timestamp() END,
+    progress = CASE after WHEN 'COMPLETED_SUCCESS' THEN 100 WHEN 'NEW' THEN NULL ELSE progress END,
+    auto_retries = coalesce(auto_retries, 0) + CASE WHEN after = 'NEW' AND finish_job.counted THEN 1 ELSE 0 END
+  WHERE id = before.id
+  RETURNING *;
+END
+$$;
+
+-- Jobs of workers that were not heard of in time: back into the queue, or ended after the last attempt.
+CREATE FUNCTION platform.requeue_expired_jobs(max_attempts int)
+RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  expired platform.job;
+  after text;
+  reason text;
+BEGIN
+  FOR expired IN
+    SELECT * FROM platform.job WHERE status = 'IN_PROGRESS' AND lease_expires_at <= clock_timestamp()
+    FOR UPDATE SKIP LOCKED
+  LOOP
+    after := CASE
+      WHEN expired.cancel_requested THEN 'CANCELED'
+      WHEN coalesce(expired.auto_retries, 0) + 1 < requeue_expired_jobs.max_attempts THEN 'NEW'
+      ELSE 'COMPLETED_ERRORS'
+    END;
+    reason := format('the lease of worker %s ran out in attempt %s', expired.worker, expired.attempt);
+    RETURN QUERY UPDATE platform.job SET
+      status = after,
+      status_details = reason || CASE after WHEN 'COMPLETED_ERRORS' THEN '; no attempt is left' ELSE '' END,
+      errors = jsonb_build_array(jsonb_build_object('stage', 'worker', 'message', reason)),
+      ended_at = CASE WHEN after <> 'NEW' THEN clock_timestamp() END,
+      auto_retries = coalesce(auto_retries, 0) + CASE after WHEN 'NEW' THEN 1 ELSE 0 END,
+      worker = NULL, progress = NULL
+    WHERE id = expired.id
+    RETURNING *;
+  END LOOP;
+END
+$$;
+
+-- A session of the role submitter steers only the jobs that it asked for.
+CREATE FUNCTION platform.steered_job(job_id uuid, hasura_session json)
+RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT * FROM platform.job
+    WHERE id = steered_job.job_id AND (
+      coalesce(hasura_session ->> 'x-hasura-role', '') <> 'submitter'
+      OR requestor_id = hasura_session ->> 'x-hasura-user-id')
+    FOR UPDATE;
+END
+$$;
+
+CREATE FUNCTION platform.cancel_job(job_id uuid, hasura_session json)
+RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  before platform.job;
+BEGIN
+  SELECT * INTO before FROM platform.steered_job(cancel_job.job_id, hasura_session);
+  IF before.status = 'IN_PROGRESS' AND before.lease_expires_at IS NOT NULL THEN
+    RETURN QUERY UPDATE platform.job SET cancel_requested = true WHERE id = before.id RETURNING *;
+  ELSIF before.status IN ('NEW', 'ACKNOWLEDGED', 'ON_HOLD') THEN
+    RETURN QUERY UPDATE platform.job SET
+      status = 'CANCELED', status_details = 'canceled before it began', ended_at = clock_timestamp()
+    WHERE id = before.id RETURNING *;
+  ELSIF before.status = 'CANCELED' THEN
+    RETURN NEXT before;
+  END IF;
+END
+$$;
+
+CREATE FUNCTION platform.retry_job(job_id uuid, hasura_session json)
+RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  before platform.job;
+BEGIN
+  SELECT * INTO before FROM platform.steered_job(retry_job.job_id, hasura_session);
+  IF before.status IN ('COMPLETED_SUCCESS', 'COMPLETED_ERRORS', 'CANCELED') THEN
+    RETURN QUERY UPDATE platform.job SET
+      status = 'NEW', status_details = NULL, errors = '[]', started_at = NULL, ended_at = NULL, worker = NULL,
+      progress = NULL, cancel_requested = false, auto_retries = 0
+    WHERE id = before.id RETURNING *;
+  END IF;
+END
+$$;
+
+CREATE FUNCTION platform.hold_job(job_id uuid, hasura_session json)
+RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY UPDATE platform.job SET status = 'ON_HOLD'
+    WHERE id = (SELECT id FROM platform.steered_job(hold_job.job_id, hasura_session)) AND status IN ('NEW', 'ACKNOWLEDGED')
+    RETURNING *;
+END
+$$;
+
+CREATE FUNCTION platform.release_job(job_id uuid, hasura_session json)
+RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY UPDATE platform.job SET status = 'NEW'
+    WHERE id = (SELECT id FROM platform.steered_job(release_job.job_id, hasura_session)) AND status = 'ON_HOLD'
+    RETURNING *;
+END
+$$;
