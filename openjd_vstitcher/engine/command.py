@@ -1,0 +1,82 @@
+"""`vstitcher-openjd`: the command that steps of a template call. Parses by hand, to start as fast as it can."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE = """\
+usage: vstitcher-openjd daemon start --connection-file FILE --job FILE --output-dir DIR [--engine KIND]
+       vstitcher-openjd daemon run   --connection-file FILE --run-data FILE --output-dir DIR
+                                     [--frame N --frames N] [--colorway NAME] [--garment-snapshot NAME]
+       vstitcher-openjd daemon stop  --connection-file FILE
+
+start  starts the engine (auto, vs-cli, vstitcher or standin), opens the garment of job.json, and returns
+run    makes one export with the engine that runs
+stop   ends the engine and all that it started
+
+FILE of --run-data may be written file://FILE. An option given as an empty string counts as not given.
+"""
+BAD_USAGE = 2
+
+_OPTIONS = {
+    "start": (("connection-file", "job", "output-dir"), ("engine",)),
+    "run": (
+        ("connection-file", "run-data", "output-dir"),
+        ("frame", "frames", "colorway", "garment-snapshot"),
+    ),
+    "stop": (("connection-file",), ()),
+    "supervise": (("connection-file", "job"), ("engine",)),
+}
+
+
+class _BadUsage(Exception):
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] in (["-h"], ["--help"]) or given[1:2] in (["-h"], ["--help"]):
+        sys.stdout.write(USAGE)
+        return 0
+    try:
+        options = _parse(given)
+    except _BadUsage as error:
+        sys.stderr.write(f"{USAGE}\nvstitcher-openjd: {error}\n")
+        return BAD_USAGE
+    if given[1] == "run":
+        from .client import run
+
+        return run(options)
+    from . import session_commands
+
+    return getattr(session_commands, given[1])(options)  # type: ignore[no-any-return]  # all of them give an exit code
+
+
+def _parse(arguments: list[str]) -> dict[str, str]:
+    if len(arguments) < 2 or arguments[0] != "daemon" or arguments[1] not in _OPTIONS:
+        raise _BadUsage("expected daemon start, run or stop")
+    command, rest = arguments[1], iter(arguments[2:])
+    required, optional = _OPTIONS[command]
+    options: dict[str, str] = {}
+    for argument in rest:
+        name, equals, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--") or name not in (*required, *optional):
+            raise _BadUsage(f"daemon {command} has no {argument}")
+        if not equals:
+            found = next(rest, None)
+            if found is None:
+                raise _BadUsage(f"--{name} needs a value")
+            value = found
+        options[name] = value
+    missing = [f"--{name}" for name in required if not options.get(name)]
+    if missing:
+        raise _BadUsage(f"daemon {command} needs {', '.join(missing)}")
+    for name in ("frame", "frames"):
+        if options.get(name) and not options[name].isdecimal():
+            raise _BadUsage(f"--{name} is no whole number: {options[name]}")
+    return options

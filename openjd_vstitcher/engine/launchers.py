@@ -1,0 +1,151 @@
+"""Which engine to start, and with what command and environment. Starts nothing itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import EngineConfig
+from ..errors import EngineError
+from ..session.environment import LIFELINE_VARIABLE, is_secret
+
+PLUGIN = Path(__file__).resolve().parent / "plugin"
+SCRIPT = PLUGIN / "main.py"
+CONNECTION_VARIABLE = "OPENJD_VS_CONNECTION"
+EXTRAS_VARIABLE = "OPENJD_VS_EXTRA_EXPORTS"
+MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
+WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
+KINDS = ("auto", "vs-cli", "vstitcher", "standin")
+
+_STANDIN_NOTICE = "NO VSTITCHER: the stand-in engine makes the outputs of this session; they are not VStitcher's"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """An engine that can be started.
+
+    Parameters
+    ----------
+    kind: `vs-cli`, `vstitcher` or `standin`.
+    command: the program and its arguments.
+    notice: what the user must be told, "" if nothing.
+    """
+
+    kind: str
+    command: tuple[str, ...]
+    notice: str = ""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The parts of this machine that discovery looks at."""
+
+    platform: str = sys.platform
+    program_files: Path = Path(os.environ.get("PROGRAMFILES", r"C:\Program Files"))
+    applications: Path = Path("/Applications")
+
+
+def choose(asked: str, config: EngineConfig, machine: Installation | None = None) -> Launch:
+    """The engine to start: the one asked for, else the configured one, else what is installed, else the stand-in.
+
+    Parameters
+    ----------
+    asked: the `Engine` parameter.
+
+    Raises
+    ------
+    EngineError: the kind is unknown, or cannot be started on this machine.
+    """
+    kind = asked if asked not in ("", "auto") else config.kind
+    if kind not in KINDS:
+        raise EngineError(f"there is no engine {kind!r}; there are {', '.join(KINDS)}")
+    if kind == "auto":
+        found = _configured("vs-cli", config) or _configured("vstitcher", config)
+        return found or _discovered(machine or Installation()) or _standin(config, _STANDIN_NOTICE)
+    if kind == "standin":
+        return _standin(config, "the stand-in engine makes the outputs of this session, as asked for")
+    launch = _configured(kind, config)
+    if launch is None and kind == "vstitcher":
+        launch = _discovered(machine or Installation())
+    if launch is None:
+        raise EngineError(_missing(kind))
+    return launch
+
+
+def environment(
+    launch: Launch, config: EngineConfig, connection_file: Path, inherited: Mapping[str, str]
+) -> dict[str, str]:
+    """What the engine gets: no secret of ours, where to connect to, and its settings."""
+    clean = {
+        name: value for name, value in inherited.items() if not is_secret(name, value) and name != LIFELINE_VARIABLE
+    }
+    clean[CONNECTION_VARIABLE] = str(connection_file)
+    clean["PYTHONUNBUFFERED"] = "1"
+    clean["PYTHONDONTWRITEBYTECODE"] = "1"
+    if config.extra_exports is not None:
+        clean[EXTRAS_VARIABLE] = str(config.extra_exports)
+    if launch.kind == "standin":
+        clean.setdefault(MAX_PIXELS_VARIABLE, str(config.standin_max_pixels))
+        clean.setdefault(WINDOWS_VARIABLE, str(connection_file.with_suffix(".windows.json")))
+    return clean
+
+
+def discover(machine: Installation) -> list[Path]:
+    """The programs of installed VStitchers, the newest version first."""
+    found = sorted(_installed(machine), key=lambda item: _version(item[0]), reverse=True)
+    return [program for _name, program in found]
+
+
+def _installed(machine: Installation) -> Iterator[tuple[str, Path]]:
+    if machine.platform == "win32":
+        for folder in _entries(machine.program_files / "Browzwear" / "VStitcher"):
+            if (folder / "VStitcher.exe").is_file():
+                yield folder.name, folder / "VStitcher.exe"
+    elif machine.platform == "darwin":
+        for bundle in _entries(machine.applications / "Browzwear"):
+            program = bundle / "Contents" / "MacOS" / "VStitcher"
+            if bundle.name.startswith("VStitcher") and bundle.suffix == ".app" and program.is_file():
+                yield bundle.stem.removeprefix("VStitcher").strip(), program
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _version(name: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", name))
+
+
+def _discovered(machine: Installation) -> Launch | None:
+    programs = discover(machine)
+    return Launch("vstitcher", (str(programs[0]),)) if programs else None
+
+
+def _configured(kind: str, config: EngineConfig) -> Launch | None:
+    command = config.command.get(kind)
+    return Launch(kind, _filled(command)) if command else None
+
+
+def _standin(config: EngineConfig, notice: str) -> Launch:
+    command = config.command.get("standin") or [sys.executable, "-m", "openjd_vstitcher.standin", "{script}"]
+    return Launch("standin", _filled(command), notice)
+
+
+def _filled(command: list[str]) -> tuple[str, ...]:
+    return tuple(
+        part.replace("{script}", str(SCRIPT)).replace("{plugin}", str(PLUGIN)).replace("{python}", sys.executable)
+        for part in command
+    )
+
+
+def _missing(kind: str) -> str:
+    if kind == "vstitcher":
+        return "VStitcher is not installed where it usually is; set engine.command.vstitcher in the configuration"
+    return "the command of vs-cli is not known; set engine.command.vs-cli in the configuration"

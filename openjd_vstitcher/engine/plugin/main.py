@@ -1,0 +1,11 @@
+"""The script that VS-CLI runs: serves one session's requests until it is told to end."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from src import serve_script
+
+if __name__ == "__main__":
+    sys.exit(serve_script())

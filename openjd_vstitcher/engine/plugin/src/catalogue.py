@@ -1,0 +1,53 @@
+"""Finds the module of an export or mutation type by its name: MEDIA_RENDER is `media_render.py`."""
+
+import importlib
+import importlib.util
+import os
+import re
+
+from .api import Failure
+
+OLD_NAMES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
+_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Catalogue(object):
+    """The modules that come with the plugin, and those of a directory of one's own.
+
+    A module of one's own has a function `export(request)` or `mutate(garment, instruction)`.
+    """
+
+    def __init__(self, extra_directory):
+        self._extra = extra_directory
+        self._loaded = {}
+
+    def export(self, type_name):
+        """The module that makes an export type."""
+        return self._find("exports", "export", type_name)
+
+    def mutation(self, type_name):
+        """The module that does a mutation type."""
+        return self._find("mutations", "mutate", type_name)
+
+    def _find(self, package, function, type_name):
+        if not isinstance(type_name, str) or not _TYPE.match(type_name):
+            raise Failure("%r is no name of a type" % (type_name,))
+        name = OLD_NAMES.get(type_name, type_name).lower()
+        module = None
+        if os.path.isfile(os.path.join(_HERE, package, name + ".py")):
+            module = importlib.import_module(".%s.%s" % (package, name), __package__)
+        elif self._extra and os.path.isfile(os.path.join(self._extra, name + ".py")):
+            module = self._load(name)
+        if not hasattr(module, function):
+            raise Failure("there is no module %s.py for %s" % (name, type_name))
+        return module
+
+    def _load(self, name):
+        if name not in self._loaded:
+            path = os.path.join(self._extra, name + ".py")
+            spec = importlib.util.spec_from_file_location(__package__ + ".extra_" + name, path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            self._loaded[name] = module
+        return self._loaded[name]

@@ -1,0 +1,1 @@
+"""One module for each mutation type, with a function `mutate(garment, instruction)`."""
