@@ -30,6 +30,8 @@ class WorkerConfig:
     """Where job directories are made."""
     lease_s: float = 120.0
     max_attempts: int = 3
+    poll_s: float = 30.0
+    """How long to wait for news of a job before looking without any."""
     allowed_commands: tuple[str, ...] = ("openjd-vs", "vstitcher-openjd")
     """The only commands that a template from the queue may run (Law 8)."""
 
@@ -56,6 +58,27 @@ class StorageConfig:
     """URI prefixes that inputs may come from. Empty: any `s3://` address for `local`, nothing for `s3`."""
     write_to: tuple[str, ...] = ()
     """URI prefixes that outputs may go to. Empty: any `s3://` address for `local`, nothing for `s3`."""
+    endpoint_url: str = ""
+    """For `s3`: the server, where it is not AWS."""
+    region: str = ""
+    profile: str = ""
+    """For `s3`: the profile of the AWS credentials file; keys are never in this file."""
+    path_style: bool = False
+    sse: str = ""
+    """For `s3`: `AES256` or `aws:kms`."""
+    sse_kms_key_id: str = ""
+    storage_class: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    public_acl: bool = False
+    """For `s3`: give public facing outputs the ACL `public-read`, where a bucket policy does not do it."""
+    content_disposition: str = ""
+    """For `s3`: `inline` or `attachment`, stored with the output's name."""
+    part_bytes: int = 8 << 20
+    """For `s3`: size of the parts of a multi-part upload; smaller files go in one request."""
+    bytes_in_flight: int = 64 << 20
+    """For `s3`: the most bytes of parts that are held in memory and sent at a time."""
+    bandwidth_limit: int = 0
+    """The most bytes per second that uploads take together; 0: no limit."""
     bodies_prefix: str = "s3://body-files/bodies/3d_body_files/"
     """Where the newest `.bw` of a `body_code` is looked for."""
     input_url_lifetime_s: int = 43_200

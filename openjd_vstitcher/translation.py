@@ -81,6 +81,14 @@ def parameter_values(
     return {name: value for name, value in values.items() if value}
 
 
+def details_parameters(job: Mapping[str, Any]) -> dict[str, str]:
+    """The parameter values that a job decides without looking anything up: its id, and a local garment."""
+    details = job.get("details", job)
+    garment = str(details.get("input_file_uri") or "")
+    values = {"JobId": str(job.get("id", "")), "GarmentFile": "" if "://" in garment else garment}
+    return {name: value for name, value in values.items() if value}
+
+
 def to_yaml(template: Template) -> str:
     """The template as YAML, the same text for the same template."""
     return yaml.dump(template, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=118)

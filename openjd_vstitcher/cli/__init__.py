@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 
 import click
 
 from .. import __version__
+from ..errors import InvalidInput, OpenjdVsError
+
+ERROR = 1
+BAD_INPUT = 2
+FAILED = 3
+CANCELED = 130
 
 _COMMANDS = {
     "render": "Run a template or a preset on this machine.",
@@ -41,6 +46,16 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            click.echo(error, err=True)
+            ctx.exit(BAD_INPUT)
+        except OpenjdVsError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(ERROR)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         shown = [(name, text) for name, text in _COMMANDS.items() if name not in _INTERNAL]
         called = [(name, _COMMANDS[name]) for name in _INTERNAL]
@@ -53,9 +68,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="openjd-vs")
 def main() -> None:
-    """Run VStitcher jobs as Open Job Description templates."""
+    """Run VStitcher jobs as Open Job Description templates.
 
-
-def run(args: Sequence[str] | None = None) -> None:
-    """Call the command line from Python, as the console script does."""
-    main(args=args)
+    Exit codes: 0 all is well, 1 an error, 2 bad input (nothing was started), 3 a job or an export failed, 130 canceled.
+    """

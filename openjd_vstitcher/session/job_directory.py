@@ -6,10 +6,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput, Problem
+from ..platform import Claim, Job
+
+_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,19 @@ class JobRequest:
     def job_id(self) -> str:
         """The job's id."""
         return str(self.job["id"])
+
+    @property
+    def claim(self) -> Claim:
+        """The claim under which the attempt runs, for writes about the job and its assets."""
+        row: dict[str, Any] = dict(self.job)
+        for name in _TIMES:
+            row[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
+        return Claim(Job(**row), self.preset, self.attempt, self.worker, row["lease_expires_at"])
+
+    @classmethod
+    def of(cls, claim: Claim) -> JobRequest:
+        """The request for the attempt that a claim allows."""
+        return cls(json.loads(json.dumps(asdict(claim.job), default=str)), claim.preset, claim.attempt, claim.worker)
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,11 @@ class JobDirectory:
     def process_log(self) -> Path:
         """What the job process itself printed."""
         return self.path / "process.log"
+
+    @property
+    def reported(self) -> Path:
+        """There once the queue knows the outcome."""
+        return self.path / "reported"
 
     @property
     def output(self) -> Path:

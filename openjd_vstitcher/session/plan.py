@@ -10,6 +10,7 @@ from typing import Any
 
 from openjd.model import (
     DecodeValidationError,
+    EnvironmentTemplate,
     Job,
     JobParameterValues,
     JobTemplate,
@@ -18,6 +19,7 @@ from openjd.model import (
     StepParameterSpaceIterator,
     SymbolTable,
     create_job,
+    decode_environment_template,
     decode_job_template,
     preprocess_job_parameters,
 )
@@ -84,6 +86,19 @@ def decode(data: Any, source: str) -> JobTemplate:
         raise InvalidInput(source, [Problem("/specificationVersion", "is missing; expected an OpenJD job template")])
     try:
         return decode_job_template(template=data)
+    except (DecodeValidationError, NotImplementedError, ValueError) as error:
+        raise InvalidInput(source, list(_problems(str(error)))) from error
+
+
+def decode_environment(data: Any, source: str) -> EnvironmentTemplate:
+    """An environment template from its data.
+
+    Raises
+    ------
+    InvalidInput: the OpenJD model refuses it.
+    """
+    try:
+        return decode_environment_template(template=data)
     except (DecodeValidationError, NotImplementedError, ValueError) as error:
         raise InvalidInput(source, list(_problems(str(error)))) from error
 

@@ -1,0 +1,154 @@
+"""Shows the events of a run: a live display on a terminal, plain lines elsewhere, or the events themselves as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..journal import Event
+from ..session.plan import Plan
+from ..session.runner import Failure
+
+_MARKS = {"succeeded": "[green]done[/]", "failed": "[red]failed[/]", "skipped": "[yellow]skipped[/]"}
+
+
+class LiveProgress(AbstractContextManager["LiveProgress"]):
+    """A line for each step, with a bar and what it is doing."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=Console(stderr=True),
+        )
+        self._session = self._progress.add_task("session", total=None, note="starting")
+        self._tasks: dict[str, TaskID] = {
+            step.name: self._progress.add_task(step.name, total=100.0 * step.task_count, start=False, note="")
+            for step in plan.steps
+        }
+        self._done: dict[str, int] = dict.fromkeys(self._tasks, 0)
+        self._current: str | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> LiveProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
+        fields = event.fields
+        task = self._tasks.get(self._current or "", self._session)
+        match event.name:
+            case "step_started":
+                self._current = fields["step"]
+                self._progress.start_task(self._tasks[fields["step"]])
+            case "action_started" if fields["step"] not in self._tasks:
+                self._current = None
+                self._progress.update(self._session, note=fields["action"])
+            case "action_progress" if self._current:
+                self._progress.update(task, completed=100 * self._done[self._current] + fields["progress"])
+            case "action_status":
+                self._progress.update(task, note=fields["status"])
+            case "action_ended" if self._current and fields["state"] == "success":
+                self._done[self._current] += 1
+                self._progress.update(task, completed=100 * self._done[self._current])
+            case "step_ended":
+                ended = self._tasks[fields["step"]]
+                self._progress.update(ended, note=_MARKS.get(fields["state"], fields["state"]))
+                self._progress.stop_task(ended)
+                self._current = None
+            case "limited":
+                self._progress.console.print(f"[yellow]{limited(event)}[/]")
+            case "run_ended":
+                self._progress.update(self._session, total=1, completed=1, note="ended")
+
+
+def plain_line(event: Event) -> str | None:
+    """An event as a line for a log, None for those that say little."""
+    fields = event.fields
+    match event.name:
+        case "action_started":
+            task = " ".join(f"{name}={value}" for name, value in fields.get("task", {}).items())
+            return f"{fields['action']} {task}".rstrip()
+        case "action_status":
+            return f"  {fields['status']}"
+        case "action_ended" if fields["state"] != "success":
+            return f"  {fields['state']}: {fields.get('failure', {}).get('message', '')}"
+        case "step_ended" if fields["state"] != "succeeded":
+            return f"{fields['step']}: {fields['state']}"
+        case "limited":
+            return f"  {limited(event)}"
+        case "warning":
+            return f"warning: {fields['message']}"
+        case "output_settled":
+            return f"  {fields['output']} is whole, {size(fields['size_bytes'])}"
+    return None
+
+
+def limited(event: Event) -> str:
+    """What an engine made smaller than it was asked to, in a line."""
+    fields = event.fields
+    told = f"{fields.get('output')}: {fields.get('field')} {fields.get('asked')} was limited to {fields.get('used')}"
+    return f"{told} ({fields['reason']})" if fields.get("reason") else told
+
+
+def display(plan: Plan, *, as_json: bool) -> AbstractContextManager[Callable[[Event], None]]:
+    """What shows the events of a run: JSON on stdout, a live display on a terminal, plain lines elsewhere."""
+    if as_json:
+        return nullcontext(lambda event: click.echo(json.dumps(event.as_json(), ensure_ascii=False, default=str)))
+    if sys.stderr.isatty():
+        return LiveProgress(plan)
+
+    def print_line(event: Event) -> None:
+        line = plain_line(event)
+        if line is not None:
+            click.echo(line, err=True)
+
+    return nullcontext(print_line)
+
+
+def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> None:
+    """A table of outputs: name, what became of it, size in bytes."""
+    table = Table(title=f"Outputs in {folder}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("output")
+    table.add_column("state")
+    table.add_column("size", justify="right")
+    for name, state, bytes_ in rows:
+        table.add_row(name, state, size(bytes_) if bytes_ is not None else "-")
+    Console().print(table)
+
+
+def print_failures(failures: Sequence[Failure]) -> None:
+    """Each failure with the last lines that led to it."""
+    for failure in failures:
+        click.echo(f"failed: {failure.message}", err=True)
+        for line in failure.last_lines[-8:]:
+            click.echo(f"  | {line}", err=True)
+
+
+def size(bytes_: int) -> str:
+    """A number of bytes as a person reads it."""
+    value, unit = float(bytes_), "B"
+    for larger in ("KB", "MB", "GB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"

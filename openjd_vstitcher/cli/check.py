@@ -1,0 +1,28 @@
+"""`openjd-vs check`: what is wrong with templates and presets, and where."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import BAD_INPUT
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def command(files: tuple[Path, ...]) -> None:
+    """Check each FILE: a template, an environment template, a preset, or a job with its details."""
+    from ..errors import InvalidInput
+    from ..session.check import check_file
+
+    bad = 0
+    for file in files:
+        try:
+            click.echo(f"{file}: {check_file(file)}")
+        except InvalidInput as error:
+            bad += 1
+            click.echo(error, err=True)
+    if bad:
+        sys.exit(BAD_INPUT)

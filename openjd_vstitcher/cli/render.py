@@ -1,0 +1,108 @@
+"""`openjd-vs render`: a template or a preset on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from . import CANCELED, FAILED
+from ._console import config_option
+
+
+def _parameters(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise click.BadParameter(f"expected Name=value, found {name!r}")
+    return {name: value for name, _, value in pairs}
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-p", "--parameter", "parameters", multiple=True, callback=_parameters, help="A parameter: Name=value.")
+@click.option("-o", "--output", default="output", type=click.Path(path_type=Path), help="Output directory (./output).")
+@click.option("--step", "steps", multiple=True, help="Run only this step or output, and what it depends on.")
+@click.option("--engine", type=click.Choice(["auto", "vs-cli", "vstitcher", "standin"]), help="What makes the exports.")
+@click.option("--fail-fast", is_flag=True, help="End after the first failed export.")
+@click.option("--path-mapping-rules", type=click.Path(path_type=Path), help="Rules for paths, as OpenJD has them.")
+@click.option(
+    "--log-dir", type=click.Path(path_type=Path), help="Keep journal and logs here (else: only of a failure)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write the events as JSON lines to stdout.")
+@config_option
+def command(
+    file: Path,
+    parameters: dict[str, str],
+    output: Path,
+    steps: tuple[str, ...],
+    engine: str | None,
+    fail_fast: bool,
+    path_mapping_rules: Path | None,
+    log_dir: Path | None,
+    as_json: bool,
+    config_path: Path | None,
+) -> None:
+    """Run FILE, a template or a preset, on this machine.
+
+    Ctrl-C cancels what runs and ends the engine; a second one does it at once.
+    """
+    from ..config import load_config
+    from ..journal import Journal
+    from ..session.job_directory import JobDirectory
+    from ..session.render import prepare, read_path_mapping_rules, rendering_run
+    from ._progress import display, print_failures, print_outputs
+
+    config = load_config(config_path)
+    rules = read_path_mapping_rules(path_mapping_rules) if path_mapping_rules else []
+    directory = JobDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
+    directory.sessions.mkdir(parents=True, exist_ok=True)
+    keep = log_dir is not None
+    try:
+        rendering = prepare(
+            file,
+            parameters,
+            output=output.absolute(),
+            directory=directory,
+            config=config,
+            engine=engine,
+            steps=steps,
+        )
+        with display(rendering.plan, as_json=as_json) as show:
+            journal = Journal(directory.journal, job_id=parameters.get("JobId", "local"), on_event=show)
+            run = rendering_run(
+                rendering,
+                directory=directory,
+                journal=journal,
+                config=config,
+                fail_fast=fail_fast,
+                path_mapping_rules=rules,
+            )
+            asked = 0
+
+            def cancel(*_: object) -> None:
+                nonlocal asked
+                asked += 1
+                run.cancel(now=asked > 1)
+
+            signal.signal(signal.SIGINT, cancel)
+            signal.signal(signal.SIGTERM, cancel)
+            result = run.run()
+        keep = keep or not result.succeeded
+    finally:
+        if not keep:
+            shutil.rmtree(directory.path, ignore_errors=True)
+    if not as_json:
+        print_outputs([(o.name, _state(o.fate), o.size_bytes) for o in result.sync.outputs], rendering.output)
+    print_failures(result.failures)
+    if not result.succeeded:
+        click.echo(f"journal and logs: {directory.path}", err=True)
+        sys.exit(CANCELED if result.run.canceled else FAILED)
+
+
+def _state(fate: str) -> str:
+    return {"kept": "made"}.get(fate, fate)

@@ -1,0 +1,216 @@
+"""The adapter daemon: claims jobs, runs each in a process of its own, keeps its lease, and reports its outcome."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from ..config import CONFIG_VARIABLE, Config
+from ..errors import ClaimLost, PlatformError
+from ..platform import Claim, Outcome, Platform
+from ..session.job_directory import JobDirectory, JobRequest
+from ..session.status import Status, read_status
+
+_log = logging.getLogger(__name__)
+_CANCEL_GRACE_S = 60.0
+_STOP_NOTICED_S = 1.0
+
+
+def worker_name(config: Config) -> str:
+    """The name under which this machine claims jobs."""
+    return config.worker.id or socket.gethostname()
+
+
+class Worker:
+    """Runs jobs from the queue, one at a time.
+
+    Each job runs in a process group of its own, which goes on when the daemon ends however it ends: a daemon that
+    starts takes over the jobs that it finds running, and reports those that ended meanwhile.
+    """
+
+    def __init__(self, config: Config, platform: Platform) -> None:
+        self._config = config
+        self._platform = platform
+        self._name = worker_name(config)
+        self._work_dir = config.worker.work_dir
+        self._stop = threading.Event()
+        self._give_back = threading.Event()
+
+    def stop(self) -> None:
+        """Claim no more and end after the running job; asked a second time, give that job back to the queue.
+
+        Call it from another thread than `run`, also when a signal asks for it.
+        """
+        if self._stop.is_set():
+            self._give_back.set()
+        self._stop.set()
+
+    def run(self, *, once: bool = False) -> int:
+        """Work until told to stop, or with `once` until the queue has no job for this worker.
+
+        Returns how many attempts it ran or took over.
+        """
+        self._work_dir.mkdir(parents=True, exist_ok=True)
+        handled = sum(self._take_over(directory) for directory in self._unreported())
+        while not self._stop.is_set():
+            try:
+                self._platform.requeue_expired(max_attempts=self._config.worker.max_attempts)
+                claim = self._platform.claim(
+                    self._name, self._config.worker.job_types, lease_s=self._config.worker.lease_s
+                )
+            except PlatformError as error:
+                if not error.transient:
+                    raise
+                _log.warning("the queue cannot be reached: %s", error)
+                self._stop.wait(self._config.worker.poll_s)
+                continue
+            if claim is not None:
+                self._run(claim)
+                handled += 1
+            elif once:
+                break
+            else:
+                self._wait_for_jobs()
+        return handled
+
+    def _wait_for_jobs(self) -> None:
+        deadline = time.monotonic() + self._config.worker.poll_s
+        while not self._stop.is_set() and time.monotonic() < deadline:
+            if self._platform.wait_for_jobs(self._config.worker.job_types, timeout_s=_STOP_NOTICED_S):
+                return
+
+    def _unreported(self) -> Iterator[JobDirectory]:
+        for request_file in sorted(self._work_dir.glob("*/request.json")):
+            directory = JobDirectory(request_file.parent)
+            if not directory.reported.exists() and directory.request().worker == self._name:
+                yield directory
+
+    def _take_over(self, directory: JobDirectory) -> bool:
+        claim = directory.request().claim
+        _log.info("taking over %s, attempt %d", claim.job.id, claim.attempt)
+        status = read_status(directory.status)
+        if status is not None and status.process_lives():
+            process = psutil.Process(status.pid)
+            self._supervise(claim, directory, process)
+        self._report(claim, directory)
+        return True
+
+    def _run(self, claim: Claim) -> None:
+        directory = JobDirectory(self._work_dir / f"{claim.job.id}.{claim.attempt}")
+        if directory.path.exists():
+            shutil.rmtree(directory.path)
+        directory.create(JobRequest.of(claim))
+        _log.info("running %s, attempt %d, in %s", claim.job.id, claim.attempt, directory.path)
+        with directory.process_log.open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "openjd_vstitcher.cli", "run-job", str(directory.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                start_new_session=True,
+            )
+        self._supervise(claim, directory, psutil.Process(child.pid))
+        child.wait()
+        self._report(claim, directory)
+
+    def _environment(self) -> dict[str, str]:
+        changed = {CONFIG_VARIABLE: str(self._config.source)} if self._config.source else {}
+        return {**os.environ, **changed}
+
+    def _supervise(self, claim: Claim, directory: JobDirectory, process: psutil.Process) -> None:
+        """Keep the lease while the job's process lives; cancel it when it is asked for, or when the claim is lost."""
+        canceling = False
+        while not _ended(process, self._config.worker.lease_s / 4):
+            if self._give_back.is_set() and not canceling:
+                canceling = True
+                _cancel(process)
+            try:
+                beat = self._heartbeat(claim, read_status(directory.status))
+            except ClaimLost:
+                _log.warning("%s was taken from this worker", claim.job.id)
+                _cancel(process)
+                return
+            if beat and not canceling:
+                canceling = True
+                _cancel(process)
+
+    def _heartbeat(self, claim: Claim, status: Status | None) -> bool:
+        """Keep the lease; whether the job should be canceled."""
+        try:
+            beat = self._platform.heartbeat(
+                claim,
+                lease_s=self._config.worker.lease_s,
+                progress=status.progress if status else None,
+                status_details=status.message or None if status else None,
+            )
+        except ClaimLost:
+            raise
+        except PlatformError as error:
+            _log.warning("no heartbeat for %s: %s", claim.job.id, error)
+            return False
+        return beat.cancel_requested
+
+    def _report(self, claim: Claim, directory: JobDirectory) -> None:
+        outcome = self._outcome(claim, directory)
+        try:
+            self._platform.finish(claim, outcome)
+        except ClaimLost as lost:
+            _log.warning("the outcome of %s is not wanted any more: %s", claim.job.id, lost)
+        directory.reported.touch()
+        _log.info("%s ended: %s %s", claim.job.id, outcome.status, outcome.status_details or "")
+        if outcome.status == "COMPLETED_SUCCESS":
+            for bulky in (directory.output, directory.sessions):
+                shutil.rmtree(bulky, ignore_errors=True)
+
+    def _outcome(self, claim: Claim, directory: JobDirectory) -> Outcome:
+        status = read_status(directory.status)
+        if self._give_back.is_set() and (status is None or (status.outcome or {}).get("status") == "CANCELED"):
+            return Outcome("NEW", "given back: the worker was told to stop", counted=False)
+        if status is not None and status.outcome is not None:
+            return Outcome(**status.outcome)
+        last = _last_line(directory.process_log)
+        reason = "the job's process was killed" + (f"; its last line: {last}" if last else "")
+        final = claim.attempt >= self._config.worker.max_attempts
+        return Outcome("COMPLETED_ERRORS" if final else "NEW", reason, errors=[{"stage": "process", "message": reason}])
+
+
+def _ended(process: psutil.Process, timeout_s: float) -> bool:
+    try:
+        process.wait(timeout=timeout_s)
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+def _cancel(process: psutil.Process) -> None:
+    """Ask a job's process to cancel, and end its whole group when it does not."""
+    try:
+        process.terminate()
+        process.wait(timeout=_CANCEL_GRACE_S)
+    except psutil.TimeoutExpired:
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1] if lines else ""
