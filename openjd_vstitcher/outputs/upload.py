@@ -13,7 +13,7 @@ from ..config import OutputsConfig
 from ..errors import ClaimLost, PlatformError, StorageError
 from ..journal import Journal
 from ..platform import NewAsset
-from ..storage import PutOptions, StoredObject
+from ..storage import PutOptions, StoredObject, Transfer
 from ..storage.destination import output_uri
 from .expected import Delivery, ExpectedOutput
 from .files import NotSettled, OutputDirectory, OutputRefused, digest, identity
@@ -21,6 +21,7 @@ from .ledger import Entry, Ledger
 from .retry import retrying
 
 _T = TypeVar("_T")
+_PROGRESS_S = 2.0
 
 
 class Upload:
@@ -98,7 +99,8 @@ class Upload:
         if before.sha256 == sha256 and before.state in ("stored", "registered", "kept"):
             self._ledger.record(output.name, identity=facts["identity"])
         else:
-            self._ledger.record(output.name, "settled", **facts, upload_id=None, error=None)
+            begun_anew = {} if before.upload_id is None or before.sha256 == sha256 else {"upload_id": ""}
+            self._ledger.record(output.name, "settled", **facts, **begun_anew, error=None)
             self._note("output_settled", output, size_bytes=found.st_size, sha256=sha256)
         return self._ledger.entry(output.name)
 
@@ -127,10 +129,34 @@ class Upload:
             metadata={"sha256": entry.sha256, **delivery.metadata},
             public=delivery.style_id is not None,
         )
-        stored = delivery.storage.put(file, uri, sha256=entry.sha256, options=options)
+        name = entry.output.name
+        transfer = Transfer(
+            on_bytes=self._on_bytes(entry),
+            upload_id=self._ledger.entry(name).upload_id,
+            on_upload_id=lambda upload_id: self._ledger.record(name, upload_id=upload_id),
+        )
+        stored = delivery.storage.put(file, uri, sha256=entry.sha256, options=options, transfer=transfer)
         if stored.size_bytes != entry.size_bytes or stored.sha256 not in (None, entry.sha256):
             raise StorageError(f"{uri}: storage holds other bytes than the file has", transient=True)
         return stored
+
+    def _on_bytes(self, entry: Entry) -> Callable[[int], None]:
+        """Tells how far an upload is, once in a while, and ends it when there is no more time."""
+        lock, moved, told_at = threading.Lock(), 0, time.monotonic()
+
+        def on_bytes(count: int) -> None:
+            nonlocal moved, told_at
+            if self._stop.is_set():
+                raise StorageError("its upload was interrupted", transient=True)
+            with lock:
+                moved += count
+                if time.monotonic() - told_at < _PROGRESS_S:
+                    return
+                told_at = time.monotonic()
+            facts = {"sent_bytes": moved, "size_bytes": entry.size_bytes}
+            self._note("output_progress", entry.output, **facts)
+
+        return on_bytes
 
     def _begin_asset(self, output: ExpectedOutput, entry: Entry, uri: str, delivery: Delivery) -> str:
         assert delivery.catalogue is not None

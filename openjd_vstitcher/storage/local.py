@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import InvalidInput, Problem, StorageError
-from . import OnBytes, PutOptions, StoredObject
+from . import NEW_TRANSFER, OnBytes, PutOptions, StoredObject, Transfer
 from .address import is_https, is_s3, join, local_path, split_s3, within
+from .pace import Pace
 
 if TYPE_CHECKING:
     from ..config import StorageConfig
@@ -33,6 +34,7 @@ class LocalStorage:
         self._root = config.root.expanduser().resolve()
         self._read_from = config.read_from
         self._write_to = config.write_to
+        self._pace = Pace(config.bandwidth_limit)
 
     def check(self, destination: str) -> None:
         self._allow(destination, self._write_to, "storage.write_to")
@@ -42,7 +44,13 @@ class LocalStorage:
             self._allow(uri, self._read_from, "storage.read_from")
 
     def put(
-        self, source: BinaryIO, uri: str, *, sha256: str, options: PutOptions, on_bytes: OnBytes | None = None
+        self,
+        source: BinaryIO,
+        uri: str,
+        *,
+        sha256: str,
+        options: PutOptions,
+        transfer: Transfer = NEW_TRANSFER,
     ) -> StoredObject:
         self.check(uri)
         target = self.path(uri)
@@ -50,7 +58,7 @@ class LocalStorage:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("xb") as file:
-                size, digest = _copy(source, file, on_bytes)
+                size, digest = _copy(source, file, transfer.on_bytes, self._pace)
                 os.fsync(file.fileno())
             if digest != sha256:
                 raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
@@ -61,6 +69,9 @@ class LocalStorage:
             raise _failed("store", uri, error) from error
         finally:
             partial.unlink(missing_ok=True)
+
+    def abandon(self, uri: str) -> None:
+        """Nothing is left: a partial file is removed with the failure, and a crashed one has no reader."""
 
     def stat(self, uri: str) -> StoredObject | None:
         try:
@@ -110,10 +121,11 @@ def _refused(uri: str, key: str) -> InvalidInput:
     return InvalidInput("storage address", [Problem("", f"{uri!r} is not among the addresses that {key} allows")])
 
 
-def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes | None) -> tuple[int, str]:
+def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes | None, pace: Pace) -> tuple[int, str]:
     source.seek(0)
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(_CHUNK_BYTES):
+        pace.take(len(chunk))
         digest.update(chunk)
         target.write(chunk)
         size += len(chunk)
