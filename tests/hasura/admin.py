@@ -1,0 +1,155 @@
+"""The commands of `/v1/metadata` and `/v2/query` that tests set a server up with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import psycopg
+
+from tests.hasura.engine import Engine
+from tests.hasura.errors import HasuraError, postgres_detail
+from tests.hasura.metadata import (
+    PERMISSION_KINDS,
+    FunctionMetadata,
+    Metadata,
+    TableMetadata,
+    table_key,
+)
+
+_SUCCESS = {"message": "success"}
+_TABLES = {"track_table", "untrack_table", "set_table_is_enum", "set_table_customization", "set_table_custom_fields"}
+
+
+async def run_command(engine: Engine, body: Any, reread: Callable[[], Metadata]) -> Any:
+    """Runs a command (or a `bulk` of them) and reads the catalogue again after it.
+
+    Parameters: `reread` gives the metadata of the project directory. Raises `HasuraError` for unknown commands
+    and for metadata that does not fit; the metadata then stays as it was.
+    """
+    before = deepcopy(engine.metadata)
+    try:
+        result = await _run(engine, body, reread)
+        await engine.load()
+    except HasuraError:
+        engine.metadata = before
+        await engine.load()
+        raise
+    return result
+
+
+async def _run(engine: Engine, body: Any, reread: Callable[[], Metadata]) -> Any:
+    if not isinstance(body, dict) or "type" not in body:
+        raise HasuraError("key 'type' not found", "parse-failed")
+    kind, args = str(body["type"]), body.get("args") or {}
+    for prefix in ("pg_", "postgres_"):
+        kind = kind.removeprefix(prefix)
+    if kind in ("bulk", "bulk_keep_going", "bulk_atomic", "concurrent_bulk"):
+        return [await _run(engine, item, reread) for item in args]
+    if kind == "run_sql":
+        return await _run_sql(engine, args["sql"])
+    if kind == "reload_metadata":
+        engine.metadata = reread()
+    elif kind == "clear_metadata":
+        engine.metadata = Metadata()
+    elif kind in ("track_function", "untrack_function", "create_function_permission", "drop_function_permission"):
+        _change_function(engine.metadata, kind, args)
+    elif kind in _TABLES:
+        _change_table(engine.metadata, kind, args)
+    else:
+        _change_tracked(_tracked(engine.metadata, args), kind, args)
+    return _SUCCESS
+
+
+async def _run_sql(engine: Engine, sql: str) -> dict[str, Any]:
+    async with engine.pool.connection() as connection:
+        try:
+            cursor = await connection.execute(sql)  # type: ignore[call-overload]  # an administrator's own SQL
+            if cursor.description is None:
+                return {"result_type": "CommandOk", "result": None}
+            names = [column.name for column in cursor.description]
+            rows = [[None if v is None else str(v) for v in row] for row in await cursor.fetchall()]
+        except psycopg.Error as error:
+            raise HasuraError(
+                "query execution failed", "postgres-error", "$.args", {"error": postgres_detail(error)}
+            ) from error
+    return {"result_type": "TuplesOk", "result": [names, *rows]}
+
+
+def _tracked(metadata: Metadata, args: dict[str, Any]) -> TableMetadata:
+    key = table_key(args["table"])
+    if key not in metadata.tables:
+        raise HasuraError(f'table "{key[1]}" does not exist', "not-exists", "$.args.table")
+    return metadata.tables[key]
+
+
+def _change_table(metadata: Metadata, kind: str, args: Any) -> None:
+    reference = args["table"] if isinstance(args, dict) and "table" in args else args
+    key = table_key(reference)
+    if kind == "track_table":
+        if key in metadata.tables:
+            raise HasuraError(f'view/table already tracked: "{key[1]}"', "already-tracked", "$.args")
+        configuration = args.get("configuration") or {} if isinstance(args, dict) else {}
+        is_enum = isinstance(args, dict) and bool(args.get("is_enum"))
+        metadata.tables[key] = TableMetadata(key, is_enum, configuration)
+        return
+    table = _tracked(metadata, {"table": reference})
+    if kind == "untrack_table":
+        del metadata.tables[key]
+    elif kind == "set_table_is_enum":
+        table.is_enum = bool(args["is_enum"])
+    elif kind == "set_table_customization":
+        table.configuration = args.get("configuration") or {}
+    else:
+        table.configuration = {
+            "custom_root_fields": args.get("custom_root_fields") or {},
+            "custom_column_names": args.get("custom_column_names") or {},
+        }
+
+
+def _change_function(metadata: Metadata, kind: str, args: Any) -> None:
+    reference = args["function"] if isinstance(args, dict) and "function" in args else args
+    key = table_key(reference)
+    if kind == "track_function":
+        metadata.functions[key] = FunctionMetadata(key, (args.get("configuration") or {}) if "function" in args else {})
+    elif kind == "untrack_function":
+        metadata.functions.pop(key, None)
+    elif key not in metadata.functions:
+        raise HasuraError(f'function "{key[1]}" does not exist', "not-exists", "$.args.function")
+    elif kind == "create_function_permission":
+        metadata.functions[key].roles.add(args["role"])
+    else:
+        metadata.functions[key].roles.discard(args["role"])
+
+
+def _change_tracked(table: TableMetadata, kind: str, args: dict[str, Any]) -> None:
+    match kind:
+        case "create_object_relationship":
+            table.object_relationships[args["name"]] = args["using"]
+        case "create_array_relationship":
+            table.array_relationships[args["name"]] = args["using"]
+        case "drop_relationship":
+            table.object_relationships.pop(args["relationship"], None)
+            table.array_relationships.pop(args["relationship"], None)
+        case "add_computed_field":
+            table.computed_fields[args["name"]] = args["definition"]
+        case "drop_computed_field":
+            table.computed_fields.pop(args["name"], None)
+        case _:
+            _change_permission(table, kind, args)
+
+
+def _change_permission(table: TableMetadata, kind: str, args: dict[str, Any]) -> None:
+    verb, _, rest = kind.partition("_")
+    what = rest.removesuffix("_permission")
+    if what not in PERMISSION_KINDS or verb not in ("create", "drop"):
+        raise HasuraError(f"unknown command: {kind}", "parse-failed", "$.type")
+    if verb == "create":
+        if args["role"] in table.permissions[what]:
+            raise HasuraError(
+                f"{what} permission already defined on table with role '{args['role']}'", "already-exists", "$.args"
+            )
+        table.permissions[what][args["role"]] = args.get("permission") or {}
+    else:
+        table.permissions[what].pop(args["role"], None)
