@@ -44,6 +44,24 @@ class PlatformConfig:
     """`embedded` or `hasura`."""
     path: Path = Path("~/.local/share/openjd-vstitcher/platform.sqlite")
     """The embedded platform's database."""
+    endpoint: str = ""
+    """Hasura's GraphQL address, such as `https://hasura.example.com/v1/graphql`."""
+    auth: str = "admin-secret"
+    """What the credential is: `admin-secret` or `jwt`."""
+    credential_file: Path | None = None
+    """The file that holds the credential; it is read again when it may have changed."""
+    credential_variable: str = ""
+    """The environment variable that holds the credential, where there is no file."""
+    credential_command: tuple[str, ...] = ()
+    """The command that prints the credential, where there is neither; run again before a JWT expires."""
+    role: str = ""
+    """The role to act in; empty: the credential's own."""
+    job_table: str = "platform.job"
+    """The table of jobs, as `schema.table`; `dxa.flow_node_run` in some deployments."""
+    poll_s: float = 5.0
+    """How often to look for jobs where websockets are refused; under a subscription it is six times slower."""
+    retry_limit_s: float = 60.0
+    """How long one request is tried again after failures that can pass."""
 
 
 @dataclass(frozen=True)
