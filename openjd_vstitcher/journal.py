@@ -86,22 +86,53 @@ class Journal:
         os.close(self._file)
 
 
-def read_journal(path: Path) -> Iterator[Event]:
-    """The events of a journal, in order. A last line cut short by a crash is passed over."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
+class JournalReader:
+    """Reads a journal that is still being written, each event once.
+
+    Parameters
+    ----------
+    path: the file; it may not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def read(self) -> Iterator[Event]:
+        """The events since the last call. A line that is not whole yet, or was cut short by a crash, is passed over."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                lines = file.read().splitlines(keepends=True)
+        except FileNotFoundError:
+            return
         for line in lines:
-            try:
-                data = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            yield Event(
-                seq=data.pop("seq"),
-                time=datetime.fromisoformat(data.pop("time")),
-                job_id=data.pop("job_id"),
-                attempt=data.pop("attempt"),
-                name=data.pop("event"),
-                fields=data,
-            )
+            if not line.endswith(b"\n"):
+                return
+            self._offset += len(line)
+            event = _event(line)
+            if event is not None:
+                yield event
+
+
+def read_journal(path: Path) -> Iterator[Event]:
+    """The events of a journal, in order."""
+    return JournalReader(path).read()
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        data = json.loads(line.decode("utf-8", "replace"))
+        return Event(
+            seq=data.pop("seq"),
+            time=datetime.fromisoformat(data.pop("time")),
+            job_id=data.pop("job_id"),
+            attempt=data.pop("attempt"),
+            name=data.pop("event"),
+            fields=data,
+        )
+    except (ValueError, KeyError, AttributeError):
+        return None
 
 
 def _ends_with_newline(path: Path) -> bool:

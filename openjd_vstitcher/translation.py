@@ -57,6 +57,22 @@ def environments(preset_row: Mapping[str, Any] | None = None) -> list[dict[str, 
     return [_working_directory(preset_row or {}), _vstitcher()]
 
 
+def environment_templates() -> list[Template]:
+    """The same two as environment templates, for job templates that bring none: enter them in this order."""
+    used = {
+        "WorkingDirectory": ("GarmentFile", "InputsManifest", "OutputDir", "JobId"),
+        "VStitcher": ("OutputDir", "Engine"),
+    }
+    return [
+        {
+            "specificationVersion": "environment-2023-09",
+            "parameterDefinitions": [d for d in _common_parameters() if d["name"] in used[environment["name"]]],
+            "environment": environment,
+        }
+        for environment in environments()
+    ]
+
+
 def parameter_values(
     *,
     job_id: str,

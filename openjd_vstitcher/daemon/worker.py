@@ -18,6 +18,7 @@ import psutil
 
 from ..config import CONFIG_VARIABLE, Config
 from ..errors import ClaimLost, PlatformError
+from ..journal import JournalReader
 from ..platform import Claim, Outcome, Platform
 from ..session.job_directory import JobDirectory, JobRequest
 from ..session.status import Status, read_status
@@ -132,12 +133,14 @@ class Worker:
     def _supervise(self, claim: Claim, directory: JobDirectory, process: psutil.Process) -> None:
         """Keep the lease while the job's process lives; cancel it when it is asked for, or when the claim is lost."""
         canceling = False
+        journal = JournalReader(directory.journal)
         while not _ended(process, self._config.worker.lease_s / 4):
             if self._give_back.is_set() and not canceling:
                 canceling = True
                 _cancel(process)
             try:
                 beat = self._heartbeat(claim, read_status(directory.status))
+                self._record(claim, journal)
             except ClaimLost:
                 _log.warning("%s was taken from this worker", claim.job.id)
                 _cancel(process)
@@ -162,9 +165,20 @@ class Worker:
             return False
         return beat.cancel_requested
 
+    def _record(self, claim: Claim, journal: JournalReader) -> None:
+        """Keep what happened with the job on the platform; all but its steps in percent."""
+        events = [event for event in journal.read() if event.name != "action_progress"]
+        try:
+            self._platform.record(claim, events)
+        except ClaimLost:
+            raise
+        except PlatformError as error:
+            _log.warning("%d events of %s were not recorded: %s", len(events), claim.job.id, error)
+
     def _report(self, claim: Claim, directory: JobDirectory) -> None:
         outcome = self._outcome(claim, directory)
         try:
+            self._record(claim, JournalReader(directory.journal))
             self._platform.finish(claim, outcome)
         except ClaimLost as lost:
             _log.warning("the outcome of %s is not wanted any more: %s", claim.job.id, lost)

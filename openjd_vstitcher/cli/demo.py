@@ -1,0 +1,46 @@
+"""`openjd-vs demo`: the sample presets on the sample garment, end to end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import FAILED
+
+
+@click.command()
+@click.option(
+    "-o", "--output", "folder", default="demo", type=click.Path(path_type=Path), help="The demo's folder (./demo)."
+)
+def command(folder: Path) -> None:
+    """Run the sample presets on the sample garment: a queue, a daemon, the stand-in engine, a local storage.
+
+    It needs no VStitcher, no server and no account. Everything is in one folder, made anew each time.
+    """
+    from ..daemon.demo import run_demo
+    from ..journal import Event
+    from ..storage.address import local_path
+    from ._progress import plain_line, print_outputs
+
+    shown = {"output_registered": "stored and registered", "job_started": "begins", "job_ended": "ended"}
+
+    def tell(preset: str, event: Event) -> None:
+        line = plain_line(event)
+        if event.name in shown:
+            line = f"{event.fields.get('output', '')} {shown[event.name]} {event.fields.get('status', '')}".strip()
+        if line is not None:
+            click.echo(f"{event.time.astimezone():%H:%M:%S} {preset:<14} {line}")
+
+    result = run_demo(folder.absolute(), on_event=tell)
+    for job, assets in result.jobs:
+        click.echo(f"\n{job.preset_key}: {job.status} {job.status_details or ''}".rstrip())
+        rows = [(Path(asset.path).name, asset.status, asset.details.get("size_bytes")) for asset in assets]
+        if assets:
+            where = local_path(assets[0].path) if "s3://" not in assets[0].path else result.storage / assets[0].path[5:]
+            print_outputs(rows, where.parent)
+    click.echo(f"\nThe queue, logs and journals are in {folder}; look at them with:")
+    click.echo(f"  openjd-vs jobs list --config {folder}/config.toml")
+    if not result.succeeded:
+        sys.exit(FAILED)
