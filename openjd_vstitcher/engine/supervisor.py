@@ -51,7 +51,7 @@ class Supervisor:
         self._turn = asyncio.Lock()
         self._over = asyncio.Event()
         self._closed = asyncio.Event()
-        self._strangers = 0
+        self._strangers: list[asyncio.StreamWriter] = []
         self._used_s = time.monotonic()
         self._conversations: set[asyncio.Task[None]] = set()
 
@@ -110,7 +110,7 @@ class Supervisor:
         assert task is not None
         self._conversations.add(task)
         try:
-            greeting = await self._greeting(reader)
+            greeting = await self._greeting(reader, writer)
             if greeting is None:
                 return
             self._used_s = time.monotonic()
@@ -124,17 +124,18 @@ class Supervisor:
             self._conversations.discard(task)
             writer.close()
 
-    async def _greeting(self, reader: asyncio.StreamReader) -> dict[str, Any] | None:
+    async def _greeting(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
         """The first message of who has the key; None for everyone else, of whom few are heard at a time."""
-        if self._strangers >= _STRANGERS:
-            return None
-        self._strangers += 1
+        if len(self._strangers) >= _STRANGERS:
+            self._strangers.pop(0).close()
+        self._strangers.append(writer)
         try:
             greeting = decode(await asyncio.wait_for(reader.readline(), _GREETING_LIMIT_S))
         except (TimeoutError, ProtocolError, ValueError, OSError):
             return None
         finally:
-            self._strangers -= 1
+            if writer in self._strangers:
+                self._strangers.remove(writer)
         key = greeting.pop("key", None)
         if not isinstance(key, str) or not hmac.compare_digest(key.encode("utf-8", "replace"), self._key.encode()):
             return None
@@ -172,6 +173,8 @@ class Supervisor:
         try:
             _check_run(request)
             async with self._turn:
+                if client.canceled.is_set():
+                    raise EngineFailed({"stage": "open", "message": "canceled"}, canceled=True)
                 reply = await self._fulfil(request, export, client)
             client.tell({"type": "done", "result": reply})
         except EngineFailed as error:
@@ -293,9 +296,13 @@ async def _serve(supervisor: Supervisor) -> None:
 
 def _check_run(request: dict[str, Any]) -> None:
     export = request.get("export")
-    named = isinstance(export, dict) and isinstance(export.get("output_file_name"), str)
-    if request["request"] == "run" and not (named and isinstance(request.get("output_dir"), str)):
+    if request["request"] != "run":
+        return
+    name = export.get("output_file_name") if isinstance(export, dict) else None
+    if not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
         raise EngineFailed({"stage": "open", "message": "the run data names no export"})
+    if not name or name in (".", "..") or "/" in name or "\\" in name:
+        raise EngineFailed({"stage": "open", "message": f"{name!r} is no file name"})
 
 
 def _artwork(job: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """A tiny engine for tests: runs a script with a BwApi that renders grey pictures at once. No fidelity: see standin/."""
 
 import json
+import os
 import runpy
 import struct
+import subprocess
 import sys
+import time
 import types
 import zlib
 
@@ -26,7 +29,9 @@ def _render(garment, text):
     for capture in job["captures"]:
         with open(capture["path"], "wb") as file:
             file.write(_png(job["width"], job["height"]))
-    return ""
+        if "hang.png" in capture["path"]:
+            time.sleep(600)
+    return "job" if len(job["captures"]) > 1 else ""
 
 
 bw = types.ModuleType("BwApi")
@@ -46,8 +51,18 @@ bw.GarmentInfoGetEx = lambda garment, key: json.dumps("Tee") if key == "name" el
 bw.EnvironmentCameraViewGet = lambda garment, name: "{}"
 bw.EnvironmentTurntableCameraPositionsGet = lambda camera, count: json.dumps([{}] * count)
 bw.RenderImageEx = _render
+bw.RenderJobStatusGet = lambda garment, job: json.dumps({"status": "running", "progress": 10})
 sys.modules["BwApi"] = bw
 
 if __name__ == "__main__":
     sys.argv = sys.argv[1:]
+    if "FAKE_ENGINE_EXIT" in os.environ:
+        sys.exit(os.environ["FAKE_ENGINE_EXIT"])
+    if "FAKE_ENGINE_LEAK" in os.environ:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+        with open(os.environ["FAKE_ENGINE_LEAK"], "w", encoding="ascii") as file:
+            file.write(str(child.pid))
+    if "FAKE_ENGINE_PID" in os.environ:
+        with open(os.environ["FAKE_ENGINE_PID"], "w", encoding="ascii") as file:
+            file.write(str(os.getpid()))
     runpy.run_path(sys.argv[0], run_name="__main__")

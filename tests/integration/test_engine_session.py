@@ -1,0 +1,333 @@
+"""The life of an engine with `daemon start|run|stop`, however it ends. The engine is a fake that renders grey."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openjd_vstitcher.engine.processes import exists
+from openjd_vstitcher.engine.protocol import connect, encode, receive
+
+FAKE = Path(__file__).with_name("fake_engine.py")
+DEADLINE_S = 20.0
+
+
+def wait_until(condition: Callable[[], Any], what: str) -> None:
+    """Wait for a condition that another process brings about."""
+    deadline = time.monotonic() + DEADLINE_S
+    never = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"never came: {what}"
+        never.wait(0.02)
+
+
+@dataclass
+class Session:
+    """A session's directory and the commands on it."""
+
+    root: Path
+    environment: dict[str, str]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def connection_file(self) -> Path:
+        return self.root / "connection.json"
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        return dict(json.loads(self.connection_file.read_text(encoding="utf-8")))
+
+    def write(self, **job: Any) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "job.json").write_text(json.dumps({"garment_path": "/garments/tee.bw", **job}), "utf-8")
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "openjd_vstitcher.engine", "daemon", *arguments]
+
+    def start(self) -> subprocess.CompletedProcess[str]:
+        return self._call(
+            "start",
+            *("--connection-file", str(self.connection_file), "--job", str(self.root / "job.json")),
+            *("--engine", "standin", "--output-dir", str(self.output)),
+        )
+
+    def stop(self) -> subprocess.CompletedProcess[str]:
+        return self._call("stop", "--connection-file", str(self.connection_file))
+
+    def run(self, export: dict[str, Any], *options: str, mutations: Any = ()) -> subprocess.CompletedProcess[str]:
+        return self._call(*self.run_arguments(export, *options, mutations=mutations))
+
+    def run_arguments(self, export: dict[str, Any], *options: str, mutations: Any = ()) -> list[str]:
+        data = self.root / f"run-{export.get('output_file_name')}.json"
+        data.write_text(json.dumps({"instruction": 0, "mutations": list(mutations), "export": export}), "utf-8")
+        fixed = ["--connection-file", str(self.connection_file), "--run-data", f"file://{data}"]
+        return ["run", *fixed, "--output-dir", str(self.output), *options]
+
+    def begin(self, export: dict[str, Any], *options: str) -> subprocess.Popen[str]:
+        """Begin an export and leave it running."""
+        command = self.command(*self.run_arguments(export, *options))
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment)
+
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, env=self.environment, timeout=90, check=False
+        )
+
+
+def export(name: str = "front.png", **fields: Any) -> dict[str, Any]:
+    return {"type": "EXPORT", "export_type": "MEDIA_RENDER", "output_file_name": name, "dpi": 10, **fields}
+
+
+def events(output: str) -> list[dict[str, Any]]:
+    lines = [line for line in output.splitlines() if line.startswith("vstitcher_event: ")]
+    return [json.loads(line.partition(" ")[2]) for line in lines]
+
+
+def written_pid(path: Path) -> int:
+    wait_until(lambda: path.exists() and path.read_text(encoding="ascii"), f"the process id in {path.name}")
+    return int(path.read_text(encoding="ascii"))
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"[engine]\nstart_limit_s = 20\n[engine.command]\nstandin = [{sys.executable!r}, {str(FAKE)!r}, '{{script}}']\n"
+    )
+    environment = {**os.environ, "OPENJD_VS_CONFIG": str(config), "FAKE_ENGINE_PID": str(tmp_path / "engine.pid")}
+    environment.pop("OPENJD_VS_LIFELINE", None)
+    made = Session(tmp_path / "session", environment)
+    made.write()
+    yield made
+    made.stop()
+
+
+def started(session: Session) -> tuple[int, int]:
+    """Start a session; the process ids of its supervisor and its engine."""
+    result = session.start()
+    assert result.returncode == 0, result.stdout + result.stderr
+    return session.connection["supervisor_pid"], written_pid(Path(session.environment["FAKE_ENGINE_PID"]))
+
+
+def test_session_makes_an_output_and_leaves_nothing_running(session: Session) -> None:
+    supervisor, engine = started(session)
+    result = session.run(export())
+    assert result.returncode == 0
+    assert events(result.stdout)[-1]["event"] == "exported"
+    assert events(result.stdout)[-1]["output"] == "front.png"
+    assert [path.name for path in session.output.iterdir()] == ["front.png"]
+    assert session.stop().returncode == 0
+    wait_until(lambda: not exists(supervisor) and not exists(engine), "the end of supervisor and engine")
+    assert not session.connection_file.exists()
+
+
+def test_start_tells_which_engine_and_that_it_is_the_stand_in(session: Session) -> None:
+    result = session.start()
+    ready = events(result.stdout)[-1]
+    assert (ready["event"], ready["engine"], ready["version"], ready["garment"]) == (
+        "engine_ready",
+        "standin",
+        "fake 1",
+        "Tee",
+    )
+    assert "stand-in" in result.stderr
+
+
+def test_frames_go_where_pack_looks_for_them(session: Session) -> None:
+    started(session)
+    turntable = {"type": "EXPORT", "export_type": "TURNTABLE", "output_file_name": "turn.zip", "dpi": 10}
+    assert session.run(turntable, "--frame", "3", "--frames", "4").returncode == 0
+    assert (session.output / "turn.zip.frames" / "0003.png").is_file()
+
+
+def test_stop_without_an_engine_is_no_error(session: Session) -> None:
+    assert session.stop().returncode == 0
+
+
+def test_second_start_for_the_same_session_is_refused(session: Session) -> None:
+    started(session)
+    result = session.start()
+    assert result.returncode == 1
+    assert "already runs" in result.stdout
+    assert session.run(export()).returncode == 0
+
+
+def test_killed_engine_fails_its_export_by_name_and_the_next_one_gets_a_new_engine(session: Session) -> None:
+    _, engine = started(session)
+    process = session.begin(export("hang.png"))
+    wait_until(lambda: (session.output / ".hang.png.part.png").exists(), "the part file")
+    os.kill(engine, signal.SIGKILL)
+    output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1
+    failure = events(output)[-1]
+    assert failure["event"] == "export_failed"
+    assert failure["export"] == "hang.png"
+    assert failure["stage"] == "export"
+    assert failure["parameters"]["dpi"] == 10
+    assert "SIGKILL" in failure["exit"]
+    assert any(line.startswith("openjd_fail: hang.png failed in stage export") for line in output.splitlines())
+    again = session.run(export())
+    assert again.returncode == 0, again.stdout
+    assert "engine_restarted" in [event["event"] for event in events(again.stdout)]
+    assert [path.name for path in session.output.iterdir()] == ["front.png"]
+
+
+def test_what_the_engine_leaves_behind_ends_with_the_session(session: Session, tmp_path: Path) -> None:
+    session.environment["FAKE_ENGINE_LEAK"] = str(tmp_path / "leaked.pid")
+    started(session)
+    leaked = written_pid(tmp_path / "leaked.pid")
+    assert exists(leaked)
+    session.stop()
+    wait_until(lambda: not exists(leaked), "the end of the leaked process")
+
+
+def test_killed_supervisor_takes_the_engine_along(session: Session) -> None:
+    supervisor, engine = started(session)
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: not exists(engine), "the end of the engine")
+    result = session.run(export())
+    assert result.returncode == 1
+    assert "front.png failed in stage open: no engine" in result.stdout
+    assert session.start().returncode == 0
+
+
+def test_session_ends_when_its_lifeline_closes(session: Session) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        session.environment["OPENJD_VS_LIFELINE"] = f"127.0.0.1:{listener.getsockname()[1]}"
+        supervisor, engine = started(session)
+        listener.settimeout(DEADLINE_S)
+        lifeline, _ = listener.accept()
+        assert exists(engine)
+        lifeline.close()
+        wait_until(lambda: not exists(engine) and not exists(supervisor), "the end of the session")
+
+
+def test_session_without_a_lifeline_ends_with_its_directory(session: Session) -> None:
+    supervisor, engine = started(session)
+    session.connection_file.unlink()
+    wait_until(lambda: not exists(engine) and not exists(supervisor), "the end of the session")
+
+
+def test_canceled_export_leaves_no_half_output(session: Session) -> None:
+    started(session)
+    process = session.begin(export("turn.zip", export_type="TURNTABLE", number_of_snapshots=3))
+    wait_until(lambda: (session.output / ".turn.zip.frames.part.frames" / "0001.png").exists(), "a frame")
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "openjd_status: cancel" in output
+    assert list(session.output.iterdir()) == []
+
+
+def test_client_that_is_killed_cancels_its_export(session: Session) -> None:
+    started(session)
+    process = session.begin(export("turn.zip", export_type="TURNTABLE", number_of_snapshots=3))
+    wait_until(lambda: (session.output / ".turn.zip.frames.part.frames" / "0001.png").exists(), "a frame")
+    process.kill()
+    process.wait()
+    wait_until(lambda: list(session.output.iterdir()) == [], "the part files to go")
+    assert session.run(export()).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xff" * 4096,
+        b'{"key": 1}\n',
+        b'{"key": "wrong", "request": "stop"}\n',
+        b"[]\n",
+    ],
+)
+def test_strangers_are_cut_off(session: Session, content: bytes) -> None:
+    started(session)
+    with socket.create_connection(("127.0.0.1", session.connection["port"])) as stranger:
+        stranger.settimeout(DEADLINE_S)
+        stranger.sendall(content)
+        if not content.endswith(b"\n"):
+            stranger.shutdown(socket.SHUT_WR)
+        assert stranger.recv(100) == b""
+    assert session.run(export()).returncode == 0
+
+
+def test_silent_strangers_do_not_keep_others_out(session: Session) -> None:
+    started(session)
+    address = ("127.0.0.1", session.connection["port"])
+    silent = [socket.create_connection(address) for _ in range(200)]
+    try:
+        assert session.run(export()).returncode == 0
+    finally:
+        for each in silent:
+            each.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"request": "dance"},
+        {},
+        {"request": "run"},
+        {"request": "run", "export": {"output_file_name": "x.png"}, "output_dir": 7},
+        {"request": "run", "export": {"output_file_name": "../x.png", "export_type": "SCAN"}, "output_dir": "/tmp"},
+        {"request": "run", "export": {"output_file_name": "x.png", "export_type": "../main"}, "output_dir": "/tmp"},
+        {"request": "run", "export": {"output_file_name": "x.png", "export_type": "UNKNOWN"}, "output_dir": "/tmp"},
+        {"role": "engine", "pid": 1},
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_strange_requests_are_refused_and_the_session_goes_on(session: Session, request_: dict[str, Any]) -> None:
+    started(session)
+    with connect(str(session.connection_file), request_) as sock:
+        sock.settimeout(DEADLINE_S)
+        replies = list(receive(sock))
+    assert not replies or replies[-1]["type"] == "failed"
+    assert session.run(export()).returncode == 0
+
+
+def test_cancelation_before_its_turn_does_not_begin_the_export(session: Session) -> None:
+    started(session)
+    first = session.begin(export("turn.zip", export_type="TURNTABLE", number_of_snapshots=2))
+    wait_until(lambda: (session.output / ".turn.zip.frames.part.frames" / "0001.png").exists(), "a frame")
+    with connect(
+        str(session.connection_file), {"request": "run", "export": export(), "output_dir": str(session.output)}
+    ) as sock:
+        sock.sendall(encode({"request": "cancel"}))
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(DEADLINE_S) == 128 + signal.SIGTERM
+        assert [reply["type"] for reply in receive(sock)][-1] == "canceled"
+    assert not (session.output / "front.png").exists()
+
+
+def test_engine_that_cannot_start_fails_with_its_last_words(session: Session, tmp_path: Path) -> None:
+    session.environment["FAKE_ENGINE_EXIT"] = "No licence for VStitcher"
+    result = session.start()
+    assert result.returncode == 1
+    assert "openjd_fail: the engine failed in stage start: Failed to start" in result.stdout
+    assert "ended with exit code 1" in result.stdout
+    assert "No licence for VStitcher" in result.stdout
+    assert not session.connection_file.exists()
+
+
+def test_start_without_a_job_file_is_refused(session: Session) -> None:
+    (session.root / "job.json").unlink()
+    result = session.start()
+    assert result.returncode == 1
+    assert "there is no job file" in result.stdout
