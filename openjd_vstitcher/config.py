@@ -99,6 +99,10 @@ class StorageConfig:
     """The most bytes per second that uploads take together; 0: no limit."""
     bodies_prefix: str = "s3://body-files/bodies/3d_body_files/"
     """Where the newest `.bw` of a `body_code` is looked for."""
+    cache_dir: Path = Path("~/.cache/openjd-vstitcher/inputs")
+    """Where fetched inputs are kept for later jobs of this machine."""
+    cache_bytes: int = 20 << 30
+    """How large the cache may become; 0: no cache."""
     input_url_lifetime_s: int = 43_200
     """How long the pre-signed URLs of inputs can be used."""
     allow_private_hosts: tuple[str, ...] = ()
@@ -119,6 +123,14 @@ class OutputsConfig:
     """How long the end of a session waits for uploads."""
     retry_first_s: float = 1.0
     retry_longest_s: float = 60.0
+    logs_prefix: str = ""
+    """Where logs, journal and template of each attempt go, under job id and attempt; empty: nowhere."""
+    keep_done_days: float = 1.0
+    """How long the directory of a job stays whose outputs are all safe."""
+    keep_failed_days: float = 14.0
+    """How long it stays when an output is not safe."""
+    keep_bytes: int = 0
+    """The most bytes of ended jobs; beyond it the oldest go early, safe ones first. 0: no limit."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,23 @@ class Delivery:
     style_id: str | None = None
     body_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def as_facts(self) -> dict[str, str]:
+        """What a later process needs to go on: everything but the ports and the claim."""
+        registers = "yes" if self.catalogue is not None and self.claim is not None else "no"
+        kept = {"style_id": self.style_id, "body_id": self.body_id, "metadata": dict(self.metadata)}
+        return {"destination": self.destination, "registers": registers, "delivery": json.dumps(kept)}
+
+    @classmethod
+    def of_facts(
+        cls, facts: Mapping[str, str], storage: Storage, catalogue: AssetCatalogue, claim: Claim
+    ) -> Delivery | None:
+        """The delivery that an earlier process began; None when its outputs were to stay where they are."""
+        if "destination" not in facts:
+            return None
+        registers = facts["registers"] == "yes"
+        ports = (catalogue, claim) if registers else (None, None)
+        return cls(storage, facts["destination"], *ports, **json.loads(facts["delivery"]))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -44,9 +44,9 @@ class Entry:
     error: str | None
 
     @property
-    def safe(self) -> bool:
-        """Whether this output is where it was to go."""
-        return self.state in ("registered", "kept") or (not self.output.upload and self.state == "settled")
+    def delivered(self) -> bool:
+        """Whether this output has come to the end of its way."""
+        return self.state in ("registered", "kept")
 
 
 class Ledger:
@@ -87,6 +87,20 @@ class Ledger:
         with self._lock:
             rows = self._connection.execute("SELECT * FROM output ORDER BY position").fetchall()
         return [_entry(row) for row in rows]
+
+    def facts(self) -> dict[str, str]:
+        """What was noted of the job as a whole."""
+        with self._lock:
+            return {row["key"]: row["value"] for row in self._connection.execute("SELECT key, value FROM fact")}
+
+    def note(self, facts: Mapping[str, str]) -> None:
+        """Note facts of the job as a whole."""
+        with self._lock, _explained(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT INTO fact (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                list(facts.items()),
+            )
 
     def record(self, name: str, state: State | None = None, **fields: Any) -> None:
         """Write a transition, or facts of an output. It is on disk when this returns.

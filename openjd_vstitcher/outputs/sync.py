@@ -52,6 +52,8 @@ class OutputSync:
         self._delivery = delivery
         self._directory = OutputDirectory(directory)
         self._ledger = Ledger(ledger, expected)
+        if delivery is not None:
+            self._ledger.note(delivery.as_facts())
         self._expected = {entry.output.name: entry.output for entry in self._ledger.entries()}
         self._by_folded = {folded(name): name for name in self._expected}
         self._hurry = threading.Event()

@@ -79,13 +79,13 @@ class Upload:
         entry = self._ledger.entry(output.name)
         as_before = entry.identity == identity(os.fstat(file.fileno()))
         delivery = self._delivery if output.upload else None
-        if as_before and (entry.safe or (entry.state == "stored" and not _registers(delivery))):
+        if as_before and (entry.delivered or (entry.state == "stored" and not _registers(delivery))):
             return
         if not as_before or entry.sha256 is None or entry.state in ("expected", "seen"):
             entry = self._settle(output, file)
         if delivery is None:
             self._ledger.record(output.name, "kept", error=None)
-        elif entry.state in ("registered", "kept") and entry.safe:
+        elif entry.delivered:
             return
         else:
             if entry.state != "stored":

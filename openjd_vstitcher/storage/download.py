@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ..errors import InvalidInput, Problem, StorageError
 from .address import local_path
+from .cache import Cache
 from .manifest import InputEntry
 
 _CHUNK_BYTES = 1 << 20
@@ -36,13 +37,16 @@ class Fetched:
     sha256: str
 
 
-def fetch(entry: InputEntry, target: Path, *, allow_private_hosts: Collection[str] = ()) -> Fetched:
+def fetch(
+    entry: InputEntry, target: Path, *, allow_private_hosts: Collection[str] = (), cache: Cache | None = None
+) -> Fetched:
     """Bring an input to a path.
 
     Parameters
     ----------
     target: where to; its directory is made. It appears whole or not at all.
     allow_private_hosts: hosts (`name` or `name:port`) that may be private or speak plain http.
+    cache: where it may be already, and is kept; files of this machine are not.
 
     Raises
     ------
@@ -52,12 +56,17 @@ def fetch(entry: InputEntry, target: Path, *, allow_private_hosts: Collection[st
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
     try:
+        cached = None
         if entry.url.startswith("file:"):
             shutil.copyfile(local_path(entry.url), partial)
         else:
-            _download(entry, partial, frozenset(allow_private_hosts))
-        size, sha256 = partial.stat().st_size, _sha256(partial)
+            cached = cache.copy(entry, partial) if cache is not None else None
+            if cached is None:
+                _download(entry, partial, frozenset(allow_private_hosts))
+        size, sha256 = partial.stat().st_size, cached or _sha256(partial)
         _check(entry, size, sha256)
+        if cache is not None and cached is None and not entry.url.startswith("file:"):
+            cache.keep(entry, partial, sha256)
         partial.replace(target)
     except OSError as error:
         raise StorageError(f"cannot fetch {_shown(entry)}: {_reason(error)}", transient=False) from error

@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from ..config import StorageConfig
 from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
 from .address import local_path
+from .cache import Cache
 from .download import Fetched, fetch
 from .manifest import InputEntry, Manifest
 
@@ -36,7 +39,7 @@ def stage(
     garment: str,
     manifest: Manifest,
     job: Mapping[str, Any],
-    allow_private_hosts: Sequence[str] = (),
+    config: StorageConfig,
     on_staged: OnStaged | None = None,
 ) -> Path:
     """Bring a job's inputs into a working directory and write `job.json` there.
@@ -67,7 +70,7 @@ def stage(
     folder = into.resolve() / _INPUTS
     folder.mkdir(parents=True, exist_ok=True)
     placed = [(entry, folder / _FOLDERS[entry.role] / entry.name) for entry in entries]
-    _fetch_all(placed, allow_private_hosts, on_staged)
+    _fetch_all(placed, config, on_staged)
     garment_path = next(path for entry, path in placed if entry.role == "garment").resolve()
     check_garment(garment_path)
     description = dict(job) | _described(manifest.details, placed, folder)
@@ -103,15 +106,17 @@ def _local_garment(garment: str) -> InputEntry:
     return InputEntry("garment", path.name, path.as_uri(), source_uri=path.as_uri())
 
 
-def _fetch_all(
-    placed: Sequence[tuple[InputEntry, Path]], allow_private_hosts: Sequence[str], on_staged: OnStaged | None
-) -> None:
+def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: StorageConfig, on_staged: OnStaged | None) -> None:
     if len({str(path).casefold() for _, path in placed}) != len(placed):
         raise InvalidInput("inputs manifest", [Problem("", "two inputs have the same name")])
 
+    own = urlsplit(config.endpoint_url).netloc
+    hosts = (*config.allow_private_hosts, *([own] if own else []))
+    cache = Cache(config.cache_dir, config.cache_bytes) if config.cache_bytes else None
+
     def bring(item: tuple[InputEntry, Path]) -> None:
         entry, path = item
-        fetched = fetch(entry, path, allow_private_hosts=allow_private_hosts)
+        fetched = fetch(entry, path, allow_private_hosts=hosts, cache=cache)
         if on_staged is not None:
             on_staged(entry, fetched)
 

@@ -1,0 +1,106 @@
+"""`openjd-vs outputs`: see, finish and clear away what jobs made."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._console import config_option, configured_platform, json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from ..outputs import SyncReport
+
+_directories = click.argument(
+    "directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+
+
+@click.group("outputs")
+def command() -> None:
+    """Show and finish the uploads of a job directory."""
+
+
+@command.command("status")
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@json_option
+def status(directory: Path, as_json: bool) -> None:
+    """Show how far each output of a job DIRECTORY is."""
+    from ..errors import InvalidInput, Problem
+    from ..outputs.ledger import Ledger
+    from ..session.job_directory import JobDirectory
+
+    path = JobDirectory(directory).ledger
+    if not path.exists():
+        raise InvalidInput(str(directory), [Problem("", "has no ledger of outputs")])
+    ledger = Ledger(path)
+    entries = ledger.entries()
+    ledger.close()
+    if as_json:
+        print_json(entries)
+        return
+    rows = [(e.output.name, e.state, e.size_bytes, e.uri, e.attempts, e.error) for e in entries]
+    print_table(["output", "status", "bytes", "address", "uploads", "error"], rows)
+
+
+@command.command("resume")
+@_directories
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for each job's uploads.")
+@json_option
+@config_option
+def resume(directories: tuple[Path, ...], timeout_s: float | None, as_json: bool, config_path: Path | None) -> None:
+    """Finish the uploads of job DIRECTORIES whose process is gone. Exit code 1 when an output is still not safe."""
+    from ..config import load_config
+    from ..outputs.resume import resume as go_on
+    from ..session.job_directory import JobDirectory
+
+    config = load_config(config_path)
+    with configured_platform(config_path) as platform:
+        reports = {
+            str(path): go_on(JobDirectory(path.resolve()), config, platform, timeout_s=timeout_s)
+            for path in directories
+        }
+    if as_json:
+        print_json({path: _plain(report) for path, report in reports.items()})
+    else:
+        rows = [
+            (Path(path).name, output.name, output.fate, output.size_bytes, output.uri, output.reason)
+            for path, report in reports.items()
+            for output in report.outputs
+        ]
+        print_table(["job", "output", "status", "bytes", "address", "reason"], rows)
+    if not all(report.complete for report in reports.values()):
+        sys.exit(1)
+
+
+@command.command("clean")
+@click.option("--work-dir", type=click.Path(path_type=Path, file_okay=False), help="Where job directories are.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@config_option
+def clean(work_dir: Path | None, dry_run: bool, config_path: Path | None) -> None:
+    """Remove the directories of ended jobs whose outputs are safe, or whose retention has run out."""
+    from datetime import UTC, datetime
+
+    from ..config import load_config
+    from ..outputs.retention import Removal, ended_jobs, removable
+    from ..outputs.retention import clean as remove
+    from ..storage import open_storage
+
+    config = load_config(config_path)
+    folder = work_dir or config.worker.work_dir
+    if dry_run:
+        chosen = removable(ended_jobs(folder), config.outputs, datetime.now(UTC))
+        removals = [Removal(job, reason) for job, reason in chosen]
+    else:
+        removals = remove(folder, config.outputs, open_storage(config.storage))
+    rows = [(removal.job.path.name, removal.job.size_bytes, removal.reason, removal.error) for removal in removals]
+    print_table(["job", "bytes", "reason", "error"], rows)
+    if any(removal.error for removal in removals):
+        sys.exit(1)
+
+
+def _plain(report: SyncReport) -> dict[str, Any]:
+    return dataclasses.asdict(report)

@@ -1,0 +1,61 @@
+"""Stores the logs of an attempt beside its outputs, so that a failure can be read without the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import PlatformError, StorageError
+from ..journal import Journal
+from ..storage import PutOptions, Storage
+from ..storage.address import join
+from .retry import retrying
+
+_WAIT_S = 60.0
+
+
+def store_logs(files: Mapping[str, Path], prefix: str, *, storage: Storage, journal: Journal) -> dict[str, str]:
+    """Store log files; call it when nothing writes them any more.
+
+    Parameters
+    ----------
+    files: each log by the name that it gets in storage; those that are not there or empty are passed over.
+    prefix: the address under which they go, with job id and attempt in it.
+
+    Returns the address of each log that was stored. What cannot be stored within a minute is an event of the journal,
+    no error: logs never change how a job ended.
+    """
+    enough = threading.Event()
+    timer = threading.Timer(_WAIT_S, enough.set)
+    timer.daemon = True
+    timer.start()
+    stored = {}
+    try:
+        for name, path in files.items():
+            if path.is_file() and path.stat().st_size > 0:
+                uri = _store(path, join(prefix, name), storage, journal, enough)
+                if uri is not None:
+                    stored[name] = uri
+    finally:
+        timer.cancel()
+    journal.append("logs_stored", logs=stored)
+    return stored
+
+
+def _store(path: Path, uri: str, storage: Storage, journal: Journal, enough: threading.Event) -> str | None:
+    def put() -> str:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            options = PutOptions("text/plain; charset=utf-8", {"sha256": sha256})
+            return storage.put(file, uri, sha256=sha256, options=options).uri
+
+    def on_wait(error: Exception, wait_s: float) -> None:
+        journal.append("log_waiting", log=path.name, reason=str(error), wait_s=round(wait_s, 2))
+
+    try:
+        return retrying(put, stop=enough, first_s=1.0, longest_s=10.0, on_wait=on_wait)
+    except (StorageError, PlatformError, OSError) as error:
+        journal.append("log_failed", log=path.name, reason=str(error))
+        return None

@@ -1,0 +1,109 @@
+"""Inputs that this machine has fetched before, by their content. Shared by concurrent jobs without locks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from .manifest import InputEntry
+
+_CHUNK_BYTES = 1 << 20
+_STALE_PART_S = 86_400.0
+
+
+class Cache:
+    """A directory of files named by their SHA-256, the least recently used leave first.
+
+    `pins/` tells which content an address had in an exact version. Files appear by rename, so a reader sees whole ones
+    only, and one that is removed while it is read stays readable to its reader.
+
+    Parameters
+    ----------
+    limit_bytes: what the files may take together.
+    """
+
+    def __init__(self, directory: Path, limit_bytes: int) -> None:
+        self._objects = directory.expanduser() / "objects"
+        self._pins = directory.expanduser() / "pins"
+        self._limit_bytes = limit_bytes
+
+    def copy(self, entry: InputEntry, target: Path) -> str | None:
+        """Copy an input to `target` and return its SHA-256, or None when it is not here. A damaged file is dropped."""
+        sha256 = entry.sha256 or self._pinned(entry)
+        if sha256 is None:
+            return None
+        cached = self._objects / sha256
+        try:
+            digest = _copy(cached, target)
+            if digest == sha256:
+                os.utime(cached)
+                return digest
+            cached.unlink(missing_ok=True)
+        except OSError:
+            target.unlink(missing_ok=True)
+        return None
+
+    def keep(self, entry: InputEntry, source: Path, sha256: str) -> None:
+        """Keep a file that was just fetched. A cache that cannot be written is no error."""
+        try:
+            for folder in (self._objects, self._pins):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            partial = self._objects / f"{uuid.uuid4().hex}.part"
+            try:
+                if _copy(source, partial) == sha256:
+                    partial.replace(self._objects / sha256)
+            finally:
+                partial.unlink(missing_ok=True)
+            if entry.version:
+                pin = self._pins / f"{uuid.uuid4().hex}.part"
+                pin.write_text(sha256, encoding="ascii")
+                pin.replace(self._pin(entry))
+            self._shrink()
+        except OSError:
+            return
+
+    def _pin(self, entry: InputEntry) -> Path:
+        return self._pins / hashlib.sha256(f"{entry.source_uri}\0{entry.version}".encode()).hexdigest()
+
+    def _pinned(self, entry: InputEntry) -> str | None:
+        if not entry.version:
+            return None
+        try:
+            return self._pin(entry).read_text(encoding="ascii")
+        except OSError:
+            return None
+
+    def _shrink(self) -> None:
+        found = sorted(self._files(), key=lambda item: item[1].st_mtime)
+        total = sum(status.st_size for _, status in found)
+        for path, status in found:
+            stale = path.suffix == ".part" and time.time() - status.st_mtime > _STALE_PART_S
+            if total <= self._limit_bytes and not stale:
+                continue
+            if path.suffix == ".part" and not stale:
+                continue
+            try:
+                path.unlink(missing_ok=True)
+            except PermissionError:
+                continue
+            total -= status.st_size
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for path in self._objects.iterdir():
+            try:
+                yield path, path.stat()
+            except FileNotFoundError:
+                continue
+
+
+def _copy(source: Path, target: Path) -> str:
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while chunk := reader.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            writer.write(chunk)
+    return digest.hexdigest()
