@@ -173,8 +173,6 @@ class Supervisor:
         try:
             _check_run(request)
             async with self._turn:
-                if client.canceled.is_set():
-                    raise EngineFailed({"stage": "open", "message": "canceled"}, canceled=True)
                 reply = await self._fulfil(request, export, client)
             client.tell({"type": "done", "result": reply})
         except EngineFailed as error:
@@ -188,6 +186,8 @@ class Supervisor:
             self._used_s = time.monotonic()
 
     async def _fulfil(self, request: dict[str, Any], export: dict[str, Any] | None, client: _Client) -> dict[str, Any]:
+        if client.canceled.is_set():
+            raise EngineFailed({"stage": "open", "message": "canceled"}, canceled=True)
         engine = await self._ready(client)
         message: dict[str, Any] = {"request": "work", "garment": self._wanted(request)}
         output_dir = None
