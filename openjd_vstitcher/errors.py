@@ -84,3 +84,8 @@ class NotFound(PlatformError):
 
 class ClaimLost(PlatformError):
     """Another attempt has begun, or the job was taken back: this claim may write no more."""
+
+    @classmethod
+    def of(cls, worker: str, attempt: int, job_id: str) -> ClaimLost:
+        """The error for a claim, named by what it consists of."""
+        return cls(f"worker {worker} holds attempt {attempt} of job {job_id} no more")

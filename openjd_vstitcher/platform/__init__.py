@@ -266,4 +266,8 @@ def open_platform(config: PlatformConfig) -> Platform:
         from .embedded import EmbeddedPlatform
 
         return EmbeddedPlatform(config.path)
+    if config.kind == "hasura":
+        from .hasura import HasuraPlatform
+
+        return HasuraPlatform(config)
     raise ConfigError(f"platform.kind: expected embedded or hasura, found {config.kind!r}")

@@ -359,7 +359,7 @@ class EmbeddedPlatform:
 
 
 def _lost(claim: Claim) -> ClaimLost:
-    return ClaimLost(f"worker {claim.worker} holds attempt {claim.attempt} of job {claim.job.id} no more")
+    return ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
 
 
 def _now() -> datetime:

@@ -1,0 +1,35 @@
+"""The GraphQL requests, read from the files beside this module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from importlib import resources
+from typing import Any
+
+from graphql import REMOVE, DocumentNode, FieldNode, Visitor, parse, visit
+from graphql.utilities import separate_operations
+
+_JOB_NAMES = re.compile(r"(?<![a-zA-Z0-9])(insert_|update_|)platform_job(?!_(?:preset|event|status|type)|[a-zA-Z0-9])")
+
+
+def requests(file: str, *, job_root: str = "platform_job", without: Collection[str] = ()) -> dict[str, DocumentNode]:
+    """The operations of a file by name, each with the fragments that it uses and no other.
+
+    Parameters
+    ----------
+    job_root: the GraphQL name of the table of jobs, in place of `platform_job`.
+    without: fields to leave out, because the role may not read them.
+    """
+    text = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
+    document = visit(parse(_JOB_NAMES.sub(rf"\g<1>{job_root}", text)), _LeaveOut(without))
+    return separate_operations(document)
+
+
+class _LeaveOut(Visitor):
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def enter_field(self, node: FieldNode, *_: Any) -> Any:
+        return REMOVE if node.name.value in self._names else None
