@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable
 from enum import IntEnum
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Any, NewType, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NewType, TypeVar, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from .host import Host
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 NewId = NewType("NewId", int)
 """The id of something a call created; -1 when it failed."""
@@ -67,7 +69,7 @@ def key_of(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def call[F: Callable[..., Any]](function: F) -> F:
+def call(function: _F) -> _F:
     """Register `function(host, …)` as the implementation of the call of the same name."""
     CALLS[key_of(function.__name__)] = function
     return function

@@ -47,6 +47,7 @@ class Host:
         }
         self.cameras: dict[str, dict[str, Any]] = {}
         self.ray_traces: dict[str, RayTrace] = {}
+        self.scenes = 0
         self.menu: list[tuple[str, CallbackBase, int]] = []
         self._events: dict[int, list[tuple[CallbackBase, int]]] = {}
         self._session_functions: dict[str, CallbackBase] = {}

@@ -1,0 +1,323 @@
+"""Reads garment files, most of all `.bw`, as untrusted input: read-only, within limits. It writes none and opens no engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import InvalidInput, Problem
+
+DOCUMENT_KEY = b"standinGarment"
+"""In files of the stand-in: what a `.vsgx` holds besides rulers follows this key, as a length (8 bytes, little-endian) and JSON."""
+
+_MIB = 2**20
+_MAX_FILE = 4096 * _MIB
+_MAX_ROWS = 10_000
+_MAX_LISTED = 16 * 1024
+_MAX_VSGX = 256 * _MIB
+_MAX_EXTRACTED = 128 * _MIB
+_MAX_DOCUMENT = 16 * _MIB
+_MAX_WINDOW = 32 * _MIB
+_MAX_RULERS = 10_000
+_MAX_COMPONENTS = 1_000
+_TIME_LIMIT_S = 20.0
+_STEP = 1024
+"""Bytes fed to the decompressor at once: at most 32 MiB can come out of that."""
+
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_IMAGES = {".png": b"\x89PNG\r\n\x1a\n", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff"}
+
+
+@dataclass(frozen=True)
+class PackedFile:
+    """One file inside a `.bw`; `size_bytes` as packed. `row` is its key in `file_tree`."""
+
+    row: int
+    name: str
+    ext: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class RulerComponent:
+    """A part of a ruler: an edge of a shape, or an internal line when `edge` is -1."""
+
+    shape: int
+    edge: int
+    internal_line: int | None = None
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """A ruler of a garment, as the `.vsgx` holds it."""
+
+    name: str
+    components: tuple[RulerComponent, ...]
+
+
+@dataclass(frozen=True)
+class GarmentFile:
+    """What a `.bw` holds.
+
+    Parameters
+    ----------
+    document: what the stand-in keeps of a garment; None in files that it did not write.
+    """
+
+    path: Path
+    size_bytes: int
+    files: tuple[PackedFile, ...]
+    rulers: tuple[Ruler, ...]
+    document: dict[str, Any] | None
+
+    def names(self, key: str) -> list[str]:
+        """The names under a list of the document, such as `colorways` or `snapshots`."""
+        listed = (self.document or {}).get(key)
+        if not isinstance(listed, list):
+            return []
+        return [str(item["name"]) for item in listed if isinstance(item, dict) and "name" in item]
+
+    def read(self, name: str, ext: str) -> bytes | None:
+        """The unpacked content of a file inside, None when there is none of that name.
+
+        Raises
+        ------
+        InvalidInput: it is broken, or larger than 128 MiB.
+        """
+        for file in self.files:
+            if (file.name, file.ext) == (name, ext):
+                with _database(self.path) as connection:
+                    return bytes(_content(connection, self.path, file, _MAX_EXTRACTED))
+        return None
+
+    def preview(self) -> tuple[str, bytes] | None:
+        """The extension and bytes of the preview image, None when the file has none."""
+        images = [file for file in self.files if file.ext in _IMAGES]
+        images.sort(key=lambda file: "preview" not in file.name.lower())
+        for file in images:
+            with _database(self.path) as connection:
+                content = bytes(_content(connection, self.path, file, _MAX_EXTRACTED))
+            if content.startswith(_IMAGES[file.ext]):
+                return file.ext, content
+        return None
+
+
+def open_garment(path: Path) -> GarmentFile:
+    """Read what a `.bw` file holds.
+
+    Raises
+    ------
+    InvalidInput: it is missing, unreadable, no `.bw`, broken, or beyond the limits on size and time.
+    """
+    size = _regular_file(path)
+    if size > _MAX_FILE:
+        raise _refused(path, f"{size} bytes is over the limit of {_MAX_FILE} bytes for a garment")
+    if _head(path, 16) != b"SQLite format 3\x00":
+        raise _refused(path, "is no .bw file: it is no SQLite database")
+    with _database(path) as connection:
+        files = _list_files(connection, path)
+        main = next((file for file in files if file.ext == ".vsgx"), None)
+        if main is None:
+            raise _refused(path, "is no .bw file: its file_tree has no row with ext '.vsgx'")
+        content = _content(connection, path, main, _MAX_VSGX, compressed=True)
+    return GarmentFile(path, size, files, parse_rulers(content), _document(path, content))
+
+
+def check_garment(path: Path) -> None:
+    """Say early that an engine cannot open this file: `.bw` wholly, other kinds by their first bytes.
+
+    Raises
+    ------
+    InvalidInput: it is missing, unreadable, empty, or not what its extension says.
+    """
+    kind = path.suffix.lower()
+    size = _regular_file(path)
+    if kind == ".bw":
+        open_garment(path)
+        return
+    if size == 0:
+        raise _refused(path, "is empty")
+    head = _head(path, 65536)
+    if kind == ".glb":
+        if head[:4] != b"glTF" or len(head) < 20:
+            raise _refused(path, "is no .glb file: it does not begin with 'glTF'")
+        if int.from_bytes(head[8:12], "little") > size:
+            raise _refused(path, f"is cut off: {size} of {int.from_bytes(head[8:12], 'little')} bytes are there")
+    elif kind == ".obj":
+        if b"\x00" in head or not re.search(rb"^v[ \t]", head, re.MULTILINE):
+            raise _refused(path, "is no .obj file: it has no line that begins with 'v '")
+    elif kind not in (".vsgx", ".vsp", ".dxf"):
+        raise _refused(path, "is no garment: expected .bw, .vsgx, .vsp, .dxf, .glb or .obj")
+
+
+def parse_rulers(content: bytes | bytearray) -> tuple[Ruler, ...]:
+    """The rulers of a decompressed `.vsgx`. A marker that begins no whole ruler is passed over."""
+    found: list[Ruler] = []
+    starts = [match.start() for match in re.finditer(rb"Ruler", content)]
+    for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
+        ruler = _ruler(bytes(content[start : min(end, start + 64 * _MAX_COMPONENTS)]))
+        if ruler is not None:
+            found.append(ruler)
+            if len(found) == _MAX_RULERS:
+                break
+    return tuple(found)
+
+
+def _ruler(data: bytes) -> Ruler | None:
+    name_at = data.find(b"rulerName")
+    if name_at < 0:
+        return None
+    components = []
+    at = data.find(b"shapeIds", 0, name_at)
+    while at >= 0:
+        following = data.find(b"shapeIds", at + 8, name_at)
+        part = data[at : following if following >= 0 else name_at]
+        shape = _number(part, b"shapeIds", 10, signed=False)
+        edge = _number(part, b"edgeId", 2, signed=True)
+        if shape is None or edge is None:
+            return None
+        internal = _number(part, b"internalLineId", 2, signed=True) if edge == -1 else None
+        components.append(RulerComponent(shape, edge, internal))
+        at = following
+    after = name_at + len(b"rulerName") + 2
+    size = data[after] if after < len(data) else 0
+    name = data[after + 1 : after + 1 + size]
+    if not components or len(name) < size:
+        return None
+    return Ruler(name.decode("utf-8", "replace"), tuple(components))
+
+
+def _number(data: bytes, key: bytes, skip: int, *, signed: bool) -> int | None:
+    at = data.find(key)
+    field = data[at + len(key) + skip :][:4] if at >= 0 else b""
+    return int.from_bytes(field, "little", signed=signed) if len(field) == 4 else None
+
+
+def _document(path: Path, content: bytearray) -> dict[str, Any] | None:
+    at = content.rfind(DOCUMENT_KEY)
+    if at < 0:
+        return None
+    start = at + len(DOCUMENT_KEY) + 8
+    size = int.from_bytes(content[start - 8 : start], "little")
+    if size > min(_MAX_DOCUMENT, len(content) - start):
+        raise _refused(path, "is broken: its garment section is longer than the file or the limit of 16 MiB")
+    try:
+        document = json.loads(content[start : start + size])
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, f"is broken: its garment section is no JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise _refused(path, "is broken: its garment section is no JSON object")
+    return document
+
+
+def _regular_file(path: Path) -> int:
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise _refused(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise _refused(path, "is a directory; expected a garment file")
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused(path, "is no regular file")
+    return status.st_size
+
+
+def _head(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise _refused(path, f"cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _database(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database, opened so that nothing in it can write, run for long, or grow beyond the limits."""
+    connection = None
+    try:
+        uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VSGX + _MIB)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
+        deadline = time.monotonic() + _TIME_LIMIT_S
+        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "mmap_size=0"):
+            connection.execute(f"PRAGMA {pragma}")
+        yield connection
+    except (sqlite3.Error, OverflowError, ValueError, OSError) as error:
+        if "interrupted" in str(error):
+            raise _refused(path, f"takes over {_TIME_LIMIT_S:.0f} s to read") from error
+        raise _refused(path, f"is a broken database: {error}") from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _list_files(connection: sqlite3.Connection, path: Path) -> tuple[PackedFile, ...]:
+    made = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = 'file_tree' COLLATE NOCASE").fetchone()
+    if made is None:
+        raise _refused(path, "is no .bw file: it has no table file_tree")
+    if made[0] != "table" or not re.match(r"\s*CREATE\s+TABLE\b", str(made[1]), re.IGNORECASE):
+        raise _refused(path, "is no .bw file: its file_tree is no ordinary table")
+    columns = {str(row[1]).lower(): row[6] for row in connection.execute("PRAGMA table_xinfo(file_tree)")}
+    if columns.get("ext") != 0 or columns.get("content") != 0 or columns.get("name", 0) != 0:
+        raise _refused(path, "is no .bw file: its file_tree has no stored columns ext and content")
+    name = "substr(CAST(name AS TEXT), 1, 255)" if "name" in columns else "''"
+    query = f"""
+        SELECT rowid, {name}, lower(substr(CAST(ext AS TEXT), 1, 32)), length(CAST(content AS BLOB))
+        FROM file_tree ORDER BY rowid LIMIT {_MAX_ROWS + 1}
+    """  # noqa: S608  # the name is one of the two constants above
+    rows = connection.execute(query).fetchall()
+    if len(rows) > _MAX_ROWS:
+        raise _refused(path, f"has over {_MAX_ROWS} files inside")
+    return tuple(PackedFile(int(row), str(n or ""), str(ext or ""), int(size or 0)) for row, n, ext, size in rows)
+
+
+def _content(
+    connection: sqlite3.Connection, path: Path, file: PackedFile, limit: int, *, compressed: bool = False
+) -> bytearray:
+    """The content of a row; decompressed when it is zstd, which `compressed` says it must be."""
+    what = f"{file.name}{file.ext}"
+    with connection.blobopen("file_tree", "content", file.row, readonly=True) as blob:
+        packed = blob.read(4) == _ZSTD_MAGIC
+        blob.seek(0)
+        if packed:
+            return _decompressed(blob, path, what, limit)
+        if compressed:
+            raise _refused(path, f"is broken: {what} inside is not compressed with zstd")
+        if len(blob) > limit:
+            raise _refused(path, f"{what} inside is over the limit of {limit // _MIB} MiB")
+        return bytearray(blob.read())
+
+
+def _decompressed(blob: sqlite3.Blob, path: Path, what: str, limit: int) -> bytearray:
+    import zstandard
+
+    stream = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
+    content = bytearray()
+    try:
+        while not stream.eof:
+            chunk = blob.read(_STEP)
+            if not chunk:
+                raise _refused(path, f"is broken: {what} inside is cut off")
+            content += stream.decompress(chunk)
+            if len(content) > limit:
+                raise _refused(path, f"{what} inside unpacks to over the limit of {limit // _MIB} MiB")
+    except zstandard.ZstdError as error:
+        raise _refused(path, f"is broken: {what} inside cannot be decompressed ({error})") from error
+    return content
+
+
+def _refused(path: Path, message: str) -> InvalidInput:
+    return InvalidInput(os.fspath(path), [Problem("", message)])

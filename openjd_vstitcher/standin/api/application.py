@@ -1,0 +1,87 @@
+"""Calls about the program itself: its version, events, menus, the main thread, its end."""
+
+from __future__ import annotations
+
+import json
+
+from ..calls import ApiError, CallbackBase, Code, call
+from ..host import Host
+
+
+@call
+def version(host: Host) -> str:
+    """The program's version."""
+    return host.version
+
+
+@call
+def identifier_set(host: Host, identifier: str) -> int:
+    """Say which plugin is calling."""
+    host.identifier = identifier
+    return 1
+
+
+@call
+def identifier_get(host: Host) -> str:
+    return host.identifier
+
+
+@call
+def plugin_name_set(host: Host, name: str) -> int:
+    host.plugin_name = name
+    return 1
+
+
+@call
+def host_application_get(host: Host) -> str:
+    """JSON with `name`, `version` and `standin`."""
+    return json.dumps({"name": "VStitcher", "version": host.version, "standin": True})
+
+
+@call
+def application_exit(host: Host) -> int:
+    """End the program after this callback or script; asks about an unsaved garment first."""
+    host.request_exit()
+    return 1
+
+
+@call
+def get_last_error(host: Host) -> int:
+    """The code of the last call, 0 for success."""
+    return int(host.last_error)
+
+
+@call
+def event_register(host: Host, callback: CallbackBase, callback_id: int, event: int) -> int:
+    """Have a callback run at each event of a kind."""
+    host.listen(event, callback, callback_id)
+    return 1
+
+
+@call
+def menu_function_add(host: Host, name: str, callback: CallbackBase, callback_id: int) -> int:
+    """Add a menu entry; the stand-in only notes it."""
+    if not name:
+        raise ApiError(Code.INVALID_ARGUMENT, "a menu entry needs a name")
+    host.menu.append((name, callback, callback_id))
+    return 1
+
+
+@call
+def menu_function_reload_add(host: Host) -> int:
+    """Add the menu entry that reloads plugins; the stand-in has no menu to show it in."""
+    return 1
+
+
+@call
+def update_session_function_set_v2(host: Host, callback: CallbackBase) -> int:
+    """The callback that requests of this plugin run, on the main thread."""
+    host.set_session_function(callback)
+    return 1
+
+
+@call
+def update_session_function_request_v2(host: Host, identifier: str, callback_id: int, data: str) -> int:
+    """Ask, from any thread, for the session function to be run on the main thread."""
+    host.request_session_function(identifier, callback_id, data)
+    return 1

@@ -1,0 +1,273 @@
+"""Calls about colorways, colours and materials."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from .. import geometry
+from ..calls import ApiError, Code, NewId, call
+from ..host import Host
+from ..loading import MATERIAL_DEFAULTS
+from ..model import Colorway, Garment
+from .lookup import found, free_id, json_object
+
+_IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_MAX_U3M = 256 * 2**20
+
+
+@call
+def colorway_current_get(host: Host, garment: str) -> int:
+    return host.garment(garment).current_colorway
+
+
+@call
+def colorway_current_set(host: Host, garment: str, colorway: int) -> int:
+    opened = host.garment(garment)
+    opened.current_colorway = found(opened.colorway, "colorway", colorway).id
+    return 1
+
+
+@call
+def colorway_name_get(host: Host, garment: str, colorway: int) -> str:
+    return found(host.garment(garment).colorway, "colorway", colorway).name
+
+
+@call
+def colorway_name_set(host: Host, garment: str, colorway: int, name: str) -> int:
+    opened = host.garment(garment)
+    found(opened.colorway, "colorway", colorway).name = name
+    host.modified(opened)
+    return 1
+
+
+@call
+def colorway_clone(host: Host, garment: str, colorway: int) -> NewId:
+    """A copy of a colorway, last in the list."""
+    opened = host.garment(garment)
+    source = found(opened.colorway, "colorway", colorway)
+    clone = Colorway(free_id([c.id for c in opened.colorways]), f"{source.name} copy", copy.deepcopy(source.materials))
+    opened.colorways.append(clone)
+    host.modified(opened)
+    return NewId(clone.id)
+
+
+@call
+def colorway_delete(host: Host, garment: str, colorway: int) -> int:
+    """Delete a colorway that is not the current one."""
+    opened = host.garment(garment)
+    target = found(opened.colorway, "colorway", colorway)
+    if target.id == opened.current_colorway:
+        raise ApiError(Code.IN_USE, "the current colorway cannot be deleted")
+    opened.colorways.remove(target)
+    host.modified(opened)
+    return 1
+
+
+@call
+def colorway_material_ids(host: Host, garment: str, colorway: int) -> list[int]:
+    return list(found(host.garment(garment).colorway, "colorway", colorway).materials)
+
+
+@call
+def colorway_used_material_ids(host: Host, garment: str, colorway: int) -> list[int]:
+    """The materials of shapes, trims and edges, and artworks that lie on a shape."""
+    opened = host.garment(garment)
+    used = _used(opened)
+    materials = found(opened.colorway, "colorway", colorway).materials
+    return [i for i, m in materials.items() if i in used or m.get("placements")]
+
+
+def _used(garment: Garment) -> set[int]:
+    used = {shape.material for shape in garment.shapes}
+    return used | {edge.material for shape in garment.shapes for edge in shape.edges if edge.material is not None}
+
+
+@call
+def colorway_colors_in_use_get(host: Host, garment: str, colorway: int) -> str:
+    """JSON list of `#rrggbb`."""
+    opened = host.garment(garment)
+    used = _used(opened)
+    materials = found(opened.colorway, "colorway", colorway).materials
+    return json.dumps(sorted({str(m["color"]) for i, m in materials.items() if i in used}))
+
+
+@call
+def colorway_colors_in_use_update(host: Host, garment: str, colorway: int, source: str, target: str) -> int:
+    """Replace a colour everywhere in a colorway."""
+    opened = host.garment(garment)
+    _check_color(target)
+    matching = [
+        m
+        for m in found(opened.colorway, "colorway", colorway).materials.values()
+        if str(m["color"]).lower() == source.lower()
+    ]
+    if not matching:
+        raise ApiError(Code.NOT_FOUND, f"no material has the colour {source}")
+    for material in matching:
+        material["color"] = target.lower()
+    host.modified(opened)
+    return 1
+
+
+def _material(garment: Garment, colorway: int, material: int) -> dict[str, Any]:
+    return found(found(garment.colorway, "colorway", colorway).materials.__getitem__, "material", material)
+
+
+@call
+def material_get(host: Host, garment: str, colorway: int, material: int) -> str:
+    """JSON of a material; docs/standin.md has its keys."""
+    return json.dumps(_material(host.garment(garment), colorway, material))
+
+
+@call
+def material_update(host: Host, garment: str, colorway: int, material: int, changes: str) -> int:
+    """Change some keys of a material in one colorway."""
+    opened = host.garment(garment)
+    target = _material(opened, colorway, material)
+    wanted = json_object(changes, "the material")
+    if "color" in wanted:
+        _check_color(wanted["color"])
+    texture = wanted.get("texture")
+    if texture is not None and not (isinstance(texture, dict) and Path(str(texture.get("path", ""))).is_file()):
+        raise ApiError(Code.CANNOT_READ, f"the texture {texture!r} names no file")
+    target.update(wanted)
+    host.modified(opened)
+    return 1
+
+
+@call
+def material_import(host: Host, garment: str, colorway: int, path: str) -> list[int]:
+    """Add a material from a `.u3m` (a zip or JSON) or a picture; its id is the same in all colorways."""
+    opened = host.garment(garment)
+    found(opened.colorway, "colorway", colorway)
+    material = {**copy.deepcopy(MATERIAL_DEFAULTS), **_read_material(host, Path(path))}
+    new = free_id([i for c in opened.colorways for i in c.materials])
+    for each in opened.colorways:
+        each.materials[new] = copy.deepcopy(material)
+    host.modified(opened)
+    return [new]
+
+
+def _read_material(host: Host, path: Path) -> dict[str, Any]:
+    if path.suffix.lower() in _IMAGES:
+        if not path.is_file():
+            raise ApiError(Code.CANNOT_READ, f"{path}: no such file")
+        texture = {"path": str(path.resolve()), "width_cm": 20.0}
+        return {"name": path.stem, "type": "artwork", "color": "#ffffff", "texture": texture}
+    try:
+        if zipfile.is_zipfile(path):
+            folder = host.scratch() / f"u3m-{len(list(host.scratch().iterdir()))}"
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > _MAX_U3M:
+                    raise ApiError(Code.CANNOT_READ, f"{path}: unpacks to over {_MAX_U3M} bytes")
+                archive.extractall(folder)
+            source = next(iter(sorted([*folder.rglob("*.u3m"), *folder.rglob("*.json")])))
+            document = json_object(source.read_text(encoding="utf-8"), str(path))
+            picture = next((f for f in sorted(folder.rglob("*")) if f.suffix.lower() in _IMAGES), None)
+        else:
+            document, picture = json_object(path.read_text(encoding="utf-8"), str(path)), None
+    except (OSError, UnicodeDecodeError, StopIteration, zipfile.BadZipFile, NotImplementedError) as error:
+        raise ApiError(Code.CANNOT_READ, f"{path}: {error!r}") from error
+    material = document.get("material", document)
+    if not isinstance(material, dict):
+        raise ApiError(Code.INVALID_JSON, f"{path}: its material is no JSON object")
+    read = {key: material[key] for key in MATERIAL_DEFAULTS if key in material and key != "texture"}
+    if picture is not None:
+        read["texture"] = {"path": str(picture), "width_cm": 20.0}
+    return {"name": path.stem, **read}
+
+
+@call
+def material_export(host: Host, garment: str, colorway: int, material: int, path: str) -> int:
+    """Write a material as `.u3m`: a zip with its JSON and its texture."""
+    source = _material(host.garment(garment), colorway, material)
+    try:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("material.u3m"), json.dumps({"material": source}, indent=1))
+            texture = (source.get("texture") or {}).get("path")
+            if texture:
+                with Path(texture).open("rb") as picture, archive.open(Path(texture).name, "w") as entry:
+                    shutil.copyfileobj(picture, entry)
+    except OSError as error:
+        raise ApiError(Code.CANNOT_WRITE, f"{path}: {error}") from error
+    return 1
+
+
+@call
+def material_delete(host: Host, garment: str, colorway: int, material: int) -> int:
+    """Delete a material from a colorway; one that a shape has cannot be deleted."""
+    opened = host.garment(garment)
+    _material(opened, colorway, material)
+    if material in _used(opened):
+        raise ApiError(Code.IN_USE, f"material {material} is in use")
+    del opened.colorway(colorway).materials[material]
+    host.modified(opened)
+    return 1
+
+
+@call
+def material_clone(host: Host, garment: str, colorway: int, material: int, destination: int) -> NewId:
+    """A copy of a material in another colorway, under a new id."""
+    opened = host.garment(garment)
+    source = _material(opened, colorway, material)
+    target = found(opened.colorway, "colorway", destination)
+    new = free_id([i for c in opened.colorways for i in c.materials])
+    target.materials[new] = copy.deepcopy(source)
+    host.modified(opened)
+    return NewId(new)
+
+
+@call
+def material_surface_area_get(host: Host, garment: str, colorway: int, material: int, size: int) -> float:
+    """cm² of all shapes of a material in a size, without allowances."""
+    opened = host.garment(garment)
+    _material(opened, colorway, material)
+    factors = found(opened.size, "size", size).scale
+    total = sum(
+        abs(geometry.area(geometry.scale(shape.outline(), shape.origin, factors)))
+        for shape in opened.pieces()
+        if shape.material == material and shape.edges
+    )
+    return round(total, 4)
+
+
+@call
+def material_length_get(host: Host, garment: str, colorway: int, material: int, size: int) -> float:
+    """cm of all edges that a material is sewn on, in a size."""
+    opened = host.garment(garment)
+    _material(opened, colorway, material)
+    factors = found(opened.size, "size", size).scale
+    total = sum(
+        edge.length(shape.origin, factors)
+        for shape in opened.pieces()
+        for edge in shape.edges
+        if edge.material == material
+    )
+    return round(total, 4)
+
+
+@call
+def material_bounding_box_get(host: Host, garment: str, colorway: int, material: int, size: int) -> str:
+    """JSON: `width` and `height` in cm of all shapes of a material, laid as in the pattern."""
+    opened = host.garment(garment)
+    _material(opened, colorway, material)
+    factors = found(opened.size, "size", size).scale
+    points = [
+        point
+        for shape in opened.pieces()
+        if shape.material == material and shape.edges
+        for point in geometry.scale(shape.outline(), shape.origin, factors)
+    ]
+    low_x, low_y, high_x, high_y = geometry.bounds(points) if points else (0.0, 0.0, 0.0, 0.0)
+    return json.dumps({"width": round(high_x - low_x, 4), "height": round(high_y - low_y, 4)})
+
+
+def _check_color(color: Any) -> None:
+    if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
+        raise ApiError(Code.INVALID_ARGUMENT, f"a colour is written #rrggbb, not {color!r}")

@@ -1,0 +1,104 @@
+"""Writes the garment as glTF or OBJ through trimesh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .calls import ApiError, Code
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .model import Garment
+    from .parts import Part
+
+
+def export_3d(host: Host, garment: Garment, options: dict[str, Any]) -> None:
+    """Do what an `export_3d_object.json` asks for; metres times `scale`.
+
+    Raises
+    ------
+    ApiError: a format of VStitcher's alone, nothing to export, or a file that cannot be written.
+    """
+    from .parts import garment_parts
+
+    kind = str(options.get("3d_format", "gltf")).lower()
+    path = Path(str(options.get("path", "")))
+    if kind not in ("gltf", "glb", "obj"):
+        raise ApiError(Code.NOT_SUPPORTED, f"the stand-in writes glb and obj, not {kind!r}")
+    up_axis = str(options.get("up_axis", "y")).lower()
+    if up_axis not in ("y", "z"):
+        raise ApiError(Code.INVALID_ARGUMENT, f"up_axis is y or z, not {up_axis!r}")
+    parts = garment_parts(garment, include_avatar=bool(options.get("include_avatar")))
+    if not parts:
+        raise ApiError(Code.RENDER_FAILED, "the garment has no meshes")
+    try:
+        scale = float(options.get("scale", 1))
+    except (TypeError, ValueError):
+        raise ApiError(Code.INVALID_ARGUMENT, "scale is a number") from None
+    scene = _scene(parts, scale / 100.0, up_axis, names=bool(options.get("use_pattern_pieces_names", True)))
+    try:
+        if kind == "obj":
+            _write_obj(scene, path)
+        else:
+            host.misbehaviour.write(path, scene.export(file_type="glb"))
+    except OSError as error:
+        raise ApiError(Code.CANNOT_WRITE, f"{path}: {error}") from error
+
+
+def _scene(parts: list[Part], scale: float, up_axis: str, *, names: bool) -> Any:
+    import trimesh
+
+    from .meshes import y_up
+
+    scene = trimesh.Scene()
+    for number, part in enumerate(parts, start=1):
+        mesh = part.mesh
+        turn = y_up if up_axis == "y" else (lambda vectors: vectors)
+        uv = None
+        if mesh.uv is not None:
+            factor = 100.0 if part.kind == "piece" else 1.0
+            uv = mesh.uv / factor
+            uv = uv.copy()
+            uv[:, 1] = 1.0 - uv[:, 1]
+        geometry = trimesh.Trimesh(
+            vertices=turn(mesh.vertices) * scale,
+            faces=mesh.faces,
+            vertex_normals=turn(mesh.normals),
+            visual=trimesh.visual.TextureVisuals(uv=uv, material=_material(part)),
+            process=False,
+        )
+        name = part.name if names else f"{part.kind}_{number}"
+        scene.add_geometry(geometry, node_name=name, geom_name=name)
+    return scene
+
+
+def _material(part: Part) -> Any:
+    from PIL import Image
+    from trimesh.visual.material import PBRMaterial
+
+    from .rendering import linear_color
+
+    look = part.material
+    texture = (look.get("texture") or {}).get("path")
+    return PBRMaterial(
+        name=str(look.get("name", "material")),
+        baseColorFactor=[*linear_color(str(look.get("color", "#b4b4b4"))), 1.0],
+        baseColorTexture=Image.open(texture).convert("RGBA") if texture and part.mesh.uv is not None else None,
+        roughnessFactor=float(look.get("roughness", 0.85)),
+        metallicFactor=float(look.get("metallic", 0.0)),
+        doubleSided=True,
+        alphaMode="MASK" if part.kind == "artwork" else "OPAQUE",
+        alphaCutoff=0.5 if part.kind == "artwork" else None,
+    )
+
+
+def _write_obj(scene: Any, path: Path) -> None:
+    from trimesh.exchange.obj import export_obj
+
+    text, files = export_obj(
+        scene, return_texture=True, mtl_name=f"{path.stem}.mtl", header="openjd-vstitcher stand-in"
+    )
+    path.write_text(text, encoding="utf-8")
+    for name, content in files.items():
+        (path.parent / name).write_bytes(content)

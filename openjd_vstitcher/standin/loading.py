@@ -1,0 +1,198 @@
+"""From a file to an open garment: `.bw` of the stand-in, its pattern JSON, and bare meshes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidInput
+from ..garment import GarmentFile, check_garment, open_garment
+from .calls import ApiError, Code
+from .model import (
+    Cluster,
+    Colorway,
+    Garment,
+    Line,
+    Ruler,
+    RulerElement,
+    Shape,
+    Size,
+    Snapshot,
+    Stitch,
+    StitchEnd,
+    Trim,
+    from_document,
+)
+
+MATERIAL_DEFAULTS: dict[str, Any] = {
+    "name": "Fabric",
+    "type": "fabric",
+    "color": "#b4b4b4",
+    "roughness": 0.85,
+    "metallic": 0.0,
+    "composition": "",
+    "weight_gsm": 0,
+    "thickness_mm": 0.0,
+    "texture": None,
+    "placements": [],
+}
+
+
+def open_file(path: Path) -> Garment:
+    """The garment of a `.bw`, `.glb` or `.obj` file.
+
+    Raises
+    ------
+    ApiError: it is no garment, or one of a kind that only VStitcher reads.
+    """
+    try:
+        if path.suffix.lower() == ".bw":
+            return _from_bw(open_garment(path))
+        check_garment(path)
+    except InvalidInput as error:
+        raise ApiError(Code.CANNOT_READ, str(error)) from error
+    if path.suffix.lower() not in (".glb", ".obj"):
+        raise ApiError(Code.NOT_SUPPORTED, f"{path}: the stand-in opens .bw, .glb and .obj")
+    return _from_mesh(path)
+
+
+def _from_bw(file: GarmentFile) -> Garment:
+    if file.document is None:
+        raise ApiError(Code.NOT_SUPPORTED, f"{file.path}: written by VStitcher; only VStitcher opens it")
+    rulers = [
+        Ruler(
+            number,
+            ruler.name,
+            [
+                RulerElement(c.shape, c.edge, -1 if c.internal_line is None else c.internal_line)
+                for c in ruler.components
+            ],
+        )
+        for number, ruler in enumerate(file.rulers, start=1)
+    ]
+    try:
+        garment = from_document(file.document)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ApiError(Code.CANNOT_READ, f"{file.path}: its garment section is broken ({error!r})") from error
+    garment.rulers = rulers
+    garment.model = file.read("garment", ".glb") or b""
+    garment.avatar = file.read("avatar", ".glb") or b""
+    preview = file.preview()
+    garment.preview = preview[1] if preview else b""
+    return garment
+
+
+def _from_mesh(path: Path) -> Garment:
+    from .meshes import load_meshes
+
+    content = path.read_bytes()
+    kind = path.suffix.lower().lstrip(".")
+    try:
+        meshes = load_meshes(content, kind)
+    except ValueError as error:
+        raise ApiError(Code.CANNOT_READ, f"{path}: {error}") from error
+    materials: dict[str, tuple[int, dict[str, Any]]] = {}
+    shapes = []
+    for number, mesh in enumerate(meshes, start=1):
+        name = str(mesh.material.get("name", "material"))
+        material_id, _ = materials.setdefault(name, (len(materials) + 1, {**MATERIAL_DEFAULTS, **mesh.material}))
+        shapes.append(Shape(number, mesh.name, material_id, mesh=mesh.name))
+    return Garment(
+        name=path.stem,
+        shapes=shapes,
+        colorways=[Colorway(1, "Default", dict(materials.values()))],
+        sizes=[Size(1, "M")],
+        model=content,
+        model_type=kind,
+    )
+
+
+def from_pattern(pattern: dict[str, Any], trims: dict[str, Any], model: bytes, avatar: bytes) -> Garment:
+    """The garment of the sample's pattern file, with trims and artworks of our own.
+
+    Parameters
+    ----------
+    pattern: `tee.pattern.json`.
+    trims: `tee.trims.json`: materials, trims, artworks and clusters that the pattern has not.
+    model, avatar: GLB files of the draped pieces, named as in the pattern, and of the body.
+    """
+    materials = {m["name"]: m for m in pattern["materials"]}
+    own = {m["name"]: m for m in trims["materials"]}
+    shapes = [_piece(piece, materials[piece["material"]]["id"]) for piece in pattern["pieces"]]
+    by_id = {shape.id: shape for shape in shapes}
+    for symmetry in pattern["symmetry"]:
+        shape = by_id[symmetry["piece"]]
+        if symmetry["kind"] == "mirror":
+            shape.parent = symmetry["source"]
+        else:
+            shape.fold = [(float(x), float(y)) for x, y in symmetry["axis"]]
+    shapes += [
+        Shape(
+            t["id"],
+            t["name"],
+            own[t["material"]]["id"],
+            trim=Trim(**{**t["trim"], "center": tuple(t["trim"]["center"])}),
+        )
+        for t in trims["trims"]
+    ]
+    sizes = [Size(n, s["size"], (s["x"], s["y"])) for n, s in enumerate(pattern["grading"]["sizes"], start=1)]
+    base = next(size.id for size in sizes if size.name == pattern["grading"]["base"])
+    return Garment(
+        name=pattern["name"],
+        shapes=shapes,
+        colorways=[_colorway(c, materials, own) for c in pattern["colorways"]],
+        stitches=[Stitch(s["id"], s["name"], _end(s["a"]), _end(s["b"])) for s in pattern["stitches"]],
+        clusters=[Cluster(**cluster) for cluster in trims["clusters"]],
+        sizes=sizes,
+        rulers=[Ruler(r["id"], r["name"], [_element(e) for e in r["edges"]]) for r in pattern["rulers"]],
+        snapshots=[
+            Snapshot(
+                f"snapshot-{s['id']}",
+                s["name"],
+                s["colorway"],
+                next(size.id for size in sizes if size.name == s["size"]),
+                trims["created_date"],
+            )
+            for s in pattern["snapshots"]
+        ],
+        base_size=base,
+        current_size=base,
+        current_colorway=pattern["default_colorway"],
+        model=model,
+        avatar=avatar,
+    )
+
+
+def _piece(piece: dict[str, Any], material: int) -> Shape:
+    def line(d: dict[str, Any], allowance: float) -> Line:
+        return Line(d["id"], d["name"], d["kind"], [(float(x), float(y)) for x, y in d["points"]], allowance)
+
+    return Shape(
+        id=piece["id"],
+        name=piece["name"],
+        material=material,
+        origin=(float(piece["origin"][0]), float(piece["origin"][1])),
+        grainline=[(float(x), float(y)) for x, y in piece["grainline"]],
+        edges=[line(e, piece["seam_allowance_cm"]) for e in piece["edges"]],
+        internal_lines=[line(e, 0.0) for e in piece.get("internal_lines", [])],
+        mesh=piece["name"],
+    )
+
+
+def _colorway(colorway: dict[str, Any], fabrics: dict[str, Any], own: dict[str, Any]) -> Colorway:
+    materials = {}
+    for name, material in {**fabrics, **own}.items():
+        look = {key: value for key, value in material.items() if key not in ("id", "base_color", "kind")}
+        color = colorway["colors"].get(name) or material.get("color") or material["base_color"]
+        materials[material["id"]] = {**MATERIAL_DEFAULTS, **look, "color": color}
+    return Colorway(colorway["id"], colorway["name"], materials)
+
+
+def _end(side: dict[str, Any]) -> StitchEnd:
+    return StitchEnd(side["piece"], side["edge"], side["reversed"])
+
+
+def _element(element: dict[str, Any]) -> RulerElement:
+    if element["internal"]:
+        return RulerElement(element["piece"], -1, element["edge"])
+    return RulerElement(element["piece"], element["edge"])

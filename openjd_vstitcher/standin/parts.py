@@ -1,0 +1,187 @@
+"""What of a garment is to be seen: each piece, trim, artwork and the avatar as a mesh with its material. Needs numpy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from . import meshes
+from .meshes import Array, Mesh, Surface
+from .model import Garment, Trim
+
+_AVATAR: dict[str, Any] = {"name": "Avatar", "color": "#c9c6c1", "roughness": 0.55, "metallic": 0.0, "type": "avatar"}
+_BUTTON_PROFILE = (
+    (0.0, 0.10),
+    (0.52, 0.11),
+    (0.60, 0.16),
+    (0.74, 0.26),
+    (0.88, 0.27),
+    (0.97, 0.20),
+    (1.0, 0.08),
+    (0.98, -0.06),
+)
+"""Radius and height of a button's section, in radii."""
+_THREAD = "#b8ad98"
+_ROUND = 48
+_LABEL_LIFT_CM = 0.07
+_ARTWORK_LIFT_CM = 0.04
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing to draw.
+
+    Parameters
+    ----------
+    kind: `piece`, `trim`, `artwork` or `avatar`.
+    mesh: its `uv` is in cm on the sheet, for artwork and labels 0 to 1 over the picture.
+    """
+
+    name: str
+    kind: str
+    mesh: Mesh
+    material: dict[str, Any]
+
+
+def garment_parts(garment: Garment, *, include_avatar: bool = False) -> list[Part]:
+    """What is to be seen of a garment in its current colorway; pieces first, the avatar last."""
+    loaded = (
+        {mesh.name: mesh for mesh in meshes.load_meshes(garment.model, garment.model_type)} if garment.model else {}
+    )
+    drawn = {shape.id: loaded[shape.mesh] for shape in garment.pieces() if shape.mesh in loaded}
+    parts = [
+        Part(shape.name, "piece", drawn[shape.id], garment.material(shape.material))
+        for shape in garment.pieces()
+        if shape.id in drawn
+    ]
+    surfaces = {key: Surface(mesh) for key, mesh in drawn.items() if mesh.uv is not None}
+    for shape, trim in garment.trims():
+        if trim.on in surfaces:
+            parts += _trim_parts(shape.name, trim, surfaces[trim.on], garment.material(shape.material))
+    for material in garment.colorway(garment.current_colorway).materials.values():
+        if material.get("type") == "artwork" and material.get("texture"):
+            for placement in material.get("placements", []):
+                if placement["shape"] in surfaces:
+                    part = _artwork_part(drawn[placement["shape"]], placement, material)
+                    parts += [part] if part else []
+    if include_avatar and garment.avatar:
+        parts += [Part(m.name, "avatar", m, _AVATAR) for m in meshes.load_meshes(garment.avatar)]
+    return parts
+
+
+def garment_bounds(garment: Garment) -> tuple[Array, Array]:
+    """Least and greatest corner of the pieces, cm, z up; a metre's cube when there is no mesh."""
+    parts = [part.mesh for part in garment_parts(garment) if part.kind == "piece"]
+    if not parts:
+        return np.array([-50.0, -50.0, 0.0]), np.array([50.0, 50.0, 100.0])
+    return meshes.bounds(parts)
+
+
+def garment_center(garment: Garment) -> tuple[float, float, float]:
+    """The centre of the pieces: x and y on the axis of the body, cm."""
+    low, high = garment_bounds(garment)
+    x, y, z = ((low + high) / 2).tolist()
+    return (0.0 if abs(x) < 2 else round(x, 2)), round(y, 2), round(z, 2)
+
+
+def _trim_parts(name: str, trim: Trim, surface: Surface, material: dict[str, Any]) -> list[Part]:
+    if trim.kind == "label":
+        return [Part(name, "trim", _label(name, trim, surface), material)]
+    body, holes = _button(name, trim, surface)
+    thread = {**material, "color": _THREAD, "roughness": 0.9, "texture": None}
+    return [Part(name, "trim", body, material), Part(f"{name} thread", "trim", holes, thread)]
+
+
+def _button(name: str, trim: Trim, surface: Surface) -> tuple[Mesh, Mesh]:
+    """A round button with a rim, and the thread that crosses it."""
+    frame = surface.frame(*trim.center)
+    radius = trim.width_cm / 2
+    angles = np.arange(_ROUND) * (2 * math.pi / _ROUND)
+    rings = [
+        np.column_stack([r * np.cos(angles), r * np.sin(angles), np.full(_ROUND, h)]) for r, h in _BUTTON_PROFILE[1:]
+    ]
+    local = np.vstack([[[0.0, 0.0, _BUTTON_PROFILE[0][1]]], *rings]) * radius
+    faces = [(0, 1 + i, 1 + (i + 1) % _ROUND) for i in range(_ROUND)]
+    for ring in range(len(rings) - 1):
+        a, b = 1 + ring * _ROUND, 1 + (ring + 1) * _ROUND
+        for i in range(_ROUND):
+            j = (i + 1) % _ROUND
+            faces += [(a + i, b + i, b + j), (a + i, b + j, a + j)]
+    body = _smooth(name, _placed(local, frame), np.array(faces))
+    stitches, triangles = [], []
+    for turn in (45.0, 135.0):
+        c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+        base = len(stitches)
+        for along in np.linspace(-0.36, 0.36, 9):
+            height = 0.13 + 0.09 * math.cos(along / 0.36 * math.pi / 2)
+            for across in (-0.07, 0.0, 0.07):
+                bulge = 0.0 if across else 0.04
+                stitches.append((along * c - across * s, along * s + across * c, height + bulge))
+        for i in range(8):
+            for k in range(2):
+                p = base + i * 3 + k
+                triangles += [(p, p + 3, p + 4), (p, p + 4, p + 1)]
+    thread = _smooth(f"{name} thread", _placed(np.array(stitches) * radius, frame), np.array(triangles))
+    return body, thread
+
+
+def _label(name: str, trim: Trim, surface: Surface) -> Mesh:
+    """A rectangle that follows the cloth it is sewn on."""
+    columns, rows = 22, 12
+    turn = math.radians(trim.rotation)
+    points, normals, uv = [], [], []
+    for v in np.linspace(0, 1, rows):
+        for u in np.linspace(0, 1, columns):
+            x, y = (u - 0.5) * trim.width_cm, (v - 0.5) * trim.height_cm
+            point, normal = surface.at(
+                trim.center[0] + x * math.cos(turn) - y * math.sin(turn),
+                trim.center[1] + x * math.sin(turn) + y * math.cos(turn),
+            )
+            edge = min(u, 1 - u, v, 1 - v) == 0
+            points.append(point + normal * (0.0 if edge else _LABEL_LIFT_CM))
+            normals.append(normal)
+            uv.append((u, v))
+    faces = []
+    for row in range(rows - 1):
+        for column in range(columns - 1):
+            p = row * columns + column
+            faces += [(p, p + 1, p + columns + 1), (p, p + columns + 1, p + columns)]
+    return Mesh(name, np.array(points), np.array(normals), np.array(faces), np.array(uv))
+
+
+def _artwork_part(mesh: Mesh, placement: dict[str, Any], material: dict[str, Any]) -> Part | None:
+    """The part of a piece that a picture covers, lifted a little; its uv is 0 to 1 over the placement's box."""
+    assert mesh.uv is not None  # placements are looked up among meshes with uv
+    turn = math.radians(float(placement.get("rotation", 0.0)))
+    moved = mesh.uv - np.array(placement["center"], dtype=float)
+    x = (moved[:, 0] * math.cos(turn) + moved[:, 1] * math.sin(turn)) / float(placement["width_cm"]) + 0.5
+    y = (-moved[:, 0] * math.sin(turn) + moved[:, 1] * math.cos(turn)) / float(placement["height_cm"]) + 0.5
+    uv = np.column_stack([x, y])
+    corners = uv[mesh.faces]
+    touched = ((corners.max(axis=1) > 0) & (corners.min(axis=1) < 1)).all(axis=1)
+    if not touched.any():
+        return None
+    kept, faces = np.unique(mesh.faces[touched], return_inverse=True)
+    lifted = mesh.vertices[kept] + mesh.normals[kept] * _ARTWORK_LIFT_CM
+    part = Mesh(material["name"], lifted, mesh.normals[kept], faces.reshape(-1, 3), uv[kept])
+    return Part(str(material["name"]), "artwork", part, material)
+
+
+def _placed(local: Array, frame: tuple[Array, Array, Array, Array]) -> Array:
+    point, right, up, out = frame
+    placed: Array = point + local[:, :1] * right + local[:, 1:2] * up + local[:, 2:] * out
+    return placed
+
+
+def _smooth(name: str, vertices: Array, faces: Any) -> Mesh:
+    """A mesh with normals averaged over the faces that meet at a vertex."""
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    flat = np.cross(b - a, c - a)
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, faces[:, corner], flat)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return replace(Mesh(name, vertices, normals, np.asarray(faces, dtype=np.int64)))

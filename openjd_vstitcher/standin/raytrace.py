@@ -1,0 +1,102 @@
+"""Ray traces in a process of their own: `python -m openjd_vstitcher.standin.raytrace scene.json`, and who starts that."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .calls import ApiError
+
+if TYPE_CHECKING:
+    from .parts import Part
+    from .render_request import RenderRequest
+
+
+class RayTrace:
+    """A ray trace that was started with `RenderImageEx`."""
+
+    def __init__(self, scene: Path) -> None:
+        self._log = scene.with_suffix(".log")
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command(scene), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def status(self) -> dict[str, Any]:
+        """As `RenderJobStatusGet` gives it."""
+        text = self._log.read_text(encoding="utf-8", errors="replace")
+        done = re.findall(r"^progress: ([\d.]+)$", text, re.MULTILINE)
+        code = self._process.poll()
+        state = "running" if code is None else "done" if code == 0 else "failed"
+        error = text.strip().splitlines()[-1] if state == "failed" and text.strip() else ""
+        return {"status": state, "progress": float(done[-1]) if done else 0.0, "error": error}
+
+
+def command(scene: Path) -> list[str]:
+    """What renders a written scene."""
+    return [sys.executable, "-m", "openjd_vstitcher.standin.raytrace", str(scene)]
+
+
+def write_scene(request: RenderRequest, parts: Sequence[Part], path: Path) -> None:
+    """Write what a ray trace needs: the request and materials as JSON, the meshes beside it."""
+    import numpy as np
+
+    arrays = {}
+    described = []
+    for number, part in enumerate(parts):
+        mesh = part.mesh
+        for key, value in (("v", mesh.vertices), ("n", mesh.normals), ("f", mesh.faces), ("t", mesh.uv)):
+            if value is not None:
+                arrays[f"{key}{number}"] = value
+        described.append({"name": part.name, "kind": part.kind, "material": part.material})
+    np.savez(path.with_suffix(".npz"), **arrays)  # type: ignore[arg-type]  # numpy's stub takes a keyword for an array
+    path.write_text(json.dumps({"request": request.to_json(), "parts": described}), encoding="utf-8")
+
+
+def read_scene(path: Path) -> tuple[RenderRequest, list[Part]]:
+    """The way back from `write_scene`."""
+    import numpy as np
+
+    from .meshes import Mesh
+    from .parts import Part
+    from .render_request import RenderRequest
+
+    scene = json.loads(path.read_text(encoding="utf-8"))
+    parts = []
+    with np.load(path.with_suffix(".npz")) as arrays:
+        for number, part in enumerate(scene["parts"]):
+            uv = arrays[f"t{number}"] if f"t{number}" in arrays else None
+            mesh = Mesh(part["name"], arrays[f"v{number}"], arrays[f"n{number}"], arrays[f"f{number}"], uv)
+            parts.append(Part(part["name"], part["kind"], mesh, part["material"]))
+    return RenderRequest.from_json(scene["request"]), parts
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Render a scene; progress on standard output, the reason of a failure on standard error."""
+    from .pictures import take_pictures
+
+    path = Path((arguments if arguments is not None else sys.argv[1:])[0])
+
+    def progress(done: float) -> None:
+        sys.stdout.write(f"progress: {done * 100:.1f}\n")
+        sys.stdout.flush()
+
+    try:
+        request, parts = read_scene(path)
+        progress(0.0)
+        take_pictures(request, parts, lambda target, content: target.write_bytes(content) and None, progress)
+    except (ApiError, OSError, ValueError, KeyError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    path.with_suffix(".npz").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

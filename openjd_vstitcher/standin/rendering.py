@@ -1,0 +1,211 @@
+"""Draws parts with mitsuba: a soft-lit picture with straight alpha. Needs numpy, Pillow and mitsuba; knows no garment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .meshes import Array
+from .parts import Part
+
+Image = npt.NDArray[np.uint8]
+Vector = tuple[float, float, float]
+
+DEFAULT_FOV = 15.0
+_SEED = 7
+_SAMPLES_OF_A_PASS = 4
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where a picture is taken from; cm, z up; the field of view is vertical, in degrees."""
+
+    position: Vector
+    target: Vector
+    up: Vector = (0.0, 0.0, 1.0)
+    fov: float = DEFAULT_FOV
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How long a picture may take: samples for each pixel, and bounces of light."""
+
+    samples: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Light:
+    """Exposure in stops, and the turn of the lamps about the garment in degrees."""
+
+    exposure: float = 0.0
+    rotation_angle: float = 0.0
+
+
+def draw(
+    parts: Sequence[Part],
+    camera: Camera,
+    size: tuple[int, int],
+    quality: Quality,
+    light: Light,
+    progress: Callable[[float], None] | None = None,
+) -> Image:
+    """One picture, height x width x 4, sRGB with straight alpha. The same arguments give the same bytes.
+
+    Parameters
+    ----------
+    size: width and height in px.
+    progress: called with the part that is done, 0 to 1.
+    """
+    mi = _mitsuba()
+    scene = _scene(parts, camera, light)
+    sensor = _sensor(camera, size)
+    path = {"type": "path", "max_depth": quality.depth, "rr_depth": 64, "hide_emitters": True}
+    direct = {"type": "direct", "emitter_samples": 2, "bsdf_samples": 1, "hide_emitters": True}
+    integrator = mi.load_dict(path if quality.depth > 2 else direct)
+    passes = max(1, quality.samples // _SAMPLES_OF_A_PASS) if progress else 1
+    film = np.zeros((size[1], size[0], 4), dtype=np.float32)
+    for number in range(passes):
+        samples = -(-quality.samples // passes)
+        film += np.array(mi.render(scene, sensor=sensor, spp=samples, seed=_SEED + number, integrator=integrator))
+        if progress:
+            progress((number + 1) / passes)
+    return _developed(film / passes, light.exposure)
+
+
+@lru_cache(maxsize=1)
+def _mitsuba() -> Any:
+    import mitsuba as mi
+
+    mi.set_variant("scalar_rgb")
+    mi.set_log_level(mi.LogLevel.Error)
+    return mi
+
+
+def _sensor(camera: Camera, size: tuple[int, int]) -> Any:
+    mi = _mitsuba()
+    up = np.array(camera.up, dtype=float)
+    view = np.array(camera.target, dtype=float) - np.array(camera.position, dtype=float)
+    if np.linalg.norm(np.cross(up, view)) < 1e-6 * np.linalg.norm(view):
+        up = np.array([0.0, 1.0, 0.0])
+    return mi.load_dict(
+        {
+            "type": "perspective",
+            "to_world": mi.ScalarTransform4f().look_at(
+                origin=list(camera.position), target=list(camera.target), up=up.tolist()
+            ),
+            "fov": camera.fov,
+            "fov_axis": "y",
+            "near_clip": 0.5,
+            "far_clip": 100_000.0,
+            "film": {
+                "type": "hdrfilm",
+                "width": size[0],
+                "height": size[1],
+                "pixel_format": "rgba",
+                "component_format": "float32",
+                "rfilter": {"type": "gaussian"},
+            },
+            "sampler": {"type": "independent"},
+        }
+    )
+
+
+def _scene(parts: Sequence[Part], camera: Camera, light: Light) -> Any:
+    mi = _mitsuba()
+    description: dict[str, Any] = {"type": "scene", **_lamps(parts, camera, light)}
+    for number, part in enumerate(parts):
+        description[f"part{number}"] = _shape(part)
+    return mi.load_dict(description)
+
+
+def _shape(part: Part) -> Any:
+    mi = _mitsuba()
+    mesh = part.mesh
+    properties = mi.Properties()
+    properties["surface"] = mi.load_dict(_surface(part))
+    shape = mi.Mesh(
+        part.name,
+        vertex_count=len(mesh.vertices),
+        face_count=len(mesh.faces),
+        has_vertex_normals=True,
+        has_vertex_texcoords=mesh.uv is not None,
+        props=properties,
+    )
+    values = mi.traverse(shape)
+    values["vertex_positions"] = mesh.vertices.astype(np.float32).ravel()
+    values["vertex_normals"] = mesh.normals.astype(np.float32).ravel()
+    values["faces"] = mesh.faces.astype(np.uint32).ravel()
+    if mesh.uv is not None:
+        values["vertex_texcoords"] = mesh.uv.astype(np.float32).ravel()
+    values.update()
+    return shape
+
+
+def _surface(part: Part) -> dict[str, Any]:
+    material = part.material
+    cloth = part.kind in ("piece", "artwork") or part.name.endswith("Label")
+    surface = {
+        "type": "principled",
+        "base_color": _color(part),
+        "roughness": float(np.clip(material.get("roughness", 0.85), 0.05, 1.0)),
+        "metallic": float(np.clip(material.get("metallic", 0.0), 0.0, 1.0)),
+        "specular": 0.25 if cloth else 0.5,
+    }
+    if cloth:
+        surface |= {"sheen": 0.6, "sheen_tint": 0.6}
+    two_sided = {"type": "twosided", "surface": surface}
+    return two_sided
+
+
+def _color(part: Part) -> dict[str, Any]:
+    return {"type": "rgb", "value": linear_color(str(part.material.get("color", "#b4b4b4")))}
+
+
+def linear_color(color: str) -> list[float]:
+    """The linear values of `#rrggbb`."""
+    values = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+
+
+def _lamps(parts: Sequence[Part], camera: Camera, light: Light) -> dict[str, Any]:
+    """A large soft box over the camera's left shoulder, a weaker one from the right behind, and an even surround."""
+    mi = _mitsuba()
+    low = np.min([p.mesh.vertices.min(axis=0) for p in parts], axis=0)
+    high = np.max([p.mesh.vertices.max(axis=0) for p in parts], axis=0)
+    center, reach = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
+    view = np.array(camera.position) - center
+    facing = math.atan2(view[1], view[0]) + math.radians(light.rotation_angle)
+
+    def lamp(turn: float, height: float, distance: float, half: float, radiance: Vector) -> dict[str, Any]:
+        angle = facing + math.radians(turn)
+        place = center + reach * np.array([distance * math.cos(angle), distance * math.sin(angle), height])
+        frame = mi.ScalarTransform4f().look_at(origin=place.tolist(), target=center.tolist(), up=[0, 0, 1])
+        return {
+            "type": "rectangle",
+            "to_world": frame @ mi.ScalarTransform4f().scale([half * reach, half * reach, 1]),
+            "emitter": {"type": "area", "radiance": {"type": "rgb", "value": list(radiance)}},
+        }
+
+    return {
+        "surround": {"type": "constant", "radiance": {"type": "rgb", "value": [0.40, 0.41, 0.43]}},
+        "key": lamp(-48, 2.0, 2.6, 1.0, (5.2, 5.05, 4.8)),
+        "rim": lamp(140, 1.6, 2.8, 0.8, (3.2, 3.3, 3.5)),
+    }
+
+
+def _developed(film: Array, exposure: float) -> Image:
+    """Linear premultiplied values as sRGB with straight alpha."""
+    alpha = np.clip(film[..., 3:4], 0.0, 1.0)
+    linear = film[..., :3] / np.maximum(film[..., 3:4], 1e-4) * 2.0**exposure
+    soft = np.where(linear > 0.8, 0.8 + 0.2 * np.tanh((linear - 0.8) / 0.2), linear)
+    encoded = np.where(soft <= 0.0031308, soft * 12.92, 1.055 * np.clip(soft, 1e-9, None) ** (1 / 2.4) - 0.055)
+    encoded = np.where(alpha > 1 / 512, encoded, 0.0)
+    picture: Image = (np.concatenate([encoded, alpha], axis=2).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return picture
