@@ -1,0 +1,89 @@
+"""The local directory as storage, and what it refuses."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
+from openjd_vstitcher.storage import PutOptions, Storage, Transfer, open_storage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return open_storage(StorageConfig(root=tmp_path / "root"))
+
+
+def _put(storage: Storage, file: Path, uri: str, sha256: str | None = None, transfer: Transfer | None = None) -> None:
+    expected = sha256 or hashlib.sha256(file.read_bytes()).hexdigest()
+    with file.open("rb") as source:
+        storage.put(source, uri, sha256=expected, options=PutOptions(), transfer=transfer or Transfer())
+
+
+def test_object_is_the_file_under_root_and_bucket(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    _put(storage, tmp_path / "a", "s3://bucket/x/y.png")
+    assert (tmp_path / "root/bucket/x/y.png").read_bytes() == b"abc"
+    found = storage.stat("s3://bucket/x/y.png")
+    assert found is not None
+    assert found.size_bytes == 3
+    assert [item.uri for item, _ in storage.list("s3://bucket/x/")] == ["s3://bucket/x/y.png"]
+
+
+def test_object_is_whole_or_not_there(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    with pytest.raises(StorageError, match="changed") as caught:
+        _put(storage, tmp_path / "a", "s3://bucket/y.png", sha256="0" * 64)
+    assert caught.value.transient
+    assert storage.stat("s3://bucket/y.png") is None
+    assert list((tmp_path / "root/bucket").iterdir()) == []
+
+
+def test_interrupted_store_leaves_the_old_object(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    _put(storage, tmp_path / "a", "s3://bucket/y.png")
+    (tmp_path / "a").write_bytes(b"new!")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError, match="No space left") as caught:
+        _put(storage, tmp_path / "a", "s3://bucket/y.png", transfer=Transfer(on_bytes=full))
+    assert caught.value.transient
+    assert (tmp_path / "root/bucket/y.png").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("uri", ["/etc/passwd", "file:///etc/passwd", "s3://bucket/../../x", "s3://b/a/../../../x"])
+def test_address_outside_of_root_is_refused(storage: Storage, uri: str) -> None:
+    with pytest.raises(InvalidInput):
+        storage.check(uri)
+    with pytest.raises(InvalidInput):
+        storage.check_source(uri)
+
+
+def test_named_prefixes_are_the_only_ones(tmp_path: Path) -> None:
+    config = StorageConfig(root=tmp_path / "root", write_to=("s3://out/x",), read_from=(str(tmp_path / "in"),))
+    storage = open_storage(config)
+    storage.check("s3://out/x/job")
+    storage.check_source(str(tmp_path / "in/tee.bw"))
+    with pytest.raises(InvalidInput, match=r"storage\.write_to"):
+        storage.check("s3://out/y")
+    with pytest.raises(InvalidInput, match=r"storage\.read_from"):
+        storage.check_source("s3://out/x")
+
+
+def test_link_in_a_local_path_does_not_lead_out_of_root(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/link").symlink_to("/etc")
+    storage = open_storage(StorageConfig(root=tmp_path / "root"))
+    with pytest.raises(InvalidInput):
+        storage.check_source(str(tmp_path / "root/link/passwd"))
+
+
+def test_unknown_kind_of_storage_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match="expected local or s3"):
+        open_storage(StorageConfig(kind="ftp"))
