@@ -14,7 +14,7 @@ from .rendering import DEFAULT_FOV, Camera, Light, Quality, Vector
 
 MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 DEFAULT_MAX_PIXELS = 1_400_000
-_NORMAL = Quality(samples=8, depth=2)
+NORMAL_QUALITY = Quality(samples=8, depth=2)
 _CYCLES_PER_SAMPLE = 8
 _TRACED_SAMPLES = (8, 32)
 _TRACED_DEPTH = 6
@@ -86,7 +86,7 @@ def parse_request(text: str, center: Vector, light: Light) -> RenderRequest:
         render = data["render"]["ray_trace" if ray_trace else "normal"] or {}
         captures = tuple(Capture(parse_camera(c["camera"], center), Path(c["path"])) for c in data["captures"])
         size = _limited(int(data["width"]), int(data["height"]))
-        quality = _traced(float(render.get("cycles", 250))) if ray_trace else _NORMAL
+        quality = _traced(float(render.get("cycles", 250))) if ray_trace else NORMAL_QUALITY
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ApiError(Code.INVALID_ARGUMENT, f"the render lacks or has a wrong {error!r}") from None
     if not captures:

@@ -1,4 +1,4 @@
-"""Draws parts with mitsuba: a soft-lit picture with straight alpha. Needs numpy, Pillow and mitsuba; knows no garment."""
+"""Draws parts with mitsuba: a soft-lit picture with straight alpha. Knows no garment and no files."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _shape(part: Part) -> Any:
 def _surface(part: Part) -> dict[str, Any]:
     material = part.material
     cloth = part.kind in ("piece", "artwork") or part.name.endswith("Label")
-    surface = {
+    surface: dict[str, Any] = {
         "type": "principled",
         "base_color": _color(part),
         "roughness": float(np.clip(material.get("roughness", 0.85), 0.05, 1.0)),
@@ -160,8 +160,7 @@ def _surface(part: Part) -> dict[str, Any]:
     }
     if cloth:
         surface |= {"sheen": 0.6, "sheen_tint": 0.6}
-    two_sided = {"type": "twosided", "surface": surface}
-    return two_sided
+    return {"type": "twosided", "surface": surface}
 
 
 def _color(part: Part) -> dict[str, Any]:
