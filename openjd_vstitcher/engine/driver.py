@@ -123,7 +123,7 @@ class Engine:
         begun = time.monotonic()
         limit_s = self._config.start_limit_s
         environment = launchers.environment(self.launch, self._config, self._connection_file, os.environ)
-        recorded = environment.get(launchers.WINDOWS_VARIABLE) if self.launch.kind == "standin" else None
+        recorded = environment.get(launchers.WINDOWS_VARIABLE)
         self._screen = windows.screen(Path(recorded) if recorded else None)
         try:
             self._process = Process(self.launch.command, environment, self._log)

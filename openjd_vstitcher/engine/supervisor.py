@@ -199,7 +199,8 @@ class Supervisor:
         if export is None:
             client.tell({"type": "event", "event": _ready_event(engine, str(reply.get("garment")))})
         else:
-            client.tell({"type": "event", "event": {**_exported(reply), "event": "exported"}})
+            client.tell({"type": "progress", "value": 100.0})
+            client.tell({"type": "event", "event": {"event": "exported", **_exported(reply)}})
         return reply
 
     async def _ready(self, client: _Client) -> Engine:

@@ -74,7 +74,7 @@ def _ask_for_turns(link):
     while True:
         link.wait_for_request()
         BwApi.UpdateSessionFunctionRequest_v2(IDENTIFIER, 0, "")
-        link.pause(BUSY_RETRY_S)
+        link.wait_until_taken(BUSY_RETRY_S)
 
 
 def BwApiPluginInit():

@@ -18,6 +18,11 @@ def part_name(name):
     return "." + name + ".part" + os.path.splitext(name)[1]
 
 
+def safe_name(name):
+    """A name without what file systems refuse."""
+    return "".join("_" if character in '<>:"/\\|?*' or character < " " else character for character in name)
+
+
 def remove(path):
     """Remove a file or folder if it is there."""
     if os.path.isdir(path) and not os.path.islink(path):

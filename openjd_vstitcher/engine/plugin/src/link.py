@@ -61,7 +61,10 @@ class Link(object):
     def next(self):
         """The next request, as soon as there is one."""
         self.wait_for_request()
-        return self._queue.popleft()
+        with self._arrived:
+            request = self._queue.popleft()
+            self._arrived.notify_all()
+        return request
 
     def wait_for_request(self):
         """Return when a request waits."""
@@ -69,9 +72,11 @@ class Link(object):
             while not self._queue:
                 self._arrived.wait()
 
-    def pause(self, seconds):
-        """Return after some seconds."""
-        threading.Event().wait(seconds)
+    def wait_until_taken(self, seconds):
+        """Return when no request waits, or after some seconds."""
+        with self._arrived:
+            if self._queue:
+                self._arrived.wait(seconds)
 
     def _receive(self):
         buffer = b""

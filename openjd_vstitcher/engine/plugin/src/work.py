@@ -69,7 +69,7 @@ class Request(object):
 
     def event(self, name, **fields):
         """Put a fact into the job's journal."""
-        self._link.send({"id": self._id, "type": "event", "event": dict(fields, event=name)})
+        self._link.send({"id": self._id, "type": "event", "event": dict({"event": name}, **fields)})
 
     def limited(self, field, asked, used, reason):
         """Say that a field of the instruction could not be followed; once for each field."""
@@ -200,4 +200,4 @@ class Notices(object):
 
     def event(self, name, **fields):
         """Put a fact into the job's journal."""
-        self._link.send({"id": self._id, "type": "event", "event": dict(fields, event=name)})
+        self._link.send({"id": self._id, "type": "event", "event": dict({"event": name}, **fields)})
