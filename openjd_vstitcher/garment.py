@@ -1,4 +1,4 @@
-"""Reads garment files, most of all `.bw`, as untrusted input: read-only, within limits. It writes none and opens no engine."""
+"""Reads garment files, most of all `.bw`, as untrusted input: read-only, within limits. It starts no engine."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from typing import Any
 from .errors import InvalidInput, Problem
 
 DOCUMENT_KEY = b"standinGarment"
-"""In files of the stand-in: what a `.vsgx` holds besides rulers follows this key, as a length (8 bytes, little-endian) and JSON."""
+"""In files of the stand-in, the rest of a garment follows this key: a length (8 bytes, little-endian) and JSON."""
 
 _MIB = 2**20
 _MAX_FILE = 4096 * _MIB
 _MAX_ROWS = 10_000
-_MAX_LISTED = 16 * 1024
 _MAX_VSGX = 256 * _MIB
 _MAX_EXTRACTED = 128 * _MIB
 _MAX_DOCUMENT = 16 * _MIB
@@ -157,6 +156,33 @@ def check_garment(path: Path) -> None:
             raise _refused(path, "is no .obj file: it has no line that begins with 'v '")
     elif kind not in (".vsgx", ".vsp", ".dxf"):
         raise _refused(path, "is no garment: expected .bw, .vsgx, .vsp, .dxf, .glb or .obj")
+
+
+def describe(garment: GarmentFile, preview: tuple[str, bytes] | None) -> dict[str, Any]:
+    """A garment file as plain JSON: files, rulers, and the names that the stand-in's files also hold."""
+    document = garment.document or {}
+    shapes = [shape for shape in document.get("shapes") or [] if isinstance(shape, dict)]
+    return {
+        "path": os.fspath(garment.path),
+        "size_bytes": garment.size_bytes,
+        "name": document.get("name"),
+        "colorways": garment.names("colorways"),
+        "snapshots": garment.names("snapshots"),
+        "sizes": garment.names("sizes"),
+        "pieces": [str(shape.get("name")) for shape in shapes if not shape.get("trim")],
+        "trims": [str(shape.get("name")) for shape in shapes if shape.get("trim")],
+        "preview": {"type": preview[0].lstrip("."), "size_bytes": len(preview[1])} if preview else None,
+        "files": [{"name": f.name, "ext": f.ext, "size_bytes": f.size_bytes} for f in garment.files],
+        "rulers": [
+            {
+                "name": ruler.name,
+                "components": [
+                    {"shape": c.shape, "edge": c.edge, "internal_line": c.internal_line} for c in ruler.components
+                ],
+            }
+            for ruler in garment.rulers
+        ],
+    }
 
 
 def parse_rulers(content: bytes | bytearray) -> tuple[Ruler, ...]:

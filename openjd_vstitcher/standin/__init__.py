@@ -1,1 +1,1 @@
-"""A stand-in VStitcher for machines without one: `BwApi` over an open renderer. It imitates no look and no file of VStitcher's."""
+"""A stand-in VStitcher for machines without one: `BwApi` over an open renderer. It imitates no look of VStitcher's."""

@@ -1,4 +1,4 @@
-"""`python -m openjd_vstitcher.standin SCRIPT [ARGS…]` as VS-CLI would run it, or `--gui` with plugins, as VStitcher would."""
+"""`python -m openjd_vstitcher.standin SCRIPT`, as VS-CLI would run it, or `--gui` with plugins, as VStitcher would."""
 
 from __future__ import annotations
 

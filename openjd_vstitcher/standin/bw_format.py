@@ -1,4 +1,4 @@
-"""Writes `.bw` files of the stand-in: SQLite, with the garment as a zstd-compressed `.vsgx`. `garment.py` reads them."""
+"""Writes `.bw` files: SQLite, with the garment as a zstd-compressed `.vsgx`. `garment.py` reads them."""
 
 from __future__ import annotations
 

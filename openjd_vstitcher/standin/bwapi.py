@@ -1,4 +1,4 @@
-"""The module `BwApi` as scripts see it: exactly what `schemas/bwapi.json` lists. docs/standin.md says what each call gives."""
+"""The module `BwApi`: exactly what `schemas/bwapi.json` lists. docs/standin.md says what each call gives."""
 
 from __future__ import annotations
 

@@ -96,8 +96,7 @@ def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
         if name == "GetLastError":
             return implementation(host)
         try:
-            if name not in _ANY_THREAD and threading.current_thread() is not threading.main_thread():
-                raise ApiError(Code.WRONG_THREAD, "called from another thread than the main thread")
+            _check_thread(name)
             host.misbehaviour.at_call(name)
             result = implementation(host, *given)
         except ApiError as error:
@@ -111,6 +110,11 @@ def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
     bound.__doc__ = implementation.__doc__
     bound.__signature__ = documented  # type: ignore[attr-defined]  # read by inspect.signature
     return bound
+
+
+def _check_thread(name: str) -> None:
+    if name not in _ANY_THREAD and threading.current_thread() is not threading.main_thread():
+        raise ApiError(Code.WRONG_THREAD, "called from another thread than the main thread")
 
 
 def _fits(value: Any, expected: Any) -> bool:

@@ -54,5 +54,4 @@ def _filtered(light: Film, guide: Film, alpha: Film, step: int, sigma: float) ->
             weight = np.exp(-far) * alpha[there] * (0.5 if not (dx and dy) else 0.25)
             total[here] += light[there] * weight
             weights[here] += weight
-    filtered: Film = total / np.maximum(weights, 1e-6)
-    return filtered
+    return np.asarray(total / np.maximum(weights, 1e-6), dtype=np.float32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import geometry
@@ -35,16 +37,19 @@ def pattern_dxf(garment: Garment) -> str:
     """The pieces of the garment in its base size; the same garment gives the same text."""
     import ezdxf
 
-    document = ezdxf.new("R2010", setup=False, units=_CENTIMETRES)
-    for number, kind in LAYERS.items():
-        document.layers.add(number, color=_COLORS[number]).description = f"{kind} line"
-    used: set[str] = set()
-    for shape in garment.pieces():
-        if shape.edges:
-            name = block_name(shape.name, used)
-            _fill(document.blocks.new(name), garment, shape)
-            document.modelspace().add_blockref(name, (0, 0))
-    return _fixed(document)
+    stream = io.StringIO()
+    with _without_times():
+        document = ezdxf.new("R2010", setup=False, units=_CENTIMETRES)
+        for number, kind in LAYERS.items():
+            document.layers.add(number, color=_COLORS[number]).description = f"{kind} line"
+        used: set[str] = set()
+        for shape in garment.pieces():
+            if shape.edges:
+                name = block_name(shape.name, used)
+                _fill(document.blocks.new(name), garment, shape)
+                document.modelspace().add_blockref(name, (0, 0))
+        document.write(stream)
+    return stream.getvalue()
 
 
 def block_name(name: str, used: set[str]) -> str:
@@ -112,18 +117,17 @@ def _notches(garment: Garment, shape: Shape, edge: Line) -> list[tuple[Point, Po
     ]
 
 
-def _fixed(document: Any) -> str:
-    """The DXF text without what differs from run to run: times and random ids."""
+@contextmanager
+def _without_times() -> Iterator[None]:
+    """Leave out what differs from run to run: times and random ids."""
     import ezdxf
 
     before = ezdxf.options.write_fixed_meta_data_for_testing
     ezdxf.options.write_fixed_meta_data_for_testing = True
     try:
-        stream = io.StringIO()
-        document.write(stream)
+        yield
     finally:
         ezdxf.options.write_fixed_meta_data_for_testing = before
-    return stream.getvalue()
 
 
 def piece_size(shape: Shape) -> tuple[float, float]:

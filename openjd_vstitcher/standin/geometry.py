@@ -1,9 +1,10 @@
-"""Plane geometry of patterns: curves, lengths, areas, offsets. Centimetres, x right, y up; no imports."""
+"""Plane geometry of patterns: curves, lengths, areas, offsets. Centimetres, x right, y up."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 Point = tuple[float, float]
 
@@ -34,7 +35,7 @@ def flatten(kind: str, points: Sequence[Sequence[float]]) -> list[Point]:
 
 def length(line: Sequence[Point]) -> float:
     """Length of a polyline."""
-    return sum(math.dist(a, b) for a, b in zip(line, line[1:], strict=False))
+    return sum(math.dist(a, b) for a, b in pairwise(line))
 
 
 def area(outline: Sequence[Point]) -> float:
@@ -56,7 +57,7 @@ def scale(points: Sequence[Point], origin: Point, factors: Point) -> list[Point]
 def point_along(line: Sequence[Point], distance: float) -> tuple[Point, Point]:
     """The point at a distance along a polyline, and the unit direction there."""
     left = distance
-    for a, b in zip(line, line[1:], strict=False):
+    for a, b in pairwise(line):
         step = math.dist(a, b)
         if step > 0 and (left <= step or b is line[-1]):
             t = left / step
@@ -97,7 +98,7 @@ def _without_repeats(line: Sequence[Point]) -> list[Point]:
 def _shifted(line: Sequence[Point], by: float) -> list[Point]:
     """A polyline moved to its right by a distance, its inner corners mitred."""
     normals = []
-    for a, b in zip(line, line[1:], strict=False):
+    for a, b in pairwise(line):
         step = math.dist(a, b)
         normals.append(((b[1] - a[1]) / step, (a[0] - b[0]) / step))
     shifted = [(line[0][0] + normals[0][0] * by, line[0][1] + normals[0][1] * by)]

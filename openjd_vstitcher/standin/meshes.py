@@ -53,7 +53,7 @@ def _load(content: bytes, file_type: str) -> tuple[Mesh, ...]:
             for matrix, geometry in (scene.graph[node],)
             if isinstance(scene.geometry[geometry], trimesh.Trimesh)
         ]
-    except Exception as error:  # noqa: BLE001  # the loaders raise anything on foreign files
+    except Exception as error:  # the loaders raise anything on foreign files
         raise ValueError(f"cannot be read as {file_type}: {error}") from error
     if not found or not all(np.isfinite(mesh.vertices).all() for mesh in found):
         raise ValueError(f"the {file_type} file holds no usable mesh")

@@ -1,4 +1,4 @@
-"""What of a garment is to be seen: each piece, trim, artwork and the avatar as a mesh with its material. Needs numpy."""
+"""What of a garment is to be seen: each piece, trim, artwork and the avatar as a mesh with its material."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def _button(name: str, trim: Trim, surface: Surface) -> tuple[Mesh, Mesh]:
             j = (i + 1) % _ROUND
             faces += [(a + i, b + i, b + j), (a + i, b + j, a + j)]
     body = _smooth(name, _placed(local, frame), np.array(faces))
-    stitches, triangles = [], []
+    stitches: list[tuple[float, float, float]] = []
+    triangles: list[tuple[int, int, int]] = []
     for turn in (45.0, 135.0):
         c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
         base = len(stitches)

@@ -1,4 +1,4 @@
-"""Ray traces in a process of their own: `python -m openjd_vstitcher.standin.raytrace scene.json`, and who starts that."""
+"""Ray traces in a process of their own, `python -m openjd_vstitcher.standin.raytrace SCENE`, and what starts it."""
 
 from __future__ import annotations
 
@@ -70,10 +70,14 @@ def read_scene(path: Path) -> tuple[RenderRequest, list[Part]]:
     parts = []
     with np.load(path.with_suffix(".npz")) as arrays:
         for number, part in enumerate(scene["parts"]):
-            uv = arrays[f"t{number}"] if f"t{number}" in arrays else None
+            uv = arrays.get(f"t{number}")
             mesh = Mesh(part["name"], arrays[f"v{number}"], arrays[f"n{number}"], arrays[f"f{number}"], uv)
             parts.append(Part(part["name"], part["kind"], mesh, part["material"]))
     return RenderRequest.from_json(scene["request"]), parts
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         request, parts = read_scene(path)
         progress(0.0)
-        take_pictures(request, parts, lambda target, content: target.write_bytes(content) and None, progress)
+        take_pictures(request, parts, _write, progress)
     except (ApiError, OSError, ValueError, KeyError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -73,7 +73,7 @@ def environment_light_info_set(host: Host, name: str, info: str) -> int:
         raise ApiError(Code.NOT_FOUND, f"no light {name!r}")
     wanted = json_object(info, "the light")
     try:
-        values = {key: float(wanted[key]) for key in ("exposure", "rotation_angle") if key in wanted}
+        values: dict[str, float] = {key: float(wanted[key]) for key in ("exposure", "rotation_angle") if key in wanted}
     except (TypeError, ValueError):
         raise ApiError(Code.INVALID_ARGUMENT, "exposure and rotation_angle are numbers") from None
     host.lights[name].update(values)
