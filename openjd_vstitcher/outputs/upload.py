@@ -56,6 +56,7 @@ class Upload:
         ------
         FileNotFoundError: it is not there.
         NotSettled: it is still being made.
+        StorageError: the ledger could not be written.
         ClaimLost: another attempt runs this job.
         """
         try:
@@ -114,8 +115,6 @@ class Upload:
         self._note("output_uploading", output, uri=uri, size_bytes=entry.size_bytes, attempt_of_upload=attempts)
         began = time.monotonic()
         stored = self._retrying(output, lambda: self._put(entry, uri, file, delivery))
-        if identity(os.fstat(file.fileno())) != entry.identity:
-            raise NotSettled("it changed while it was stored")
         self._ledger.record(output.name, "stored", upload_id=None)
         seconds = round(time.monotonic() - began, 3)
         facts = {"uri": stored.uri, "size_bytes": stored.size_bytes, "sha256": entry.sha256, "seconds": seconds}
@@ -135,7 +134,11 @@ class Upload:
             upload_id=self._ledger.entry(name).upload_id,
             on_upload_id=lambda upload_id: self._ledger.record(name, upload_id=upload_id),
         )
-        stored = delivery.storage.put(file, uri, sha256=entry.sha256, options=options, transfer=transfer)
+        try:
+            stored = delivery.storage.put(file, uri, sha256=entry.sha256, options=options, transfer=transfer)
+        finally:
+            if identity(os.fstat(file.fileno())) != entry.identity:
+                raise NotSettled("it changed while it was stored")
         if stored.size_bytes != entry.size_bytes or stored.sha256 not in (None, entry.sha256):
             raise StorageError(f"{uri}: storage holds other bytes than the file has", transient=True)
         return stored
@@ -190,10 +193,12 @@ class Upload:
         return retrying(action, stop=self._stop, first_s=first_s, longest_s=longest_s, on_wait=on_wait)
 
     def _fail_or_pend(self, output: ExpectedOutput, stage: str, error: StorageError | PlatformError) -> None:
-        if error.transient:
+        if not error.transient:
+            self._fail(output, stage, str(error))
+        elif self._stop.is_set():
             self._ledger.record(output.name, error=str(error))
         else:
-            self._fail(output, stage, str(error))
+            raise error
 
     def _fail(self, output: ExpectedOutput, stage: str, reason: str) -> None:
         if self._ledger.entry(output.name).error != reason:
