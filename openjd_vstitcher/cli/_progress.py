@@ -85,9 +85,10 @@ def plain_line(event: Event) -> str | None:
     """An event as a line for a log, None for those that say little."""
     fields = event.fields
     match event.name:
-        case "action_started":
-            task = " ".join(f"{name}={value}" for name, value in fields.get("task", {}).items())
-            return f"{fields['action']} {task}".rstrip()
+        case "action_started" if "task" not in fields:
+            return str(fields["action"])
+        case "action_started" if fields["task_number"] % max(1, fields["task_count"] // 4) == 1 % fields["task_count"]:
+            return f"{fields['action']}, {fields['task_number']} of {fields['task_count']}"
         case "action_status":
             return f"  {fields['status']}"
         case "action_ended" if fields["state"] != "success":
@@ -106,7 +107,8 @@ def plain_line(event: Event) -> str | None:
 def limited(event: Event) -> str:
     """What an engine made smaller than it was asked to, in a line."""
     fields = event.fields
-    told = f"{fields.get('output')}: {fields.get('field')} {fields.get('asked')} was limited to {fields.get('used')}"
+    used = "has no effect" if fields.get("used") is None else f"was limited to {fields['used']}"
+    told = f"{fields.get('output')}: {fields.get('field')} {fields.get('asked')} {used}"
     return f"{told} ({fields['reason']})" if fields.get("reason") else told
 
 
@@ -127,12 +129,13 @@ def display(plan: Plan, *, as_json: bool) -> AbstractContextManager[Callable[[Ev
 
 def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> None:
     """A table of outputs: name, what became of it, size in bytes."""
-    table = Table(title=f"Outputs in {folder}", title_justify="left", box=None, pad_edge=False)
-    table.add_column("output")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("output", overflow="fold")
     table.add_column("state")
     table.add_column("size", justify="right")
     for name, state, bytes_ in rows:
         table.add_row(name, state, size(bytes_) if bytes_ is not None else "-")
+    click.echo(f"Outputs in {folder}")
     Console().print(table)
 
 

@@ -17,11 +17,14 @@ from pathlib import Path
 import psutil
 
 from ..config import CONFIG_VARIABLE, Config
-from ..errors import ClaimLost, PlatformError
+from ..errors import ClaimLost, OpenjdVsError, PlatformError
 from ..journal import JournalReader
+from ..outputs.resume import is_unfinished, resume
+from ..outputs.retention import clean
 from ..platform import Claim, Outcome, Platform
 from ..session.job_directory import JobDirectory, JobRequest
-from ..session.status import Status, read_status
+from ..session.status import Status, read_status, write_status
+from ..storage import open_storage
 
 _log = logging.getLogger(__name__)
 _CANCEL_GRACE_S = 60.0
@@ -47,6 +50,7 @@ class Worker:
         self._work_dir = config.worker.work_dir
         self._stop = threading.Event()
         self._give_back = threading.Event()
+        self._children: dict[Path, subprocess.Popen[bytes]] = {}
 
     def stop(self) -> None:
         """Claim no more and end after the running job; asked a second time, give that job back to the queue.
@@ -63,13 +67,14 @@ class Worker:
         Returns how many attempts it ran or took over.
         """
         self._work_dir.mkdir(parents=True, exist_ok=True)
-        handled = sum(self._take_over(directory) for directory in self._unreported())
+        handled = 0
         while not self._stop.is_set():
             try:
-                self._platform.requeue_expired(max_attempts=self._config.worker.max_attempts)
-                claim = self._platform.claim(
-                    self._name, self._config.worker.job_types, lease_s=self._config.worker.lease_s
-                )
+                for directory in self._unreported():
+                    self._take_over(directory)
+                    handled += 1
+                self._clean()
+                claim = self._claim()
             except PlatformError as error:
                 if not error.transient:
                     raise
@@ -77,13 +82,17 @@ class Worker:
                 self._stop.wait(self._config.worker.poll_s)
                 continue
             if claim is not None:
-                self._run(claim)
+                self._take_over(self._begin(claim))
                 handled += 1
             elif once:
                 break
             else:
                 self._wait_for_jobs()
         return handled
+
+    def _claim(self) -> Claim | None:
+        self._platform.requeue_expired(max_attempts=self._config.worker.max_attempts)
+        return self._platform.claim(self._name, self._config.worker.job_types, lease_s=self._config.worker.lease_s)
 
     def _wait_for_jobs(self) -> None:
         deadline = time.monotonic() + self._config.worker.poll_s
@@ -97,22 +106,12 @@ class Worker:
             if not directory.reported.exists() and directory.request().worker == self._name:
                 yield directory
 
-    def _take_over(self, directory: JobDirectory) -> bool:
-        claim = directory.request().claim
-        _log.info("taking over %s, attempt %d", claim.job.id, claim.attempt)
-        status = read_status(directory.status)
-        if status is not None and status.process_lives():
-            process = psutil.Process(status.pid)
-            self._supervise(claim, directory, process)
-        self._report(claim, directory)
-        return True
-
-    def _run(self, claim: Claim) -> None:
+    def _begin(self, claim: Claim) -> JobDirectory:
+        """Start the job's process, in a directory of its own."""
         directory = JobDirectory(self._work_dir / f"{claim.job.id}.{claim.attempt}")
         if directory.path.exists():
             shutil.rmtree(directory.path)
         directory.create(JobRequest.of(claim))
-        _log.info("running %s, attempt %d, in %s", claim.job.id, claim.attempt, directory.path)
         with directory.process_log.open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "openjd_vstitcher.cli", "run-job", str(directory.path)],
@@ -122,8 +121,19 @@ class Worker:
                 env=self._environment(),
                 start_new_session=True,
             )
-        self._supervise(claim, directory, psutil.Process(child.pid))
-        child.wait()
+        write_status(directory.status, Status.starting(claim.job.id, claim.attempt, child.pid))
+        self._children[directory.path] = child
+        _log.info("running %s, attempt %d, in %s", claim.job.id, claim.attempt, directory.path)
+        return directory
+
+    def _take_over(self, directory: JobDirectory) -> None:
+        """Stay with a job to its end and report it: one that was just begun, or one of an earlier daemon."""
+        claim = directory.request().claim
+        status = read_status(directory.status)
+        if status is not None and status.process_lives():
+            self._supervise(claim, directory, psutil.Process(status.pid))
+        if directory.path in self._children:
+            self._children.pop(directory.path).wait()
         self._report(claim, directory)
 
     def _environment(self) -> dict[str, str]:
@@ -134,18 +144,18 @@ class Worker:
         """Keep the lease while the job's process lives; cancel it when it is asked for, or when the claim is lost."""
         canceling = False
         journal = JournalReader(directory.journal)
-        while not _ended(process, self._config.worker.lease_s / 4):
-            if self._give_back.is_set() and not canceling:
-                canceling = True
-                _cancel(process)
-            try:
-                beat = self._heartbeat(claim, read_status(directory.status))
-                self._record(claim, journal)
-            except ClaimLost:
-                _log.warning("%s was taken from this worker", claim.job.id)
-                _cancel(process)
-                return
-            if beat and not canceling:
+        next_beat = time.monotonic()
+        while not _ended(process, _STOP_NOTICED_S):
+            wanted = self._give_back.is_set()
+            if time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + self._config.worker.lease_s / 4
+                try:
+                    wanted = self._heartbeat(claim, read_status(directory.status)) or wanted
+                    self._record(claim, journal)
+                except ClaimLost:
+                    _log.warning("%s was taken from this worker", claim.job.id)
+                    wanted = True
+            if wanted and not canceling:
                 canceling = True
                 _cancel(process)
 
@@ -176,6 +186,7 @@ class Worker:
             _log.warning("%d events of %s were not recorded: %s", len(events), claim.job.id, error)
 
     def _report(self, claim: Claim, directory: JobDirectory) -> None:
+        """Tell the queue how the attempt ended; until it takes it, the directory stays unreported."""
         outcome = self._outcome(claim, directory)
         try:
             self._record(claim, JournalReader(directory.journal))
@@ -184,9 +195,6 @@ class Worker:
             _log.warning("the outcome of %s is not wanted any more: %s", claim.job.id, lost)
         directory.reported.touch()
         _log.info("%s ended: %s %s", claim.job.id, outcome.status, outcome.status_details or "")
-        if outcome.status == "COMPLETED_SUCCESS":
-            for bulky in (directory.output, directory.sessions):
-                shutil.rmtree(bulky, ignore_errors=True)
 
     def _outcome(self, claim: Claim, directory: JobDirectory) -> Outcome:
         status = read_status(directory.status)
@@ -194,10 +202,26 @@ class Worker:
             return Outcome("NEW", "given back: the worker was told to stop", counted=False)
         if status is not None and status.outcome is not None:
             return Outcome(**status.outcome)
+        self._deliver_rest(directory)
         last = _last_line(directory.process_log)
         reason = "the job's process was killed" + (f"; its last line: {last}" if last else "")
         final = claim.attempt >= self._config.worker.max_attempts
         return Outcome("COMPLETED_ERRORS" if final else "NEW", reason, errors=[{"stage": "process", "message": reason}])
+
+    def _deliver_rest(self, directory: JobDirectory) -> None:
+        """Deliver whole outputs that a killed process left; nothing of it is lost if that fails."""
+        try:
+            if is_unfinished(directory):
+                resume(directory, self._config, self._platform)
+        except OpenjdVsError as error:
+            _log.warning("outputs in %s are not delivered: %s", directory.path, error)
+
+    def _clean(self) -> None:
+        """Remove the directories of ended jobs whose time is over (Law 3)."""
+        for removal in clean(self._work_dir, self._config.outputs, open_storage(self._config.storage)):
+            _log.info(
+                "removed %s: %s%s", removal.job.path, removal.reason, f"; {removal.error}" if removal.error else ""
+            )
 
 
 def _ended(process: psutil.Process, timeout_s: float) -> bool:

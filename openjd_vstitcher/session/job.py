@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from openjd.sessions import PathMappingRule
@@ -15,11 +15,12 @@ from ..errors import OpenjdVsError
 from ..garment import check_garment
 from ..journal import Journal
 from ..outputs.expected import Delivery, ExpectedOutput, SyncReport
+from ..outputs.logs import store_logs
 from ..outputs.sync import OutputSync
 from ..platform import AssetCatalogue, Outcome
 from ..presets import JobDetails, Preset, load_job_details, load_preset
 from ..storage import Storage, open_storage
-from ..storage.address import local_path
+from ..storage.address import join, local_path
 from ..storage.destination import destination_prefix
 from ..storage.inputs import resolve_inputs
 from ..storage.manifest import write_manifest
@@ -186,7 +187,7 @@ def run_job(
             delivery=prepared.delivery,
         )
         on_cancelable(run)
-        outcome = _outcome(run.run(), prepared.preset)
+        outcome = _with_logs(_outcome(run.run(), prepared.preset), directory, request, config, journal)
     journal.append("job_ended", status=outcome.status, status_details=outcome.status_details)
     journal.close()
     status.end(asdict(outcome))
@@ -259,6 +260,20 @@ def _outcome(result: JobResult, preset: Preset) -> Outcome:
         _short(f"{head}: {reasons}" if reasons else head),
         errors=[failure.as_json() for failure in result.failures],
     )
+
+
+def _with_logs(
+    outcome: Outcome, directory: JobDirectory, request: JobRequest, config: Config, journal: Journal
+) -> Outcome:
+    """Store the logs of the attempt where the configuration says, and tell where in the job's status details."""
+    if not config.outputs.logs_prefix:
+        return outcome
+    prefix = join(config.outputs.logs_prefix, request.job_id, str(request.attempt))
+    files = (directory.session_log, directory.engine_log, directory.journal, directory.template)
+    stored = store_logs({f.name: f for f in files}, prefix, storage=open_storage(config.storage), journal=journal)
+    if not stored:
+        return outcome
+    return replace(outcome, status_details=f"{outcome.status_details or 'done'}; logs: {prefix}")
 
 
 def _short(text: str) -> str:

@@ -196,15 +196,15 @@ class SessionRunner:
         try:
             for environment in planned.step.stepEnvironments or []:
                 self._enter(session, environment, step=planned.name)
-            for parameters in StepParameterSpaceIterator(space=planned.step.parameterSpace):
-                self._run_task(session, planned, parameters)
+            for number, parameters in enumerate(StepParameterSpaceIterator(space=planned.step.parameterSpace), 1):
+                self._run_task(session, planned, parameters, number)
         except _SessionOverError as over:
             self._end_step(planned.name, "failed" if over.failure is not None else "canceled")
             raise
         self._exit_environments(session, keep=entered)
         self._end_step(planned.name, "succeeded")
 
-    def _run_task(self, session: Session, planned: PlannedStep, parameters: TaskParameterSet) -> None:
+    def _run_task(self, session: Session, planned: PlannedStep, parameters: TaskParameterSet, number: int) -> None:
         task = {name: value.value for name, value in parameters.items()}
         script = planned.step.script
         if script is None:
@@ -216,7 +216,7 @@ class SessionRunner:
                 step_script=script, task_parameter_values=parameters, step_name=planned.name, log_task_banner=False
             ),
             step=planned.name,
-            task=task,
+            task={"task": task, "task_number": number, "task_count": planned.task_count} if task else None,
         )
 
     def _enter(self, session: Session, environment: Any, *, step: str | None = None) -> None:
@@ -254,7 +254,7 @@ class SessionRunner:
         start: Callable[[], object],
         *,
         step: str,
-        task: Mapping[str, str] | None = None,
+        task: Mapping[str, Any] | None = None,
         at_end: bool = False,
     ) -> None:
         """Run one action to its end; raises when the session can run no further one.
@@ -263,11 +263,11 @@ class SessionRunner:
         """
         if self._cancel != "no" and not at_end:
             raise _SessionOverError(None)
-        shown = f"{title} {dict(task)}" if task else title
+        shown = f"{title} {task['task']}" if task else title
         self._log.start_action(shown)
         self._action_done.clear()
         self._last_status = None
-        self._journal.append("action_started", action=title, step=step, **({"task": dict(task)} if task else {}))
+        self._journal.append("action_started", action=title, step=step, **(task or {}))
         started = time.monotonic()
         try:
             start()

@@ -49,6 +49,15 @@ class Status:
     heartbeat: datetime
     outcome: Mapping[str, Any] | None = None
 
+    @classmethod
+    def starting(cls, job_id: str, attempt: int, pid: int) -> Status:
+        """The status of a job whose process has just begun."""
+        try:
+            started = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            started = 0.0
+        return cls(job_id, attempt, "starting", None, 0.0, "", pid, started, datetime.now(UTC))
+
     def process_lives(self) -> bool:
         """Whether the process that wrote this is still there."""
         try:
@@ -67,13 +76,13 @@ def read_status(path: Path) -> Status | None:
     return Status(**{**data, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
 
 
-class StatusFile:
-    """Keeps a job's `status.json` up to date from its events, and a heartbeat in it while nothing happens.
+def write_status(path: Path, status: Status) -> None:
+    """Write a status, so that a reader sees the old one or this."""
+    write_whole(path, json.dumps(asdict(status), indent=1, default=lambda moment: moment.isoformat()))
 
-    Parameters
-    ----------
-    tasks: how many tasks the job has in all, once that is known (`planned`).
-    """
+
+class StatusFile:
+    """Keeps a job's `status.json` up to date from its events, and a heartbeat in it while nothing happens."""
 
     def __init__(self, path: Path, *, job_id: str, attempt: int) -> None:
         self._path = path
@@ -82,18 +91,7 @@ class StatusFile:
         self._done = 0
         self._written = 0.0
         self._ended = threading.Event()
-        me = psutil.Process()
-        self._status = Status(
-            job_id=job_id,
-            attempt=attempt,
-            state="starting",
-            step=None,
-            progress=0.0,
-            message="",
-            pid=os.getpid(),
-            pid_started=me.create_time(),
-            heartbeat=datetime.now(UTC),
-        )
+        self._status = Status.starting(job_id, attempt, os.getpid())
         self._write()
         threading.Thread(target=self._beat, name="status", daemon=True).start()
 
@@ -146,4 +144,4 @@ class StatusFile:
     def _write(self) -> None:
         self._written = time.monotonic()
         self._status = replace(self._status, heartbeat=datetime.now(UTC))
-        write_whole(self._path, json.dumps(asdict(self._status), indent=1, default=lambda moment: moment.isoformat()))
+        write_status(self._path, self._status)
