@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 import psycopg
 
+from tests.hasura.catalogue import quote, read_catalogue
 from tests.hasura.engine import Engine
-from tests.hasura.errors import HasuraError, postgres_detail
+from tests.hasura.errors import HasuraError, from_postgres, postgres_detail
 from tests.hasura.metadata import (
     PERMISSION_KINDS,
     FunctionMetadata,
@@ -49,6 +51,8 @@ async def _run(engine: Engine, body: Any, reread: Callable[[], Metadata]) -> Any
         return [await _run(engine, item, reread) for item in args]
     if kind == "run_sql":
         return await _run_sql(engine, args["sql"])
+    if kind == "insert":
+        return await _insert(engine, args)
     if kind == "reload_metadata":
         engine.metadata = reread()
     elif kind == "clear_metadata":
@@ -65,16 +69,42 @@ async def _run(engine: Engine, body: Any, reread: Callable[[], Metadata]) -> Any
 async def _run_sql(engine: Engine, sql: str) -> dict[str, Any]:
     async with engine.pool.connection() as connection:
         try:
-            cursor = await connection.execute(sql)  # type: ignore[call-overload]  # an administrator's own SQL
-            if cursor.description is None:
-                return {"result_type": "CommandOk", "result": None}
-            names = [column.name for column in cursor.description]
-            rows = [[None if v is None else str(v) for v in row] for row in await cursor.fetchall()]
+            cursor = await connection.execute(sql)
+            names = [column.name for column in cursor.description or ()]
+            found = await cursor.fetchall() if names else []
         except psycopg.Error as error:
             raise HasuraError(
                 "query execution failed", "postgres-error", "$.args", {"error": postgres_detail(error)}
             ) from error
+    await _forget_dropped(engine)
+    if not names:
+        return {"result_type": "CommandOk", "result": None}
+    rows = [[None if value is None else str(value) for value in row] for row in found]
     return {"result_type": "TuplesOk", "result": [names, *rows]}
+
+
+async def _insert(engine: Engine, args: dict[str, Any]) -> dict[str, int]:
+    """The `insert` of the first version of the interface, which sets tests up with rows."""
+    schema, name = table_key(args["table"])
+    target = f"{quote(schema)}.{quote(name)}"
+    for row in args["objects"]:
+        columns = ", ".join(map(quote, row))
+        sql = f"INSERT INTO {target} ({columns}) SELECT {columns} FROM json_populate_record(NULL::{target}, %s)"
+        async with engine.pool.connection() as connection:
+            try:
+                await connection.execute(sql, (json.dumps(row),))
+            except psycopg.Error as error:
+                raise from_postgres(error, "$.args.objects") from error
+    return {"affected_rows": len(args["objects"])}
+
+
+async def _forget_dropped(engine: Engine) -> None:
+    """Untracks what SQL has dropped, as Hasura does after `run_sql`."""
+    async with engine.pool.connection() as connection:
+        catalogue = await read_catalogue(connection)
+    metadata = engine.metadata
+    metadata.tables = {key: table for key, table in metadata.tables.items() if key in catalogue.tables}
+    metadata.functions = {key: f for key, f in metadata.functions.items() if key in catalogue.functions}
 
 
 def _tracked(metadata: Metadata, args: dict[str, Any]) -> TableMetadata:

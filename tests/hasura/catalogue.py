@@ -29,7 +29,8 @@ SELECT n.nspname AS schema, c.relname AS name, obj_description(c.oid, 'pg_class'
             'target_schema', fn.nspname, 'target', f.relname,
             'target_columns', (SELECT json_agg(a.attname ORDER BY x.ord)
                                FROM unnest(k.confkey) WITH ORDINALITY x(num, ord)
-                               JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = x.num)) ORDER BY k.conname)
+                               JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = x.num))
+            ORDER BY k.conname)
           FROM pg_constraint k LEFT JOIN pg_class f ON f.oid = k.confrelid
           LEFT JOIN pg_namespace fn ON fn.oid = f.relnamespace
          WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f')) AS constraints

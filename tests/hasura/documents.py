@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -93,10 +93,20 @@ class Analyser:
         self._operation = operation
         self._definitions = {d.variable.name.value: d for d in operation.variable_definitions or ()}
         self._variables = self._resolve_variables(variables)
+        for name in self._fragments:
+            self._refuse_cycle(name, ())
 
     def select(self, root: GraphQLObjectType) -> tuple[Selection, ...]:
         """The operation's root fields, with fragments and directives worked in."""
-        return self._children(root, [self._operation.selection_set], "$", ())
+        return self._children(root, [self._operation.selection_set], "$")
+
+    def _refuse_cycle(self, name: str, within: tuple[str, ...]) -> None:
+        if name in within:
+            cycle = ", ".join(f"'{part}'" for part in within[within.index(name) :])
+            raise HasuraError(f"the fragment definition(s) {cycle} form a cycle")
+        if name in self._fragments:
+            for inner in _spread_names(self._fragments[name].selection_set):
+                self._refuse_cycle(inner, (*within, name))
 
     def _resolve_variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
         unexpected = [name for name in given if name not in self._definitions]
@@ -119,11 +129,10 @@ class Analyser:
         parent: GraphQLObjectType,
         sets: list[SelectionSetNode],
         path: str,
-        spreads: tuple[str, ...],
     ) -> tuple[Selection, ...]:
         grouped: dict[str, list[FieldNode]] = {}
         for selection_set in sets:
-            self._collect(parent, selection_set, path, spreads, grouped)
+            self._collect(parent, selection_set, path, grouped)
         return tuple(self._field(parent, key, nodes, path) for key, nodes in grouped.items())
 
     def _collect(
@@ -131,7 +140,6 @@ class Analyser:
         parent: GraphQLObjectType,
         selection_set: SelectionSetNode,
         path: str,
-        spreads: tuple[str, ...],
         grouped: dict[str, list[FieldNode]],
     ) -> None:
         for node in selection_set.selections:
@@ -142,17 +150,14 @@ class Analyser:
                 grouped.setdefault(key, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 if node.type_condition is None or node.type_condition.name.value == parent.name:
-                    self._collect(parent, node.selection_set, path, spreads, grouped)
+                    self._collect(parent, node.selection_set, path, grouped)
             elif isinstance(node, FragmentSpreadNode):
                 name = node.name.value
-                if name in spreads:
-                    cycle = ", ".join(f"'{part}'" for part in (*spreads, name))
-                    raise HasuraError(f"the fragment definition(s) {cycle} form a cycle", path=path)
                 if name not in self._fragments:
                     raise HasuraError(f"reference to undefined fragment '{name}'", path=f"{path}.selectionSet")
                 fragment = self._fragments[name]
                 if fragment.type_condition.name.value == parent.name:
-                    self._collect(parent, fragment.selection_set, path, (*spreads, name), grouped)
+                    self._collect(parent, fragment.selection_set, path, grouped)
 
     def _is_included(self, node: Any, path: str) -> bool:
         for directive in node.directives or ():
@@ -192,7 +197,7 @@ class Analyser:
             raise HasuraError(f"unexpected subselection set for non-object field '{name}'", path=here)
         children: tuple[Selection, ...] = ()
         if isinstance(output, GraphQLObjectType) and not output.name.startswith("__"):
-            children = self._children(output, sets, here, ())
+            children = self._children(output, sets, here)
         return Selection(key, field, name, args, children, here, parent.name)
 
     def _arguments(self, name: str, field: GraphQLField, node: FieldNode, path: str) -> dict[str, Any]:
@@ -212,24 +217,24 @@ class Analyser:
                 raise HasuraError(f"missing required field '{argument}'", path=here)
         return result
 
-    def coerce(self, value: Any, type_: Any, path: str) -> Any:
-        """A literal or variable as a value of `type_`."""
+    def coerce(self, value: Any, type_: Any, path: str, is_json: bool = False) -> Any:
+        """A literal or variable as a value of `type_`. In a variable's JSON (`is_json`) a string may be an enum's."""
         if isinstance(value, Variable):
             return self._variable(value, type_, path)
         if isinstance(type_, GraphQLNonNull):
             if value is None:
                 raise type_mismatch(type_.of_type, value, path)
-            return self.coerce(value, type_.of_type, path)
+            return self.coerce(value, type_.of_type, path, is_json)
         if value is None:
             return None
         if isinstance(type_, GraphQLList):
             if not isinstance(value, list):
-                return [self.coerce(value, type_.of_type, path)]
-            return [self.coerce(item, type_.of_type, f"{path}[{i}]") for i, item in enumerate(value)]
+                return [self.coerce(value, type_.of_type, path, is_json)]
+            return [self.coerce(item, type_.of_type, f"{path}[{i}]", is_json) for i, item in enumerate(value)]
         if isinstance(type_, GraphQLInputObjectType):
-            return self._object(value, type_, path)
+            return self._object(value, type_, path, is_json)
         if isinstance(type_, GraphQLEnumType):
-            return _enum_value(value, type_, path)
+            return _enum_value(value, type_, path, is_json)
         return self._scalar(value, type_.name, path)
 
     def _variable(self, variable: Variable, type_: Any, path: str) -> Any:
@@ -251,9 +256,9 @@ class Analyser:
                 f"but used where '{type_}' is expected",
                 path=path,
             )
-        return self.coerce(self._variables[name], type_, path)
+        return self.coerce(self._variables[name], type_, path, is_json=True)
 
-    def _object(self, value: Any, type_: GraphQLInputObjectType, path: str) -> dict[str, Any]:
+    def _object(self, value: Any, type_: GraphQLInputObjectType, path: str, is_json: bool) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise type_mismatch(type_, value, path)
         for name in value:
@@ -263,7 +268,7 @@ class Analyser:
         for name, raw in value.items():
             field = type_.fields[name]
             here = f"{path}.{name}"
-            checked = self.coerce(raw, field.type, here)
+            checked = self.coerce(raw, field.type, here, is_json)
             if checked is None and field.extensions.get("reject_null"):
                 raise type_mismatch(field.type, None, here)
             result[name] = checked
@@ -300,8 +305,8 @@ class Analyser:
         return str(value) if isinstance(value, EnumToken) else value
 
 
-def _enum_value(value: Any, type_: GraphQLEnumType, path: str) -> str:
-    if not isinstance(value, str):
+def _enum_value(value: Any, type_: GraphQLEnumType, path: str, is_json: bool) -> str:
+    if not isinstance(value, str if is_json else EnumToken):
         raise type_mismatch(type_, value, path)
     if value not in type_.values:
         known = ", ".join(f"'{name}'" for name in type_.values)
@@ -317,3 +322,11 @@ def _type_text(node: Any) -> str:
     if node.kind == "list_type":
         return f"[{_type_text(node.type)}]"
     return str(node.name.value)
+
+
+def _spread_names(selection_set: SelectionSetNode) -> Iterator[str]:
+    for node in selection_set.selections:
+        if isinstance(node, FragmentSpreadNode):
+            yield node.name.value
+        elif isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set:
+            yield from _spread_names(node.selection_set)

@@ -169,7 +169,7 @@ class Engine:
 async def fetch_json(connection: psycopg.AsyncConnection[Any], sql: str, params: dict[str, Any]) -> str:
     """The JSON text that a statement gives; SQL's null is JSON's."""
     try:
-        cursor = await connection.execute(sql, params)  # type: ignore[call-overload]  # built from quoted parts
+        cursor = await connection.execute(sql, params)
         row = await cursor.fetchone()
     except psycopg.Error as error:
         raise from_postgres(error) from error

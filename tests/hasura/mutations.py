@@ -299,7 +299,7 @@ class Mutations:
             f"coalesce(bool_and(m.{_CHECK}), true) FROM m"
         )
         try:
-            cursor = await self._connection.execute(whole, statement.params)  # type: ignore[arg-type]  # built here
+            cursor = await self._connection.execute(whole, statement.params)
         except psycopg.Error as error:
             raise from_postgres(error, path) from error
         rows, count, allowed = await cursor.fetchone() or ("[]", 0, True)
@@ -335,6 +335,6 @@ class Mutations:
             f"SELECT json_agg(row_to_json(e))::text FROM (SELECT {fields} "
             f"FROM json_populate_recordset(NULL::{access.table.sql}, {rows}) AS {alias}) AS e"
         )
-        cursor = await self._connection.execute(sql, statement.params)  # type: ignore[arg-type]  # built here
+        cursor = await self._connection.execute(sql, statement.params)
         found = await cursor.fetchone()
         return str(found[0]) if found else "[]"

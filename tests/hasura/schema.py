@@ -112,9 +112,9 @@ class RoleSchema:
         for access in self.accesses:
             if access.insert is not None:
                 fields |= self._insert_fields(access)
-            if access.update is not None and access.update.columns:
+            if access.can_select and access.update is not None and access.update.columns:
                 fields |= self._update_fields(access)
-            if access.delete is not None:
+            if access.can_select and access.delete is not None:
                 fields |= self._delete_fields(access)
         for function in self._functions:
             if function.is_mutation:

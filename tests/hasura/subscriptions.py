@@ -85,14 +85,15 @@ class _Cursor:
             value = statement.bind(self._value, column.sql_type)
             conditions.append(f"{alias}.{quote(column.name)} {operator} {value}")
         order = f"{quote(column.name)} {'DESC' if self._descending else 'ASC'}"
+        past = f"{quote(column.name)} {'ASC' if self._descending else 'DESC'}"
         limit = statement.bind(self._selection.args["batch_size"], "bigint")
-        rows = Compiler(statement).fields(base, self._selection.children)
-        last = f"{'min' if self._descending else 'max'}({base}.{quote(column.name)}::text::{column.sql_type})"
+        fields = Compiler(statement).fields(base, self._selection.children)
+        rows = f"SELECT coalesce(json_agg(row_to_json(e)), '[]') FROM (SELECT {fields} FROM {base}) AS e"
+        last = f"SELECT {quote(column.name)}::text FROM {base} ORDER BY {past} LIMIT 1"
         return (
             f"WITH {base} AS MATERIALIZED (SELECT {alias}.* FROM {access.table.sql} AS {alias} "
             f"WHERE {' AND '.join(conditions)} ORDER BY {alias}.{order} LIMIT {limit}) "
-            f"SELECT json_build_object('rows', (SELECT coalesce(json_agg(row_to_json(e)), '[]') "
-            f"FROM (SELECT {rows} FROM {base}) AS e), 'last', (SELECT {last} FROM {base})::text)::text"
+            f"SELECT json_build_object('rows', ({rows}), 'last', ({last}))::text"
         )
 
     def advance(self, last: str) -> None:
