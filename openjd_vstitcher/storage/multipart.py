@@ -138,8 +138,7 @@ class Multipart:
             check_part(there, body, checksum)
         if upload.transfer.on_bytes is not None:
             upload.transfer.on_bytes(len(body))
-        part = {"PartNumber": number, "ETag": there["ETag"]}
-        return part | ({"ChecksumSHA256": checksum} if there.get("ChecksumSHA256") else {})
+        return {"PartNumber": number, "ETag": there["ETag"], "ChecksumSHA256": checksum}
 
     def _abort(self, place: dict[str, str]) -> None:
         try:

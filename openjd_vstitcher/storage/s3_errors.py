@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     CredentialRetrievalError,
     FlexibleChecksumError,
     HTTPClientError,
@@ -36,6 +37,14 @@ _PASSING = {
     "NoSuchUpload",
     "InvalidPart",
 }
+_BROKEN_WAY = (
+    ConnectionError,
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
 _MEANING = {
     "NoSuchBucket": "the bucket does not exist",
     "AccessDenied": "access is denied",
@@ -67,9 +76,7 @@ def explained(what: str, uri: str) -> Iterator[None]:
         raise StorageError(f"cannot {what} {uri}: {reason} ({code})", transient=passing) from error
     except SSLError as error:
         raise StorageError(f"cannot {what} {uri}: {error}", transient="CERTIFICATE" not in str(error)) from error
-    except (HTTPClientError, IncompleteReadError, ResponseStreamingError, FlexibleChecksumError) as error:
-        raise StorageError(f"cannot {what} {uri}: {error}", transient=True) from error
-    except CredentialRetrievalError as error:
+    except _BROKEN_WAY as error:
         raise StorageError(f"cannot {what} {uri}: {error}", transient=True) from error
     except BotoCoreError as error:
         raise StorageError(f"cannot {what} {uri}: {error}", transient=False) from error

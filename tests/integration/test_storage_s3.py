@@ -1,0 +1,238 @@
+"""S3 storage against a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
+from openjd_vstitcher.storage import PutOptions, Storage, StoredObject, Transfer, open_storage
+from openjd_vstitcher.storage.download import fetch
+from openjd_vstitcher.storage.inputs import resolve_inputs
+from openjd_vstitcher.storage.s3_errors import explained
+from tests.s3_server import S3Server, s3_credentials, s3_server
+
+__all__ = ["s3_credentials", "s3_server"]
+
+pytestmark = pytest.mark.usefixtures("s3_credentials")
+_URI = "s3://style-assets/exports/job 1/é.png"
+_PART = 5 << 20
+
+
+def _put(storage: Storage, path: Path, uri: str = _URI, transfer: Transfer | None = None) -> StoredObject:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    options = PutOptions("image/png", {"sha256": sha256, "job": "job-1"})
+    with path.open("rb") as source:
+        return storage.put(source, uri, sha256=sha256, options=options, transfer=transfer or Transfer())
+
+
+def _uploads(server: S3Server) -> list[Any]:
+    uploads: list[Any] = server.client().list_multipart_uploads(Bucket="style-assets").get("Uploads", [])
+    return uploads
+
+
+def _bytes(server: S3Server, uri: str = _URI) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    body: bytes = server.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+@pytest.mark.parametrize("size", [1, 1000, _PART, _PART + 1, 3 * _PART + 17])
+def test_object_equals_the_file_and_carries_its_sum(s3_server: S3Server, tmp_path: Path, size: int) -> None:
+    s3_server.bucket("style-assets")
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(size))
+    stored = _put(open_storage(s3_server.config(part_bytes=_PART)), path)
+    assert stored.size_bytes == size
+    assert _bytes(s3_server) == path.read_bytes()
+    head = s3_server.client().head_object(Bucket="style-assets", Key="exports/job 1/é.png")
+    assert head["Metadata"] == {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "job": "job-1"}
+    assert head["ContentType"] == "image/png"
+    assert _uploads(s3_server) == []
+
+
+def test_options_of_the_configuration_reach_the_object(s3_server: S3Server, tmp_path: Path) -> None:
+    s3_server.bucket("style-assets")
+    (tmp_path / "file").write_bytes(b"x")
+    _put(
+        open_storage(s3_server.config(tags={"team": "3d & more"}, content_disposition="attachment")), tmp_path / "file"
+    )
+    place = {"Bucket": "style-assets", "Key": "exports/job 1/é.png"}
+    head = s3_server.client().head_object(**place)
+    assert head["ContentDisposition"] == "attachment; filename=\"_.png\"; filename*=UTF-8''%C3%A9.png"
+    assert s3_server.client().get_object_tagging(**place)["TagSet"] == [{"Key": "team", "Value": "3d & more"}]
+
+
+def test_interrupted_upload_is_continued_and_sends_only_what_is_missing(s3_server: S3Server, tmp_path: Path) -> None:
+    s3_server.bucket("style-assets")
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(6 * _PART))
+    noted: list[str | None] = []
+    sent: list[int] = []
+
+    def stop_after_two(count: int) -> None:
+        sent.append(count)
+        if len(sent) == 2:
+            raise StorageError("interrupted", transient=True)
+
+    config = s3_server.config(part_bytes=_PART, bytes_in_flight=_PART)
+    with pytest.raises(StorageError, match="interrupted"):
+        _put(open_storage(config), path, transfer=Transfer(on_bytes=stop_after_two, on_upload_id=noted.append))
+    assert noted[0] == ""
+    assert noted[1]
+    assert len(_uploads(s3_server)) == 1
+    before = {p["PartNumber"]: p["LastModified"] for p in _parts(s3_server, noted[1])}
+    _put(open_storage(config), path, transfer=Transfer(upload_id=noted[1], on_upload_id=noted.append))
+    assert len(before) >= 2
+    assert noted[-1] is None
+    assert _bytes(s3_server) == path.read_bytes()
+    assert _uploads(s3_server) == []
+
+
+def _parts(server: S3Server, upload_id: str) -> list[Any]:
+    answer = server.client().list_parts(Bucket="style-assets", Key="exports/job 1/é.png", UploadId=upload_id)
+    parts: list[Any] = answer["Parts"]
+    return parts
+
+
+def test_part_that_differs_from_the_file_is_sent_again(s3_server: S3Server, tmp_path: Path) -> None:
+    s3_server.bucket("style-assets")
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(2 * _PART))
+    client = s3_server.client()
+    place = {"Bucket": "style-assets", "Key": "exports/job 1/é.png"}
+    upload_id = client.create_multipart_upload(**place, ChecksumAlgorithm="SHA256")["UploadId"]
+    client.upload_part(**place, UploadId=upload_id, PartNumber=1, Body=b"x" * _PART, ChecksumAlgorithm="SHA256")
+    _put(open_storage(s3_server.config(part_bytes=_PART)), path, transfer=Transfer(upload_id=upload_id))
+    assert _bytes(s3_server) == path.read_bytes()
+
+
+@pytest.mark.parametrize("upload_id", ["", "0123456789abcdef0123456789abcdef_none"])
+def test_upload_whose_id_is_unknown_or_gone_begins_anew_and_leaves_no_stray(
+    s3_server: S3Server, tmp_path: Path, upload_id: str
+) -> None:
+    s3_server.bucket("style-assets")
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(2 * _PART))
+    storage = open_storage(s3_server.config(part_bytes=_PART))
+    if not upload_id:
+        s3_server.client().create_multipart_upload(Bucket="style-assets", Key="exports/job 1/é.png")
+    _put(storage, path, transfer=Transfer(upload_id=upload_id))
+    assert _bytes(s3_server) == path.read_bytes()
+    assert _uploads(s3_server) == []
+
+
+def test_abandoned_uploads_are_gone_but_not_those_of_other_keys(s3_server: S3Server) -> None:
+    s3_server.bucket("style-assets")
+    client = s3_server.client()
+    ours = client.create_multipart_upload(Bucket="style-assets", Key="a/x.bin")
+    other = client.create_multipart_upload(Bucket="style-assets", Key="a/x.bin.other")
+    open_storage(s3_server.config()).abandon("s3://style-assets/a/x.bin")
+    left = [upload["UploadId"] for upload in _uploads(s3_server)]
+    client.abort_multipart_upload(Bucket="style-assets", Key="a/x.bin.other", UploadId=other["UploadId"])
+    assert ours["UploadId"] not in left
+    assert other["UploadId"] in left
+
+
+def test_inputs_are_pinned_and_fetched_without_credentials(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = s3_server.client()
+    s3_server.bucket("body-files")
+    key = "bodies/3d_body_files/tk_6129/TK-6129.bw"
+    client.put_object(Bucket="body-files", Key=key, Body=b"version 1")
+    config = s3_server.config()
+    (entry,) = resolve_inputs({"body_code": "TK-6129"}, open_storage(config), config)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    host = s3_server.endpoint_url.removeprefix("http://")
+    fetched = fetch(entry, tmp_path / "x.bw", allow_private_hosts=[host])
+    assert fetched.path.read_bytes() == b"version 1"
+    client.put_object(Bucket="body-files", Key=key, Body=b"version 2")
+    with pytest.raises(InvalidInput, match="replaced after the job was prepared"):
+        fetch(entry, tmp_path / "y.bw", allow_private_hosts=[host])
+    assert not (tmp_path / "y.bw").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"write_to": ("s3://no-such-bucket",)}, "the bucket does not exist"),
+        ({"AWS_ACCESS_KEY_ID": "WRONGKEY"}, "does not know the access key"),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong-secret"}, "the secret key is wrong"),
+    ],
+)
+def test_lasting_errors_say_what_to_do(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str
+) -> None:
+    s3_server.bucket("style-assets")
+    (tmp_path / "file").write_bytes(b"x")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        if name in change:
+            monkeypatch.setenv(name, change[name])
+    allowed = {key: value for key, value in change.items() if key == "write_to"}
+    uri = "s3://no-such-bucket/x" if allowed else _URI
+    with pytest.raises(StorageError, match=message) as caught:
+        _put(open_storage(s3_server.config(**allowed)), tmp_path / "file", uri)
+    assert not caught.value.transient
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_server_that_is_away_is_a_passing_error(tmp_path: Path) -> None:
+    config = StorageConfig(
+        kind="s3",
+        endpoint_url="http://127.0.0.1:9",
+        region="us-east-1",
+        path_style=True,
+        write_to=("s3://style-assets",),
+    )
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(StorageError) as caught:
+        _put(open_storage(config), tmp_path / "file")
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "transient", "words"),
+    [
+        ("SlowDown", 503, True, "asks to slow down"),
+        ("ServiceUnavailable", 503, True, "ServiceUnavailable"),
+        ("InternalError", 500, True, "InternalError"),
+        ("", 429, True, "cannot store"),
+        ("BadDigest", 400, True, "BadDigest"),
+        ("AccessDenied", 403, False, "access is denied"),
+        ("RequestTimeTooSkewed", 403, False, "clock skew"),
+        ("QuotaExceeded", 403, False, "quota"),
+        ("NoSuchBucket", 404, False, "bucket does not exist"),
+    ],
+)
+def test_answers_are_sorted_into_passing_and_lasting(code: str, status: int, transient: bool, words: str) -> None:
+    from botocore.exceptions import ClientError
+
+    answer: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    with pytest.raises(StorageError, match=words) as caught, explained("store", "s3://b/k"):
+        raise ClientError(answer, "PutObject")
+    assert caught.value.transient is transient
+
+
+def test_buckets_that_are_not_named_are_refused_before_anything_starts(s3_server: S3Server) -> None:
+    storage = open_storage(s3_server.config())
+    storage.check("s3://style-assets/exports")
+    for uri in ("s3://other/x", "s3://style-assets-2/x", "/tmp/x", "file:///tmp/x"):
+        with pytest.raises(InvalidInput):
+            storage.check(uri)
+    with pytest.raises(InvalidInput, match=r"storage\.read_from"):
+        storage.check_source("s3://secrets/x")
+    with pytest.raises(InvalidInput):
+        open_storage(StorageConfig(kind="s3", region="us-east-1")).check("s3://style-assets/x")
+
+
+@pytest.mark.parametrize("change", [{"part_bytes": 1000}, {"content_disposition": "maybe"}, {"profile": "no-such"}])
+def test_unusable_options_are_configuration_errors(s3_server: S3Server, change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        open_storage(s3_server.config(**change))
