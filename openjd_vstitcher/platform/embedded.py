@@ -200,7 +200,7 @@ class EmbeddedPlatform:
             elif status in (*WAITING, "ON_HOLD"):
                 self._run("cancel_waiting", job_id=job_id, now=_text(_now()))
             elif status != "CANCELED":
-                raise PlatformError(f"cannot cancel job {job_id}: it has ended, {status}")
+                raise PlatformError(f"cannot cancel job {job_id}: it is {status}")
             return self.job(job_id)
 
     def retry(self, job_id: str) -> Job:

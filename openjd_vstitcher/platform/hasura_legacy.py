@@ -20,14 +20,10 @@ _CANDIDATES = 20
 _CANCELED = "canceled"
 
 _ENDED_TODAY = [status for status in ENDED if status != "CANCELED"]
-_STEER: dict[str, tuple[Sequence[str], Mapping[str, Any], Mapping[str, int] | None]] = {
-    "retry": (
-        _ENDED_TODAY,
-        {"status": "NEW", "status_details": None, "started_at": None, "ended_at": None},
-        {"auto_retries": 1},
-    ),
-    "hold": (WAITING, {"status": "ON_HOLD"}, None),
-    "release": (("ON_HOLD",), {"status": "NEW"}, None),
+_RETRIED = {"status": "NEW", "status_details": None, "started_at": None, "ended_at": None}
+_STEER: dict[str, tuple[Sequence[str], Mapping[str, Any]]] = {
+    "hold": (WAITING, {"status": "ON_HOLD"}),
+    "release": (("ON_HOLD",), {"status": "NEW"}),
 }
 
 
@@ -82,6 +78,7 @@ class LegacyWork:
         now = rows.text(datetime.now(UTC))
         ended = "COMPLETED_ERRORS" if outcome.status == "CANCELED" else outcome.status
         reason = outcome.status_details or (_CANCELED if outcome.status == "CANCELED" else None)
+        retries = claim.job.auto_retries + (1 if outcome.counted else 0)
         mine = {"job_id": {"_eq": claim.job.id}}
         uploaded = [
             {
@@ -94,13 +91,14 @@ class LegacyWork:
         if not self._query("Claimed", where=_fence(claim))[self._job_root]:
             self._already(claim, ended, reason)
             return
+        styles = self._styles(claim, outcome) if outcome.hide_previous_style_assets else []
         answer = self._query(
             "Finish",
             uploaded=uploaded,
-            hide=outcome.hide_previous_style_assets and bool(self._styles(claim, outcome)),
+            hide=bool(styles),
             previous={
                 "is_public_facing": {"_eq": True},
-                "style_id": {"_in": self._styles(claim, outcome)},
+                "style_id": {"_in": styles},
                 "created_at": {"_lt": _started(claim)},
                 "_or": [{"job_id": {"_is_null": True}}, {"job_id": {"_neq": claim.job.id}}],
             },
@@ -108,9 +106,8 @@ class LegacyWork:
             set={
                 "status": ended,
                 "status_details": reason,
-                **({} if ended == "NEW" else {"ended_at": now}),
+                **({"auto_retries": retries} if ended == "NEW" else {"ended_at": now}),
             },
-            inc={"auto_retries": 1 if ended == "NEW" and outcome.counted else 0},
         )
         if not answer[f"update_{self._job_root}"]["affected_rows"]:
             self._already(claim, ended, reason)
@@ -131,18 +128,16 @@ class LegacyWork:
 
         A running job is canceled by taking it from its worker, which learns of it at its next heartbeat.
         """
+        before, changes = _STEER.get(what, ((), {}))
         if what == "cancel":
+            before = (*WAITING, "ON_HOLD", "IN_PROGRESS")
             now = rows.text(datetime.now(UTC))
-            before: Sequence[str] = (*WAITING, "ON_HOLD", "IN_PROGRESS")
-            changes: Mapping[str, Any] = {
-                "status": "COMPLETED_ERRORS",
-                "status_details": _CANCELED,
-                "ended_at": now,
-            }
-            inc = None
-        else:
-            before, changes, inc = _STEER[what]
-        found = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes, inc)
+            changes = {"status": "COMPLETED_ERRORS", "status_details": _CANCELED, "ended_at": now}
+        elif what == "retry":
+            row = self._query("Job", id=job_id)[f"{self._job_root}_by_pk"]
+            before = _ENDED_TODAY
+            changes = {**_RETRIED, "auto_retries": rows.job(row).auto_retries + 1 if row else 0}
+        found = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes)
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
@@ -222,10 +217,8 @@ class LegacyWork:
         shown = [row for row in found if row["status"] == "UPLOADED" or row["id"] in outcome.uploaded]
         return sorted({row["style_id"] for row in shown if row["style_id"] is not None})
 
-    def _update(
-        self, where: Mapping[str, Any], changes: Mapping[str, Any], inc: Mapping[str, int] | None = None
-    ) -> list[dict[str, Any]]:
-        answer = self._query("UpdateJob", where=where, set=changes, **({"inc": inc} if inc else {}))
+    def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+        answer = self._query("UpdateJob", where=where, set=changes)
         found: list[dict[str, Any]] = answer[f"update_{self._job_root}"]["returning"]
         return found
 

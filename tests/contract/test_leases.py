@@ -1,0 +1,131 @@
+"""What platforms with leases do: a dead worker's job goes on, a running one can be canceled, events are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from openjd_vstitcher.errors import ClaimLost, PlatformError
+from openjd_vstitcher.journal import Event
+from openjd_vstitcher.platform import NewAsset, Outcome
+
+from .platforms import Subject
+from .test_queue import TYPES, claim, submit
+
+pytest_plugins = ["tests.hasura.fixtures"]
+
+
+def test_a_claim_has_a_lease_that_heartbeats_prolong(leased: Subject) -> None:
+    job = submit(leased.platform)
+    taken = claim(leased.platform, lease_s=0)
+    beat = leased.platform.heartbeat(taken, lease_s=300, progress=12.5)
+    assert beat.lease_expires_at is not None
+    assert timedelta(seconds=240) < beat.lease_expires_at - datetime.now(UTC) < timedelta(seconds=360)
+    assert leased.platform.requeue_expired(max_attempts=3) == []
+    held = leased.platform.job(job.id)
+    assert (held.worker, held.attempt, held.progress) == ("worker-1", 1, 12.5)
+
+
+def test_a_job_whose_lease_ran_out_goes_back_into_the_queue(leased: Subject) -> None:
+    job = submit(leased.platform)
+    dead = claim(leased.platform, "dead", lease_s=0)
+    assert leased.platform.requeue_expired(max_attempts=3) == [job.id]
+    back = leased.platform.job(job.id)
+    assert (back.status, back.worker, back.auto_retries) == ("NEW", None, 1)
+    assert back.status_details == "the lease of worker dead ran out in attempt 1"
+    for write in (
+        lambda: leased.platform.heartbeat(dead, lease_s=60),
+        lambda: leased.platform.finish(dead, Outcome("COMPLETED_SUCCESS")),
+        lambda: leased.platform.finish(dead, Outcome("NEW")),
+        lambda: leased.platform.record(dead, []),
+    ):
+        with pytest.raises(ClaimLost):
+            write()
+    assert claim(leased.platform, "alive").attempt == 2
+
+
+def test_after_the_last_attempt_the_job_ends_with_errors(leased: Subject) -> None:
+    job = submit(leased.platform)
+    for _ in range(2):
+        claim(leased.platform, "dead", lease_s=0)
+        leased.platform.requeue_expired(max_attempts=2)
+    ended = leased.platform.job(job.id)
+    assert ended.status == "COMPLETED_ERRORS"
+    assert ended.status_details == "the lease of worker dead ran out in attempt 2; no attempt is left"
+    assert ended.errors == ({"stage": "worker", "message": "the lease of worker dead ran out in attempt 2"},)
+    assert ended.started_at is not None
+    assert ended.ended_at is not None
+    assert leased.platform.claim("alive", TYPES, lease_s=60) is None
+
+
+def test_a_persons_retry_gives_all_attempts_again(leased: Subject) -> None:
+    job = submit(leased.platform)
+    claim(leased.platform, lease_s=0)
+    leased.platform.requeue_expired(max_attempts=1)
+    leased.platform.retry(job.id)
+    assert claim(leased.platform, lease_s=0).attempt == 2
+    leased.platform.requeue_expired(max_attempts=2)
+    assert leased.platform.job(job.id).status == "NEW"
+
+
+def test_a_running_job_is_canceled_by_its_worker(leased: Subject) -> None:
+    job = submit(leased.platform)
+    taken = claim(leased.platform)
+    assert leased.platform.request_cancel(job.id).status == "IN_PROGRESS"
+    assert leased.platform.request_cancel(job.id).cancel_requested
+    assert leased.platform.heartbeat(taken, lease_s=60).cancel_requested
+    leased.platform.finish(taken, Outcome("CANCELED", "canceled in 02 back.png"))
+    ended = leased.platform.job(job.id)
+    assert (ended.status, ended.status_details) == ("CANCELED", "canceled in 02 back.png")
+    assert leased.platform.request_cancel(job.id).status == "CANCELED"
+
+
+def test_a_job_to_be_canceled_does_not_run_again(leased: Subject) -> None:
+    given_back, died = submit(leased.platform, priority=1), submit(leased.platform)
+    first, _ = claim(leased.platform), claim(leased.platform, lease_s=0)
+    for job in (given_back, died):
+        leased.platform.request_cancel(job.id)
+    leased.platform.finish(first, Outcome("NEW"))
+    leased.platform.finish(first, Outcome("NEW"))
+    leased.platform.requeue_expired(max_attempts=3)
+    assert {leased.platform.job(job.id).status for job in (given_back, died)} == {"CANCELED"}
+
+
+def test_an_outcome_with_an_asset_that_is_not_there_changes_nothing(leased: Subject) -> None:
+    job = submit(leased.platform)
+    taken = claim(leased.platform)
+    front = leased.platform.begin_asset(taken, NewAsset("front.png", "MEDIA_RENDER", "s3://b/f.png", True))
+    other = "3b2f0f5e-0000-4000-8000-000000000000"
+    with pytest.raises(PlatformError, match=other):
+        leased.platform.finish(taken, Outcome("COMPLETED_SUCCESS", uploaded={front: {}, other: {}}))
+    assert leased.platform.job(job.id).status == "IN_PROGRESS"
+    assert [a.status for a in leased.platform.assets(job.id)] == ["IN_PROGRESS"]
+
+
+def test_events_are_kept_once_and_in_order(leased: Subject) -> None:
+    job = submit(leased.platform)
+    taken = claim(leased.platform)
+    now = datetime.now(UTC).replace(microsecond=0)
+    events = [
+        Event(1, now, job.id, 1, "session_started", {"session": "s"}),
+        Event(2, now, job.id, 1, "exported", {"output": "front.png", "size_bytes": 12}),
+    ]
+    leased.platform.record(taken, events[:1])
+    leased.platform.record(taken, events)
+    leased.platform.finish(taken, Outcome("COMPLETED_SUCCESS"))
+    kept = leased.platform.events(job.id)
+    assert [event for event in kept if event.seq] == events
+    changes = [(e.fields["from"], e.fields["to"]) for e in kept if e.name == "status_changed"]
+    assert changes == [("NEW", "IN_PROGRESS"), ("IN_PROGRESS", "COMPLETED_SUCCESS")]
+
+
+def test_jobs_are_found_by_worker(leased: Subject) -> None:
+    submit(leased.platform)
+    taken = claim(leased.platform, "worker-7")
+    assert [job.id for job in leased.platform.jobs(worker="worker-7")] == [taken.job.id]
+
+
+def test_the_presets_job_type_is_kept(leased: Subject) -> None:
+    leased.platform.put_preset({"key": "t_v0", "name": "t", "version": 0, "job_type": "TEST", "details": {}})
+    assert leased.platform.preset("t_v0")["job_type"] == "TEST"
