@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (HasuraError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY by it
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", options.port))
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
