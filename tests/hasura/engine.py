@@ -138,7 +138,8 @@ class Engine:
             return await Mutations(connection, self.model, prepared.session).run(selection)
         statement = Statement(self.model, prepared.session)
         expression = Compiler(statement).root(selection)
-        return await fetch_json(connection, f"SELECT {expression}::text", statement.params)
+        (text,) = await fetch_row(connection, f"SELECT {expression}::text", statement.params)
+        return "null" if text is None else str(text)
 
     def _introspect(self, prepared: Prepared, selection: Selection) -> str:
         chosen = [
@@ -166,14 +167,14 @@ class Engine:
         return json.dumps(result.data[selection.key])
 
 
-async def fetch_json(connection: psycopg.AsyncConnection[Any], sql: str, params: dict[str, Any]) -> str:
-    """The JSON text that a statement gives; SQL's null is JSON's."""
+async def fetch_row(connection: psycopg.AsyncConnection[Any], sql: str, params: dict[str, Any]) -> tuple[Any, ...]:
+    """The first row of a statement. Raises `HasuraError` for what the database refuses."""
     try:
         cursor = await connection.execute(sql, params)
-        row = await cursor.fetchone()
+        row: tuple[Any, ...] | None = await cursor.fetchone()
     except psycopg.Error as error:
         raise from_postgres(error) from error
-    return "null" if row is None or row[0] is None else str(row[0])
+    return row or ()
 
 
 def _spread_meta_fields(document: DocumentNode, name: str) -> list[FieldNode]:

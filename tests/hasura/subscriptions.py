@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from tests.hasura.catalogue import Column, quote
 from tests.hasura.conditions import Statement
 from tests.hasura.documents import Selection
-from tests.hasura.engine import Engine, Prepared, Request, fetch_json
+from tests.hasura.engine import Engine, Prepared, Request, fetch_row
 from tests.hasura.errors import HasuraError
 from tests.hasura.permissions import Session, TableAccess
 from tests.hasura.schema import op_of
@@ -48,11 +48,11 @@ async def stream(engine: Engine, prepared: Prepared, interval_s: float) -> Async
         statement = Statement(engine.model, prepared.session)
         sql = cursor.batch(statement)
         async with engine.pool.connection() as connection:
-            found = json.loads(await fetch_json(connection, sql, statement.params))
-        if found["rows"]:
-            cursor.advance(found["last"])
-            yield json.dumps({selection.key: found["rows"]})
-        if len(found["rows"]) < selection.args["batch_size"]:
+            rows, last, size = await fetch_row(connection, sql, statement.params)
+        if size:
+            cursor.advance(last)
+            yield f"{{{json.dumps(selection.key)}:{rows}}}"
+        if size < selection.args["batch_size"]:
             await asyncio.sleep(interval_s)
 
 
@@ -93,7 +93,7 @@ class _Cursor:
         return (
             f"WITH {base} AS MATERIALIZED (SELECT {alias}.* FROM {access.table.sql} AS {alias} "
             f"WHERE {' AND '.join(conditions)} ORDER BY {alias}.{order} LIMIT {limit}) "
-            f"SELECT json_build_object('rows', ({rows}), 'last', ({last}))::text"
+            f"SELECT ({rows})::text, ({last}), (SELECT count(*) FROM {base})"
         )
 
     def advance(self, last: str) -> None:
@@ -124,11 +124,8 @@ class Connection:
         """Answers messages until either side closes."""
         offered = self._socket.scope.get("subprotocols") or []
         protocol = next((p for p in (TRANSPORT, LEGACY) if p in offered), None)
-        self._legacy = protocol == LEGACY
+        self._legacy = protocol != TRANSPORT
         await self._socket.accept(subprotocol=protocol)
-        if protocol is None:
-            await self._socket.close(_BAD_REQUEST, "Invalid subprotocol")
-            return
         try:
             while True:
                 wait_s = None if self._session else _INIT_TIMEOUT_S
