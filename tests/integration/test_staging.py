@@ -1,0 +1,171 @@
+"""Staging and teardown, by the commands that templates call."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.errors import InvalidInput, StorageError
+from openjd_vstitcher.resources import resource
+from openjd_vstitcher.storage import open_storage
+from openjd_vstitcher.storage.inputs import resolve_inputs
+from openjd_vstitcher.storage.manifest import Manifest, write_manifest
+from openjd_vstitcher.storage.staging import stage, teardown
+
+_TEE = resource("examples/garments/tee.glb")
+
+
+def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "openjd_vstitcher.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _stage(into: Path, *, garment: str = "", manifest: str = "") -> subprocess.CompletedProcess[str]:
+    data = into.parent / "job-data.json"
+    data.write_text(json.dumps({"preset": {"key": "techpack_v0"}}))
+    given = [
+        "--garment",
+        garment,
+        "--manifest",
+        manifest,
+        "--job-id",
+        "job-1",
+        "--output-dir",
+        str(into.parent / "out"),
+    ]
+    return _run("stage", "--into", into, *given, "--job-data", f"file://{data}")
+
+
+def _facts(text: str) -> list[dict[str, Any]]:
+    prefix = "vstitcher_event: "
+    return [json.loads(line.removeprefix(prefix)) for line in text.splitlines() if line.startswith(prefix)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    files = ["artworks/bundles/style-0043/a.png", "artworks/bundles/style-0043/sub/b.png"]
+    files += ["artworks/labels/label.png", "artworks/prints/label.png", "artworks/stripes.png"]
+    for name in files:
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_text(name)
+    body = tmp_path / "root/body-files/bodies/3d_body_files/tk_6129"
+    body.mkdir(parents=True)
+    (body / "tee.glb").write_bytes(_TEE.read_bytes())
+    return tmp_path / "root"
+
+
+def test_garment_file_is_copied_and_described(tmp_path: Path) -> None:
+    into = tmp_path / "session"
+    into.mkdir()
+    done = _stage(into, garment=str(_TEE))
+    assert done.returncode == 0, done.stderr
+    job = json.loads((into / "job.json").read_text())
+    assert job["id"] == "job-1"
+    assert job["preset"] == {"key": "techpack_v0"}
+    assert job["local_job_output_path"] == str(tmp_path / "out")
+    garment = Path(job["garment_path"])
+    assert garment.is_absolute()
+    assert garment.read_bytes() == _TEE.read_bytes()
+    assert garment.is_relative_to(into.resolve())
+    (fact,) = _facts(done.stdout)
+    assert (fact["event"], fact["what"], fact["size_bytes"]) == ("staged", "garment", _TEE.stat().st_size)
+    assert len(fact["sha256"]) == 64
+
+
+def test_job_json_has_every_local_path_of_a_style_bundle(root: Path, tmp_path: Path) -> None:
+    details = json.loads(resource("examples/jobs/style_bundle.json").read_text())["details"]
+    details |= {
+        "input_file_uri": "s3://body-files/bodies/3d_body_files/tk_6129/tee.glb",
+        "artwork_file_path": "s3://artworks/stripes.png",
+    }
+    config = StorageConfig(root=root)
+    write_manifest(tmp_path / "inputs.json", resolve_inputs(details, open_storage(config), config), details)
+    into = tmp_path / "session"
+    done = _stage(into, manifest=str(tmp_path / "inputs.json"))
+    assert done.returncode == 0, done.stderr
+    job = json.loads((into / "job.json").read_text())
+    assert job["details"]["style_id"] == "style-0043"
+    assert Path(job["local_artwork_path"]).read_text() == "artworks/stripes.png"
+    bundle = Path(job["local_artwork_bundle_dir_path"])
+    assert {p.relative_to(bundle).as_posix() for p in bundle.rglob("*.png")} == {"a.png", "sub/b.png"}
+    paths = [item["local_file_path"] for item in job["artwork_replacements"]]
+    assert [Path(path).name for path in paths] == ["label.png", "label-2.png", "label.png"]
+    assert [item["name"] for item in job["artwork_replacements"]] == ["label", "back-print", "sleeve"]
+    assert Path(paths[1]).read_text() == "artworks/prints/label.png"
+    assert len(_facts(done.stdout)) == 6
+
+
+def test_teardown_removes_what_was_staged_and_no_output(tmp_path: Path) -> None:
+    into = tmp_path / "session"
+    (into / "output").mkdir(parents=True)
+    (into / "output/front.png").write_bytes(b"x")
+    (into / "connection.json").write_text("{}")
+    assert _stage(into, garment=_TEE.as_uri()).returncode == 0
+    assert _run("teardown", into).returncode == 0
+    assert {path.name for path in into.iterdir()} == {"output", "connection.json"}
+    assert _run("teardown", into).returncode == 0
+
+
+def test_teardown_leaves_inputs_that_hold_the_output_directory(tmp_path: Path) -> None:
+    into = tmp_path / "session"
+    job = {"id": "job-1", "local_job_output_path": str(into / "inputs/out")}
+    stage(into, garment=str(_TEE), manifest=Manifest(), job=job, config=StorageConfig())
+    (into / "inputs/out").mkdir()
+    (into / "inputs/out/front.png").write_bytes(b"x")
+    with pytest.raises(StorageError, match="holds the output directory"):
+        teardown(into)
+    assert (into / "inputs/out/front.png").exists()
+
+
+def test_teardown_does_not_follow_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/x").write_bytes(b"x")
+    into = tmp_path / "session"
+    into.mkdir()
+    (into / "inputs").symlink_to(tmp_path / "precious")
+    (into / "job.json").write_text("{}")
+    teardown(into)
+    assert (tmp_path / "precious/x").exists()
+
+
+@pytest.mark.parametrize(
+    ("garment", "message"),
+    [
+        ("", "expected one garment"),
+        ("/no/such/tee.bw", "is no file that can be read"),
+        ("file://host/tee.bw", "names a host"),
+    ],
+)
+def test_garment_that_cannot_be_staged_is_a_failure_that_says_so(tmp_path: Path, garment: str, message: str) -> None:
+    done = _stage(tmp_path / "session", garment=garment)
+    assert done.returncode == 2
+    assert message in done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("openjd_fail: ")]
+    assert message in line
+    assert not (tmp_path / "session/job.json").exists()
+
+
+def test_file_that_is_no_garment_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tee.bw").write_bytes(b"no database")
+    with pytest.raises(InvalidInput):
+        stage(tmp_path / "s", garment=str(tmp_path / "tee.bw"), manifest=Manifest(), job={}, config=StorageConfig())
+
+
+def test_inputs_in_s3_are_never_read_by_the_session_itself(tmp_path: Path) -> None:
+    (tmp_path / "inputs.json").write_text(json.dumps([{"role": "garment", "name": "t.bw", "url": "s3://b/t.bw"}]))
+    done = _stage(tmp_path / "session", manifest=str(tmp_path / "inputs.json"))
+    assert done.returncode == 2
+    assert "/0/url" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["cli.stage", "cli.teardown", "cli.pack", "storage.staging", "outputs.pack"])
+def test_commands_of_sessions_import_no_s3_client(module: str) -> None:
+    code = f"import sys, openjd_vstitcher.{module}; sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False, timeout=60).returncode == 0
