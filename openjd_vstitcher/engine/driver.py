@@ -175,6 +175,12 @@ class Engine:
         EngineFailed: the request failed, was canceled, took too long, or the engine ended or hung. In the last two
         cases the engine is gone.
         """
+        try:
+            return await self._fulfil(order)
+        finally:
+            self._trim_log()
+
+    async def _fulfil(self, order: Order) -> dict[str, Any]:
         self._ids += 1
         await self._send({**order.message, "id": self._ids})
         vigil = _Vigil(self, order)
@@ -274,7 +280,8 @@ class Engine:
             await self._send({"request": "resume", "id": self._ids})
         elif kind == "process":
             code = await self._run(str(reply.get("command")), vigil)
-            await self._send({"request": "resume", "id": self._ids, "code": code})
+            self._check(vigil)
+            await self._send({"request": "resume", "id": self._ids, "code": code, "ending": _ending(code)})
 
     async def _run(self, command: str, vigil: _Vigil) -> int:
         """Run a command line that the engine gave for rendering outside of it; its exit code."""

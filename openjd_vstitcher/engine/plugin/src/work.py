@@ -130,7 +130,7 @@ class Running(object):
     def step(self, answer):
         """Go on until the request waits (True) or has its reply (False)."""
         try:
-            wish = self.steps.send(answer)
+            wish = self._wake(answer)
         except StopIteration as end:
             self._reply(dict(end.value or {}, type="done"))
             return False
@@ -144,6 +144,14 @@ class Running(object):
             return False
         self._reply(wish)
         return True
+
+    def _wake(self, answer):
+        """Let the module go on, or tell it why it cannot."""
+        if self.work.link.canceled.is_set() and answer is not None:
+            return self.steps.throw(Canceled())
+        if answer is not None and answer.get("code"):
+            return self.steps.throw(Failure("the render process " + answer["ending"]))
+        return self.steps.send(answer)
 
     def _reply(self, message):
         self.work.link.send(dict(message, id=self.id))

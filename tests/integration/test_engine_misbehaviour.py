@@ -1,0 +1,224 @@
+"""Whatever the engine does wrong: the failure names export, stage and cause, and other exports are intact."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_session import GARMENT, Session, events, export, opened, wait_until, written_pid
+
+from openjd_vstitcher.engine.processes import descendants, exists
+
+SCENE = {"type": "EXPORT", "export_type": "MEDIA_3D_SCENE", "output_file_name": "3d.glb"}
+SCAN = export("scan.json", export_type="SCAN")
+CALL = "RenderExport3DObject"
+
+
+@contextmanager
+def misbehaving(tmp_path: Path, engine: str = "", **rule: Any) -> Iterator[Session]:
+    """A session on the sample garment whose engine misbehaves once, and then never again."""
+    rule = {"once": str(tmp_path / "misbehaved"), **rule}
+    with opened(tmp_path, engine, OPENJD_VS_STANDIN_MISBEHAVE=json.dumps(rule)) as session:
+        session.write(garment_path=str(GARMENT))
+        yield session
+
+
+def slow(*values: Any) -> Any:
+    """A case of a table that only the longer tests run."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def start(session: Session) -> None:
+    result = session.start()
+    assert result.returncode == 0, result.stdout
+
+
+def assert_nothing_is_left(session: Session, supervisor: int) -> None:
+    session.stop()
+    wait_until(lambda: not exists(supervisor), "the end of the supervisor")
+    assert not [pid for pid in descendants(os.getpid()) if exists(pid)]
+    assert not [path for path in session.output.rglob("*") if ".part" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("engine", "rule", "said"),
+    [
+        ("", {"what": "crash"}, ["the engine ended in the middle of it", "SIGSEGV"]),
+        slow("", {"what": "crash", "how": "abort"}, ["the engine ended in the middle of it", "SIGABRT"]),
+        slow("", {"what": "exit", "code": 9}, ["the engine ended in the middle of it", "ended with exit code 9"]),
+        ("", {"what": "half_file"}, ["RenderExport3DObject(", "returned error 5"]),
+        ("hang_limit_s = 1.5", {"what": "hang"}, ["the engine hangs (in RenderExport3DObject)", "for 1.5 s"]),
+        slow("hang_limit_s = 2", {"what": "block"}, ["the engine hangs", "no processor use, no output and no call"]),
+        slow("export_limit_s = 3", {"what": "busy"}, ["timed out after 0.05 minutes"]),
+        slow(
+            "hang_limit_s = 2",
+            {"what": "popup", "title": "Missing fonts", "text": "Futura is missing.", "buttons": ["OK"]},
+            ["the engine hangs", "windows: Missing fonts: Futura is missing. [OK]"],
+        ),
+        (
+            "[[engine.popup]]\ntext = 'licen[cs]e'\n",
+            {"what": "popup", "title": "VStitcher", "text": "Your licence has expired."},
+            ["the engine shows a window: VStitcher: Your licence has expired."],
+        ),
+    ],
+    ids=["crash", "abort", "exit", "half file", "hang", "block", "busy for ever", "unknown popup", "known popup"],
+)
+def test_failure_says_what_happened_and_the_other_exports_are_intact(
+    tmp_path: Path, engine: str, rule: dict[str, Any], said: list[str]
+) -> None:
+    with misbehaving(tmp_path, engine, **{"in": CALL}, **rule) as session:
+        start(session)
+        supervisor = session.connection["supervisor_pid"]
+        assert session.run(SCAN).returncode == 0
+        begun = time.monotonic()
+        failed = session.run(SCENE)
+        assert time.monotonic() - begun < 15
+        assert failed.returncode == 1
+        [line] = [line for line in failed.stdout.splitlines() if line.startswith("openjd_fail: ")]
+        assert line.startswith("openjd_fail: 3d.glb failed in stage export: ")
+        for part in said:
+            assert part in line
+        assert '"export_type": "MEDIA_3D_SCENE"' in line
+        failure = events(failed.stdout)[-1]
+        assert failure["parameters"]["output_file_name"] == "3d.glb"
+        assert [path.name for path in session.output.iterdir()] == ["scan.json"]
+        again = session.run(SCENE)
+        assert again.returncode == 0, again.stdout
+        assert (session.output / "3d.glb").stat().st_size > 100_000
+        assert_nothing_is_left(session, supervisor)
+
+
+@pytest.mark.parametrize(
+    ("engine", "rule"),
+    [
+        slow("hang_limit_s = 2", {"what": "busy", "seconds": 5}),
+        ("hang_limit_s = 1.5", {"what": "slow_write", "seconds": 3.5, "pieces": 8}),
+        slow("hang_limit_s = 10", {"what": "slow", "seconds": 3}),
+        ("", {"what": "print", "bytes": 150_000_000}),
+        (
+            "[[engine.popup]]\ntitle = 'fonts'\naction = 'press'\nbutton = 'Ignore'\n",
+            {"what": "popup", "title": "Missing fonts", "buttons": ["Ignore", "Cancel"]},
+        ),
+    ],
+    ids=["busy", "slow write", "slow", "prints much", "popup with a rule"],
+)
+def test_engine_that_is_only_slow_or_loud_or_asks_is_let_be(tmp_path: Path, engine: str, rule: dict[str, Any]) -> None:
+    with misbehaving(tmp_path, engine, **{"in": CALL}, **rule) as session:
+        start(session)
+        result = session.run(SCENE)
+        assert result.returncode == 0, result.stdout
+        assert (tmp_path / "misbehaved").exists()
+        assert [event["event"] for event in events(result.stdout)] == ["exported"]
+        engine_log = session.root / "engine.log"
+        assert session.run(SCAN).returncode == 0
+        wait_until(lambda: engine_log.stat().st_size <= 64 * 1024 * 1024, "the log to be cut")
+
+
+@pytest.mark.parametrize(
+    ("engine", "rule", "said"),
+    [
+        ("", {"what": "fail_to_start", "code": 4}, ["the engine ended before it was ready", "exit code 4"]),
+        ("start_limit_s = 1", {"what": "slow", "seconds": 60}, ["the engine was not ready after 1 s"]),
+        slow("start_limit_s = 1", {"what": "popup", "text": "Sign in"}, ["not ready after 1 s", "Sign in"]),
+    ],
+    ids=["ends", "too slow", "popup"],
+)
+def test_engine_that_does_not_start(tmp_path: Path, engine: str, rule: dict[str, Any], said: list[str]) -> None:
+    with misbehaving(tmp_path, engine, **rule) as session:
+        result = session.start()
+        assert result.returncode == 1
+        assert "Failed to start" in result.stdout
+        for part in said:
+            assert part in result.stdout
+        assert not session.connection_file.exists()
+        wait_until(lambda: not [pid for pid in descendants(os.getpid()) if exists(pid)], "the end of all processes")
+        assert session.start().returncode == 0
+
+
+@pytest.mark.slow
+def test_slow_start_within_the_limit_is_waited_for(tmp_path: Path) -> None:
+    with misbehaving(tmp_path, what="slow", seconds=2) as session:
+        result = session.start()
+        assert result.returncode == 0
+        assert events(result.stdout)[-1]["start_s"] >= 2
+
+
+def test_garment_that_cannot_be_opened_fails_the_start(tmp_path: Path) -> None:
+    with opened(tmp_path, "") as session:
+        bad = tmp_path / "bad.bw"
+        bad.write_bytes(b"no garment")
+        session.write(garment_path=str(bad))
+        result = session.start()
+        assert result.returncode == 1
+        assert "failed in stage open: GarmentOpen(" in result.stdout
+        assert "GarmentOpen returned error 4" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("detach", [False, True], ids=["same session", "session of its own"])
+def test_leaked_child_ends_with_the_session(tmp_path: Path, detach: bool) -> None:
+    leak = tmp_path / "leak.pid"
+    with misbehaving(tmp_path, what="leak_child", detach=detach, pid_file=str(leak), **{"in": CALL}) as session:
+        start(session)
+        assert session.run(SCENE).returncode == 0
+        child = written_pid(leak)
+        assert exists(child)
+        supervisor = session.connection["supervisor_pid"]
+        session.stop()
+        wait_until(lambda: not exists(child) and not exists(supervisor), "the end of the leaked child")
+
+
+def test_leaked_child_ends_with_an_engine_that_crashed(tmp_path: Path) -> None:
+    leak = tmp_path / "leak.pid"
+    rules = [
+        {"what": "leak_child", "detach": True, "pid_file": str(leak), "in": CALL},
+        {"what": "crash", "in": "RulerIds"},
+    ]
+    with opened(tmp_path, "", OPENJD_VS_STANDIN_MISBEHAVE=json.dumps(rules)) as session:
+        session.write(garment_path=str(GARMENT))
+        start(session)
+        assert session.run(SCENE).returncode == 0
+        child = written_pid(leak)
+        assert session.run(SCAN).returncode == 1
+        wait_until(lambda: not exists(child), "the end of the leaked child")
+
+
+def test_canceled_ray_trace_ends_its_process_and_spares_the_engine(tmp_path: Path) -> None:
+    trace = export("render.png", export_type="MEDIA_RENDER_RAY_TRACE", dpi=40, cycles=4000)
+    with misbehaving(tmp_path, what="slow", **{"in": "nothing"}) as session:
+        start(session)
+        supervisor = session.connection["supervisor_pid"]
+        process = session.begin(trace)
+        wait_until(lambda: len(descendants(supervisor)) > 1, "the process of the ray tracer")
+        [engine, *tracers] = descendants(supervisor)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        assert process.returncode == 128 + signal.SIGTERM
+        wait_until(lambda: not any(exists(tracer) for tracer in tracers), "the end of the ray tracer")
+        assert exists(engine)
+        assert list(session.output.iterdir()) == []
+        result = session.run(SCAN)
+        assert result.returncode == 0
+        assert "engine_restarted" not in [event["event"] for event in events(result.stdout)]
+
+
+@pytest.mark.slow
+def test_killed_ray_tracer_fails_its_export(tmp_path: Path) -> None:
+    trace = export("render.png", export_type="MEDIA_RENDER_RAY_TRACE", dpi=40, cycles=4000)
+    with misbehaving(tmp_path, what="slow", **{"in": "nothing"}) as session:
+        start(session)
+        supervisor = session.connection["supervisor_pid"]
+        process = session.begin(trace)
+        wait_until(lambda: len(descendants(supervisor)) > 1, "the process of the ray tracer")
+        os.kill(descendants(supervisor)[1], signal.SIGKILL)
+        output, _ = process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert "render.png failed in stage export: the render process was ended by SIGKILL" in output
+        assert list(session.output.iterdir()) == []
