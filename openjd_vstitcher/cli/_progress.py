@@ -81,27 +81,40 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
                 self._progress.update(self._session, total=1, completed=1, note="ended")
 
 
-def plain_line(event: Event) -> str | None:
-    """An event as a line for a log, None for those that say little."""
-    fields = event.fields
-    match event.name:
-        case "action_started" if "task" not in fields:
-            return str(fields["action"])
-        case "action_started" if fields["task_number"] % max(1, fields["task_count"] // 4) == 1 % fields["task_count"]:
-            return f"{fields['action']}, {fields['task_number']} of {fields['task_count']}"
-        case "action_status":
-            return f"  {fields['status']}"
-        case "action_ended" if fields["state"] != "success":
-            return f"  {fields['state']}: {fields.get('failure', {}).get('message', '')}"
-        case "step_ended" if fields["state"] != "succeeded":
-            return f"{fields['step']}: {fields['state']}"
-        case "limited":
-            return f"  {limited(event)}"
-        case "warning":
-            return f"warning: {fields['message']}"
-        case "output_settled":
-            return f"  {fields['output']} is whole, {size(fields['size_bytes'])}"
-    return None
+class PlainLines:
+    """Events as lines for a log; those that say little are left out, and so is what was said before."""
+
+    def __init__(self) -> None:
+        self._limits: set[tuple[str, str, str]] = set()
+
+    def line(self, event: Event) -> str | None:
+        """The event's line, None where it has none."""
+        fields = event.fields
+        match event.name:
+            case "action_started" if "task" not in fields:
+                return str(fields["action"])
+            case "action_started" if (fields["task_number"] - 1) % max(1, fields["task_count"] // 4) == 0:
+                return f"{fields['action']}, {fields['task_number']} of {fields['task_count']}"
+            case "action_status":
+                return f"  {fields['status']}"
+            case "action_ended" if fields["state"] != "success":
+                return f"  {fields['state']}: {fields.get('failure', {}).get('message', '')}"
+            case "step_ended" if fields["state"] != "succeeded":
+                return f"{fields['step']}: {fields['state']}"
+            case "limited" if self._is_new(event):
+                return f"  {limited(event)}"
+            case "warning":
+                return f"warning: {fields['message']}"
+            case "output_settled":
+                return f"  {fields['output']} is whole, {size(fields['size_bytes'])}"
+        return None
+
+    def _is_new(self, event: Event) -> bool:
+        """Whether this limit was not told yet: every picture of a turntable meets the same."""
+        limit = (event.job_id, str(event.fields.get("output")), str(event.fields.get("field")))
+        known = limit in self._limits
+        self._limits.add(limit)
+        return not known
 
 
 def limited(event: Event) -> str:
@@ -119,8 +132,10 @@ def display(plan: Plan, *, as_json: bool) -> AbstractContextManager[Callable[[Ev
     if sys.stderr.isatty():
         return LiveProgress(plan)
 
+    lines = PlainLines()
+
     def print_line(event: Event) -> None:
-        line = plain_line(event)
+        line = lines.line(event)
         if line is not None:
             click.echo(line, err=True)
 

@@ -22,12 +22,13 @@ def command(folder: Path) -> None:
     from ..daemon.demo import run_demo
     from ..journal import Event
     from ..storage.address import local_path
-    from ._progress import plain_line, print_outputs
+    from ._progress import PlainLines, print_outputs
 
+    lines = PlainLines()
     shown = {"output_registered": "stored and registered", "job_started": "begins", "job_ended": "ended"}
 
     def tell(preset: str, event: Event) -> None:
-        line = plain_line(event)
+        line = lines.line(event)
         if event.name in shown:
             line = f"{event.fields.get('output', '')} {shown[event.name]} {event.fields.get('status', '')}".strip()
         if line is not None:

@@ -150,6 +150,11 @@ class SessionRunner:
         return RunResult(ordered, tuple(self._failures), self._cancel != "no")
 
     def _waiting(self) -> list[PlannedStep]:
+        """The steps that can still run; those that depend on one that did not succeed are skipped on the way."""
+        for planned in self._plan.steps:
+            ended = [self._steps[name] for name in planned.depends_on if name in self._steps]
+            if planned.name not in self._steps and any(state != "succeeded" for state in ended):
+                self._end_step(planned.name, "skipped")
         return [planned for planned in self._plan.steps if planned.name not in self._steps]
 
     def _stopped(self) -> bool:
@@ -161,9 +166,6 @@ class SessionRunner:
                 for environment in self._plan.job.jobEnvironments or []:
                     self._enter(session, environment)
                 for planned in steps:
-                    if any(self._steps.get(name) != "succeeded" for name in planned.depends_on):
-                        self._end_step(planned.name, "skipped")
-                        continue
                     self._run_step(session, planned)
             except _SessionOverError as over:
                 if over.failure is not None:

@@ -110,6 +110,12 @@ def test_a_failed_step_does_not_stop_the_others_and_skips_what_depends_on_it(tmp
     assert len(run.events("session_started")) == 2
 
 
+def test_no_session_is_opened_for_steps_that_cannot_run(tmp_path: Path) -> None:
+    run = Run(tmp_path, [step("bad", "raise SystemExit(1)"), step("child", "pass", depends_on="bad")])
+    assert run.start().steps == {"bad": "failed", "child": "skipped"}
+    assert len(run.events("session_started")) == 1
+
+
 def test_fail_fast_stops_after_the_first_failure(tmp_path: Path) -> None:
     result = Run(tmp_path, [step("bad", "raise SystemExit(1)"), step("good", "pass")]).start(fail_fast=True)
     assert result.steps == {"bad": "failed", "good": "skipped"}
