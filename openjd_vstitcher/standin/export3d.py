@@ -57,10 +57,7 @@ def _scene(parts: list[Part], scale: float, up_axis: str, *, names: bool) -> Any
         turn = y_up if up_axis == "y" else (lambda vectors: vectors)
         uv = None
         if mesh.uv is not None:
-            factor = 100.0 if part.kind == "piece" else 1.0
-            uv = mesh.uv / factor
-            uv = uv.copy()
-            uv[:, 1] = 1.0 - uv[:, 1]
+            uv = mesh.uv * (0.01, -0.01) + (0, 1) if part.picture is None else mesh.uv
         geometry = trimesh.Trimesh(
             vertices=turn(mesh.vertices) * scale,
             faces=mesh.faces,
@@ -80,16 +77,16 @@ def _material(part: Part) -> Any:
     from .rendering import linear_color
 
     look = part.material
-    texture = (look.get("texture") or {}).get("path")
+    color = [1.0, 1.0, 1.0, 1.0]
+    if part.picture is None:
+        color[:3] = linear_color(str(look.get("color", "#b4b4b4")))
     return PBRMaterial(
         name=str(look.get("name", "material")),
-        baseColorFactor=[*linear_color(str(look.get("color", "#b4b4b4"))), 1.0],
-        baseColorTexture=Image.open(texture).convert("RGBA") if texture and part.mesh.uv is not None else None,
+        baseColorFactor=color,
+        baseColorTexture=Image.fromarray(part.picture) if part.picture is not None else None,
         roughnessFactor=float(look.get("roughness", 0.85)),
         metallicFactor=float(look.get("metallic", 0.0)),
         doubleSided=True,
-        alphaMode="MASK" if part.kind == "artwork" else "OPAQUE",
-        alphaCutoff=0.5 if part.kind == "artwork" else None,
     )
 
 

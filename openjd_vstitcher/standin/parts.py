@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from . import meshes
+from .calls import ApiError, Code
 from .meshes import Array, Mesh, Surface
-from .model import Garment, Trim
+from .model import Garment, Shape, Trim
+from .textures import Picture, label_picture, piece_picture
 
 _AVATAR: dict[str, Any] = {"name": "Avatar", "color": "#c9c6c1", "roughness": 0.55, "metallic": 0.0, "type": "avatar"}
 _BUTTON_PROFILE = (
@@ -27,7 +29,6 @@ _BUTTON_PROFILE = (
 _THREAD = "#b8ad98"
 _ROUND = 48
 _LABEL_LIFT_CM = 0.07
-_ARTWORK_LIFT_CM = 0.04
 
 
 @dataclass(frozen=True)
@@ -36,48 +37,55 @@ class Part:
 
     Parameters
     ----------
-    kind: `piece`, `trim`, `artwork` or `avatar`.
-    mesh: its `uv` is in cm on the sheet, for artwork and labels 0 to 1 over the picture.
+    kind: `piece`, `trim`, `label` or `avatar`.
+    mesh: its `uv` goes from 0 to 1 over the picture, if there is one, else it is in cm on the sheet.
+    picture: what is on it instead of the material's colour, height x width x 3, sRGB.
     """
 
     name: str
     kind: str
     mesh: Mesh
     material: dict[str, Any]
+    picture: Picture | None = None
 
 
 def garment_parts(garment: Garment, *, include_avatar: bool = False) -> list[Part]:
     """What is to be seen of a garment in its current colorway; pieces first, the avatar last."""
-    loaded = (
-        {mesh.name: mesh for mesh in meshes.load_meshes(garment.model, garment.model_type)} if garment.model else {}
-    )
+    loaded = _pieces(garment)
+    parts = [_piece(garment, shape, loaded[shape.mesh]) for shape in garment.pieces() if shape.mesh in loaded]
     drawn = {shape.id: loaded[shape.mesh] for shape in garment.pieces() if shape.mesh in loaded}
-    parts = [
-        Part(shape.name, "piece", drawn[shape.id], garment.material(shape.material))
-        for shape in garment.pieces()
-        if shape.id in drawn
-    ]
     surfaces = {key: Surface(mesh) for key, mesh in drawn.items() if mesh.uv is not None}
     for shape, trim in garment.trims():
         if trim.on in surfaces:
-            parts += _trim_parts(shape.name, trim, surfaces[trim.on], garment.material(shape.material))
-    for material in garment.colorway(garment.current_colorway).materials.values():
-        if material.get("type") == "artwork" and material.get("texture"):
-            for placement in material.get("placements", []):
-                if placement["shape"] in surfaces:
-                    part = _artwork_part(drawn[placement["shape"]], placement, material)
-                    parts += [part] if part else []
+            parts += _trim_parts(garment, shape, trim, surfaces[trim.on])
     if include_avatar and garment.avatar:
         parts += [Part(m.name, "avatar", m, _AVATAR) for m in meshes.load_meshes(garment.avatar)]
     return parts
 
 
+def _pieces(garment: Garment) -> dict[str, Mesh]:
+    if not garment.model:
+        return {}
+    try:
+        return {mesh.name: mesh for mesh in meshes.load_meshes(garment.model, garment.model_type)}
+    except ValueError as error:
+        raise ApiError(Code.RENDER_FAILED, f"the garment's meshes: {error}") from error
+
+
+def _piece(garment: Garment, shape: Shape, mesh: Mesh) -> Part:
+    seen = piece_picture(garment, shape, mesh.uv) if mesh.uv is not None else None
+    if seen is None:
+        return Part(shape.name, "piece", mesh, garment.material(shape.material))
+    return Part(shape.name, "piece", replace(mesh, uv=seen[1]), garment.material(shape.material), seen[0])
+
+
 def garment_bounds(garment: Garment) -> tuple[Array, Array]:
     """Least and greatest corner of the pieces, cm, z up; a metre's cube when there is no mesh."""
-    parts = [part.mesh for part in garment_parts(garment) if part.kind == "piece"]
-    if not parts:
+    loaded = _pieces(garment)
+    drawn = [loaded[shape.mesh] for shape in garment.pieces() if shape.mesh in loaded]
+    if not drawn:
         return np.array([-50.0, -50.0, 0.0]), np.array([50.0, 50.0, 100.0])
-    return meshes.bounds(parts)
+    return meshes.bounds(drawn)
 
 
 def garment_center(garment: Garment) -> tuple[float, float, float]:
@@ -87,12 +95,14 @@ def garment_center(garment: Garment) -> tuple[float, float, float]:
     return (0.0 if abs(x) < 2 else round(x, 2)), round(y, 2), round(z, 2)
 
 
-def _trim_parts(name: str, trim: Trim, surface: Surface, material: dict[str, Any]) -> list[Part]:
+def _trim_parts(garment: Garment, shape: Shape, trim: Trim, surface: Surface) -> list[Part]:
+    material = garment.material(shape.material)
     if trim.kind == "label":
-        return [Part(name, "trim", _label(name, trim, surface), material)]
-    body, holes = _button(name, trim, surface)
-    thread = {**material, "color": _THREAD, "roughness": 0.9, "texture": None}
-    return [Part(name, "trim", body, material), Part(f"{name} thread", "trim", holes, thread)]
+        face = label_picture(garment, trim, material)
+        return [Part(shape.name, "label", _label(shape.name, trim, surface), material, face)]
+    body, sewing = _button(shape.name, trim, surface)
+    thread = {**material, "name": "Thread", "color": _THREAD, "roughness": 0.9}
+    return [Part(shape.name, "trim", body, material), Part(f"{shape.name} thread", "trim", sewing, thread)]
 
 
 def _button(name: str, trim: Trim, surface: Surface) -> tuple[Mesh, Mesh]:
@@ -153,24 +163,6 @@ def _label(name: str, trim: Trim, surface: Surface) -> Mesh:
     return Mesh(name, np.array(points), np.array(normals), np.array(faces), np.array(uv))
 
 
-def _artwork_part(mesh: Mesh, placement: dict[str, Any], material: dict[str, Any]) -> Part | None:
-    """The part of a piece that a picture covers, lifted a little; its uv is 0 to 1 over the placement's box."""
-    assert mesh.uv is not None  # placements are looked up among meshes with uv
-    turn = math.radians(float(placement.get("rotation", 0.0)))
-    moved = mesh.uv - np.array(placement["center"], dtype=float)
-    x = (moved[:, 0] * math.cos(turn) + moved[:, 1] * math.sin(turn)) / float(placement["width_cm"]) + 0.5
-    y = (-moved[:, 0] * math.sin(turn) + moved[:, 1] * math.cos(turn)) / float(placement["height_cm"]) + 0.5
-    uv = np.column_stack([x, y])
-    corners = uv[mesh.faces]
-    touched = ((corners.max(axis=1) > 0) & (corners.min(axis=1) < 1)).all(axis=1)
-    if not touched.any():
-        return None
-    kept, faces = np.unique(mesh.faces[touched], return_inverse=True)
-    lifted = mesh.vertices[kept] + mesh.normals[kept] * _ARTWORK_LIFT_CM
-    part = Mesh(material["name"], lifted, mesh.normals[kept], faces.reshape(-1, 3), uv[kept])
-    return Part(str(material["name"]), "artwork", part, material)
-
-
 def _placed(local: Array, frame: tuple[Array, Array, Array, Array]) -> Array:
     point, right, up, out = frame
     placed: Array = point + local[:, :1] * right + local[:, 1:2] * up + local[:, 2:] * out
@@ -185,4 +177,4 @@ def _smooth(name: str, vertices: Array, faces: Any) -> Mesh:
     for corner in range(3):
         np.add.at(normals, faces[:, corner], flat)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return replace(Mesh(name, vertices, normals, np.asarray(faces, dtype=np.int64)))
+    return Mesh(name, vertices, normals, np.asarray(faces, dtype=np.int64))

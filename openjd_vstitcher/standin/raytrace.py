@@ -46,15 +46,16 @@ def write_scene(request: RenderRequest, parts: Sequence[Part], path: Path) -> No
     """Write what a ray trace needs: the request and materials as JSON, the meshes beside it."""
     import numpy as np
 
-    arrays = {}
+    arrays: dict[str, Any] = {}
     described = []
     for number, part in enumerate(parts):
         mesh = part.mesh
-        for key, value in (("v", mesh.vertices), ("n", mesh.normals), ("f", mesh.faces), ("t", mesh.uv)):
+        stored = {"v": mesh.vertices, "n": mesh.normals, "f": mesh.faces, "t": mesh.uv, "p": part.picture}
+        for key, value in stored.items():
             if value is not None:
                 arrays[f"{key}{number}"] = value
         described.append({"name": part.name, "kind": part.kind, "material": part.material})
-    np.savez(path.with_suffix(".npz"), **arrays)  # type: ignore[arg-type]  # numpy's stub takes a keyword for an array
+    np.savez(path.with_suffix(".npz"), **arrays)
     path.write_text(json.dumps({"request": request.to_json(), "parts": described}), encoding="utf-8")
 
 
@@ -72,7 +73,7 @@ def read_scene(path: Path) -> tuple[RenderRequest, list[Part]]:
         for number, part in enumerate(scene["parts"]):
             uv = arrays.get(f"t{number}")
             mesh = Mesh(part["name"], arrays[f"v{number}"], arrays[f"n{number}"], arrays[f"f{number}"], uv)
-            parts.append(Part(part["name"], part["kind"], mesh, part["material"]))
+            parts.append(Part(part["name"], part["kind"], mesh, part["material"], arrays.get(f"p{number}")))
     return RenderRequest.from_json(scene["request"]), parts
 
 

@@ -14,7 +14,7 @@ from .rendering import DEFAULT_FOV, Camera, Light, Quality, Vector
 
 MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 DEFAULT_MAX_PIXELS = 1_400_000
-NORMAL_QUALITY = Quality(samples=8, depth=2)
+NORMAL_QUALITY = Quality(samples=4, depth=2)
 _CYCLES_PER_SAMPLE = 8
 _TRACED_SAMPLES = (8, 32)
 _TRACED_DEPTH = 6

@@ -134,8 +134,12 @@ def material_update(host: Host, garment: str, colorway: int, material: int, chan
     if "color" in wanted:
         _check_color(wanted["color"])
     texture = wanted.get("texture")
-    if texture is not None and not (isinstance(texture, dict) and Path(str(texture.get("path", ""))).is_file()):
-        raise ApiError(Code.CANNOT_READ, f"the texture {texture!r} names no file")
+    if texture is not None:
+        from ..textures import check_picture
+
+        if not isinstance(texture, dict):
+            raise ApiError(Code.INVALID_ARGUMENT, f"a texture is null or an object, not {texture!r}")
+        check_picture(Path(str(texture.get("path", ""))))
     target.update(wanted)
     host.modified(opened)
     return 1
