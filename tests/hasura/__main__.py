@@ -26,6 +26,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--unauthorized-role")
     parser.add_argument("--live-query-interval", type=float, default=1.0, help="seconds")
     parser.add_argument("--pool-size", type=int, default=10)
+    parser.add_argument("--stringify-numeric-types", action="store_true")
     return parser.parse_args(arguments)
 
 
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         Authenticator(options.admin_secret, options.jwt_secret, options.unauthorized_role),
         options.live_query_interval,
         options.pool_size,
+        options.stringify_numeric_types,
     )
     try:
         app = create_app(settings)

@@ -14,6 +14,7 @@ from tests.hasura.types import (
     COLUMN_OPERATORS,
     CONTAINMENT,
     EQUALITY,
+    JSON_PATHS,
     KEYS,
     MEMBERSHIP,
     ORDER,
@@ -178,6 +179,8 @@ class _Conditions:
         if operator in KEYS:
             kind = "text" if operator == "_has_key" else "text[]"
             return f"({left} {KEYS[operator]} {self._statement.bind(operand, kind)})"
+        if operator in JSON_PATHS:
+            return f"({left} {JSON_PATHS[operator]} {self._statement.bind(operand, 'jsonpath')})"
         if operator in _BINARY:
             sql_type = "text" if operator in TEXT else column.sql_type
             right = self._statement.bind(operand, sql_type)

@@ -64,16 +64,17 @@ class Prepared:
 class Engine:
     """A database with its metadata. `load` must have run before the first request."""
 
-    def __init__(self, pool: Pool, metadata: Metadata) -> None:
+    def __init__(self, pool: Pool, metadata: Metadata, stringify_numbers: bool = False) -> None:
         self.pool = pool
         self.metadata = metadata
+        self._stringify_numbers = stringify_numbers
         self.model = Model({}, ())
         self._schemas: dict[tuple[str, bool], RoleSchema] = {}
 
     async def load(self) -> None:
         """Reads the catalogue, and forgets the schemas that were made from an older one."""
         async with self.pool.connection() as connection:
-            self.model = await read_model(connection, self.metadata)
+            self.model = await read_model(connection, self.metadata, self._stringify_numbers)
         self._schemas.clear()
 
     def schema_of(self, session: Session) -> RoleSchema:

@@ -106,13 +106,16 @@ class TrackedFunction:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that the schema is built from."""
+    """Everything that the schema is built from; `stringify_numbers` gives numbers that JSON may round as text."""
 
     tables: dict[TableKey, TrackedTable]
     functions: tuple[TrackedFunction, ...]
+    stringify_numbers: bool = False
 
 
-async def read_model(connection: psycopg.AsyncConnection[Any], metadata: Metadata) -> Model:
+async def read_model(
+    connection: psycopg.AsyncConnection[Any], metadata: Metadata, stringify_numbers: bool = False
+) -> Model:
     """Resolves the metadata against the database.
 
     Raises `HasuraError` (`invalid-configuration`) for metadata that does not fit: a test server has no use for
@@ -126,7 +129,7 @@ async def read_model(connection: psycopg.AsyncConnection[Any], metadata: Metadat
     }
     tables = {key: _track(catalogue, metadata, table, enums) for key, table in metadata.tables.items()}
     functions = tuple(_track_function(catalogue, metadata, f) for f in metadata.functions.values())
-    return Model(tables, functions)
+    return Model(tables, functions, stringify_numbers)
 
 
 def invalid(message: str) -> HasuraError:

@@ -120,7 +120,7 @@ class Mutations:
             other = access.other(relationship.target)
             one = await self._insert_nested(other, value["data"], {}, value.get("on_conflict"), f"{here}.data")
             total += one.count
-            parent = self._only_row(one, relationship, here)
+            parent = self._only_row(one, other, f"object relation '{relationship.name}'", here)
             fixed |= {here: parent[there] for here, there in relationship.mapping.items()}
         written = await self._insert_rows(access, [own], fixed, conflict, path)
         total += written.count
@@ -128,7 +128,7 @@ class Mutations:
             if relationship.target_first:
                 continue
             here = f"{path}.{relationship.name}.data"
-            parent = self._only_row(written, relationship, here)
+            parent = self._only_row(written, access, "array relations", here)
             children = value["data"] if relationship.is_array else [value["data"]]
             total += await self._insert_children(access, relationship, parent, children, value, here)
         return _Written(written.rows, total)
@@ -157,12 +157,13 @@ class Mutations:
         return total
 
     @staticmethod
-    def _only_row(written: _Written, relationship: Relationship, path: str) -> dict[str, Any]:
+    def _only_row(written: _Written, access: TableAccess, what: str, path: str) -> dict[str, Any]:
         rows = json.loads(written.rows)
         if not rows:
             raise HasuraError(
-                f"cannot proceed to insert relation '{relationship.name}' since insert affected zero rows",
-                path=path,
+                f"cannot proceed to insert {what} since insert to table '{access.table.key[1]}' affects zero rows",
+                "not-supported",
+                path,
             )
         row: dict[str, Any] = rows[0]
         return row

@@ -44,8 +44,9 @@ class HasuraServer:
         if metadata is not None:
             self._command += ["--metadata", str(metadata)]
         for name, value in options.items():
-            text = value if isinstance(value, str) else json.dumps(value)
-            self._command += [f"--{name.replace('_', '-')}", text]
+            self._command.append(f"--{name.replace('_', '-')}")
+            if value is not True:
+                self._command.append(value if isinstance(value, str) else json.dumps(value))
         self._admin_secret: str | None = options.get("admin_secret")
         self._process: subprocess.Popen[str] | None = None
         self.port = 0

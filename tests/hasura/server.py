@@ -33,7 +33,8 @@ class Settings:
     """How a server runs.
 
     Parameters: `metadata` is a project directory, or `None` for nothing tracked; `live_query_interval_s` is the
-    time between two runs of a subscription; `pool_size` the number of database connections.
+    time between two runs of a subscription; `pool_size` the number of database connections;
+    `stringify_numbers` gives bigint, numeric and double precision as strings.
     """
 
     database_url: str
@@ -41,6 +42,7 @@ class Settings:
     authenticator: Authenticator = field(default_factory=Authenticator)
     live_query_interval_s: float = 1.0
     pool_size: int = 10
+    stringify_numbers: bool = False
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -54,7 +56,7 @@ def create_app(settings: Settings) -> Starlette:
         kwargs={"autocommit": True},
     )
     metadata = load_metadata(settings.metadata) if settings.metadata else Metadata()
-    endpoints = Endpoints(Engine(pool, metadata), settings)
+    endpoints = Endpoints(Engine(pool, metadata, settings.stringify_numbers), settings)
     return Starlette(
         routes=[
             Route("/healthz", endpoints.health),

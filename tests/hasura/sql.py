@@ -13,6 +13,7 @@ from tests.hasura.inputs import primary_key_columns
 from tests.hasura.model import TrackedFunction
 from tests.hasura.permissions import TableAccess
 from tests.hasura.schema import Op, op_of
+from tests.hasura.types import WIDE_NUMBERS
 
 _PATH_STEP = re.compile(r"""\.?([^.\[\]"']+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\['((?:[^'\\]|\\.)*)'\]""")
 
@@ -32,7 +33,7 @@ class Compiler:
             return self.by_pk(selection, access)
         source = access.table.sql
         if op.function is not None:
-            source = self._function_source(op.function, selection.args.get("args") or {})
+            source = self._function_source(op.function, selection.args.get("args") or {}, selection.path)
         if op.kind in ("aggregate", "function_aggregate"):
             return self.aggregate(selection, access, source)
         return self.rows(selection, access, source, single=op.kind == "function_one")
@@ -108,6 +109,8 @@ class Compiler:
             value = f"{alias}.{quote(op.column.name)}"
             if (path := selection.args.get("path")) is not None:
                 value = f"({value} #> {self.statement.bind(json_path(path, selection.path), 'text[]')})"
+            elif self.statement.model.stringify_numbers and op.column.type in WIDE_NUMBERS:
+                value = f"{value}::text"
         elif op.kind == "object":
             value = self.rows(selection, access, access.table.sql, (op, alias), single=True)
         elif op.kind == "array":
@@ -201,7 +204,9 @@ class Compiler:
             pairs.append(f"{self.statement.bind(child.key, 'text')}, {value}")
         return f"json_build_object({', '.join(pairs)}) AS {quote(selection.key)}"
 
-    def _function_source(self, function: TrackedFunction, args: dict[str, Any]) -> str:
+    def _function_source(self, function: TrackedFunction, args: dict[str, Any], path: str) -> str:
+        if any(not a.has_default and a.name not in args for a in function.arguments):
+            raise HasuraError("Non default arguments cannot be omitted", "not-supported", f"{path}.args.args")
         parts = []
         for argument in function.function.arguments:
             named = f"{quote(argument.name)} => " if argument.name else ""

@@ -47,6 +47,7 @@ TEXT = {
 }
 CONTAINMENT = {"_contains": "@>", "_contained_in": "<@"}
 KEYS = {"_has_key": "?", "_has_keys_any": "?|", "_has_keys_all": "?&"}
+JSON_PATHS = {"_jsonb_path_exists": "@?", "_jsonb_path_match": "@@"}
 COLUMN_OPERATORS = {"_ceq": "=", "_cne": "<>", "_cgt": ">", "_clt": "<", "_cgte": ">=", "_clte": "<="}
 
 
@@ -97,7 +98,7 @@ class Scalars:
             fields |= {operator: _operand(value) for operator in operators}
             fields |= {operator: _operand(GraphQLList(GraphQLNonNull(value))) for operator in MEMBERSHIP}
             if column.type == "jsonb":
-                fields["_has_key"] = _operand(GraphQLString)
+                fields |= {operator: _operand(GraphQLString) for operator in ("_has_key", *JSON_PATHS)}
                 keys = GraphQLList(GraphQLNonNull(GraphQLString))
                 fields |= {"_has_keys_any": _operand(keys), "_has_keys_all": _operand(keys)}
                 fields["_cast"] = _operand(self._jsonb_cast())

@@ -59,6 +59,8 @@ def error_of(answer: dict[str, Any]) -> tuple[str, str, str]:
         ('{details: {_has_keys_all: ["award", "langs"]}}', ["Storms"]),
         ('{details: {_cast: {String: {_like: "%award%"}}}}', ["Flying", "Storms"]),
         ("{details: {_eq: {}}}", ["Boats"]),
+        ('{details: {_jsonb_path_exists: "$.size.w"}}', ["Engines"]),
+        ('{details: {_jsonb_path_match: "$.award == true"}}', ["Flying"]),
         ('{tags: {_contains: ["sea"]}}', ["Boats", "Storms"]),
         ('{tags: {_eq: ["sea", "wind"]}}', ["Storms"]),
         ('{id: {_in: ["00000000-0000-0000-0000-000000000002"]}}', ["Flying"]),

@@ -176,3 +176,14 @@ def test_requests_in_parallel_do_not_mix(library: HasuraServer) -> None:
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(ask, [1 + n % 6 for n in range(60)]))
     assert answers == [{"ticket_by_pk": {"id": 1 + n % 6}} for n in range(60)]
+
+
+def test_wide_numbers_are_strings_where_that_is_asked_for(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE sum (id int PRIMARY KEY, big bigint, exact numeric)")
+        connection.execute("INSERT INTO sum VALUES (1, 9007199254740993, 0.1)")
+    with hasura_server(postgres_url, None, stringify_numeric_types=True) as server:
+        server.command({"type": "track_table", "args": "sum"})
+        assert server.request("{ sum { id big exact } }")["data"] == {
+            "sum": [{"id": 1, "big": "9007199254740993", "exact": "0.1"}]
+        }
