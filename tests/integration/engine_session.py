@@ -56,11 +56,11 @@ class Session:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "openjd_vstitcher.engine", "daemon", *arguments]
 
-    def start(self) -> subprocess.CompletedProcess[str]:
+    def start(self, engine: str = "standin") -> subprocess.CompletedProcess[str]:
         return self._call(
             "start",
             *("--connection-file", str(self.connection_file), "--job", str(self.root / "job.json")),
-            *("--engine", "standin", "--output-dir", str(self.output)),
+            *("--engine", engine, "--output-dir", str(self.output)),
         )
 
     def stop(self) -> subprocess.CompletedProcess[str]:
@@ -110,6 +110,7 @@ def started(session: Session) -> tuple[int, int]:
 @contextlib.contextmanager
 def opened(tmp_path: Path, engine: str, **environment: str) -> Iterator[Session]:
     """A session's directory with a configuration whose `[engine]` table holds `engine`; stopped at the end."""
+    tmp_path.mkdir(exist_ok=True)
     config = tmp_path / "config.toml"
     config.write_text(f"[engine]\n{engine}\n", encoding="utf-8")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENJD_VS_")}

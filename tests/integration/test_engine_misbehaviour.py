@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_session import GARMENT, Session, events, export, opened, wait_until, written_pid
 
 from openjd_vstitcher.engine.processes import descendants, exists
+from tests.integration.engine_session import GARMENT, Session, events, export, opened, wait_until, written_pid
 
 SCENE = {"type": "EXPORT", "export_type": "MEDIA_3D_SCENE", "output_file_name": "3d.glb"}
 SCAN = export("scan.json", export_type="SCAN")

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_session import (
+
+from openjd_vstitcher.engine.processes import exists
+from openjd_vstitcher.engine.protocol import connect, encode, receive
+from tests.integration.engine_session import (
     DEADLINE_S,
     FAKE_ENGINE,
     Session,
@@ -22,9 +25,6 @@ from engine_session import (
     wait_until,
     written_pid,
 )
-
-from openjd_vstitcher.engine.processes import exists
-from openjd_vstitcher.engine.protocol import connect, encode, receive
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ def _cameras(request, count):
 
 
 def _frame(request, frame, count):
+    if not 1 <= frame <= count:
+        raise files.Failure("there is no frame %d of %d" % (frame, count))
     name = os.path.join(request.name + ".frames", "%04d.png" % frame)
     part = request.part(name)
     yield from pictures.render(request, [(_cameras(request, count)[frame - 1], part)])
