@@ -10,19 +10,7 @@ import pytest
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.platform import Platform, open_platform
 
-from .platforms import Deployment, Subject, extended, legacy
-
-
-@pytest.fixture(scope="session")
-def extended_deployment(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with extended(postgres_server, tmp_path_factory.mktemp("extended")) as deployment:
-        yield deployment
-
-
-@pytest.fixture(scope="session")
-def legacy_deployment(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with legacy(postgres_server, tmp_path_factory.mktemp("legacy")) as deployment:
-        yield deployment
+from .platforms import Deployment, Subject
 
 
 @pytest.fixture(params=["embedded", "extended", "legacy"])

@@ -12,7 +12,7 @@ from openjd_vstitcher.platform import Claim, NewAsset, Outcome, Platform
 from .platforms import Subject
 from .test_queue import claim, submit
 
-pytest_plugins = ["tests.hasura.fixtures"]
+pytest_plugins = ["tests.contract.fixtures"]
 
 
 def new(name: str = "front.png", **values: Any) -> NewAsset:

@@ -13,7 +13,7 @@ from openjd_vstitcher.platform import NewAsset, Outcome
 from .platforms import Subject
 from .test_queue import TYPES, claim, submit
 
-pytest_plugins = ["tests.hasura.fixtures"]
+pytest_plugins = ["tests.contract.fixtures"]
 
 
 def test_a_claim_has_a_lease_that_heartbeats_prolong(leased: Subject) -> None:

@@ -15,7 +15,7 @@ from openjd_vstitcher.platform import Claim, Job, NewAsset, NewJob, Outcome, Pla
 
 from .platforms import Subject
 
-pytest_plugins = ["tests.hasura.fixtures"]
+pytest_plugins = ["tests.contract.fixtures"]
 
 TYPES = ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST")
 SUCCESS = Outcome("COMPLETED_SUCCESS")

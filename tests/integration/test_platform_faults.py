@@ -1,0 +1,230 @@
+"""The Hasura adapter through failing networks, gateways, servers and credentials, in the middle of a job."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from faulty_proxy import FaultyProxy, faulty_proxy
+
+from openjd_vstitcher.config import PlatformConfig
+from openjd_vstitcher.errors import PlatformError
+from openjd_vstitcher.platform import Claim, NewAsset, NewJob, Outcome, Platform, open_platform
+from tests.contract.platforms import JWT_KEY, Deployment
+
+pytest_plugins = ["tests.contract.fixtures"]
+
+_AUDIT = """
+DROP TABLE IF EXISTS public.report;
+CREATE TABLE public.report (id uuid, said text);
+CREATE OR REPLACE FUNCTION public.report() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO public.report VALUES (NEW.id, NEW.status); RETURN NULL; END $$;
+CREATE OR REPLACE TRIGGER report AFTER INSERT OR UPDATE ON platform.job FOR EACH ROW
+  WHEN (NEW.status LIKE 'COMPLETED%') EXECUTE FUNCTION public.report();
+CREATE OR REPLACE TRIGGER report AFTER INSERT OR UPDATE ON "create".asset FOR EACH ROW
+  WHEN (NEW.status = 'UPLOADED') EXECUTE FUNCTION public.report();
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A platform behind a proxy, and what webhooks on its tables would have been told."""
+
+    deployment: Deployment
+    proxy: FaultyProxy
+    config: PlatformConfig
+    platform: Platform
+
+    def reports(self) -> list[tuple[str, str]]:
+        return [(str(i), str(said)) for i, said in self.deployment.execute("SELECT id, said FROM report")]
+
+
+@pytest.fixture(params=["extended", "legacy"])
+def line(request: pytest.FixtureRequest) -> Iterator[Line]:
+    deployment: Deployment = request.getfixturevalue(f"{request.param}_deployment")
+    deployment.clear()
+    deployment.execute(_AUDIT)
+    with faulty_proxy(deployment.server.port) as proxy:
+        config = dataclasses.replace(deployment.config, endpoint=proxy.endpoint, retry_limit_s=60.0)
+        platform = open_platform(config)
+        platform.put_preset({"key": "preset_v0", "name": "preset", "version": 0, "details": {}})
+        yield Line(deployment, proxy, config, platform)
+        platform.close()
+
+
+def run_job(platform: Platform, fault: Callable[[int], None]) -> tuple[Claim, str]:
+    """The whole way of a job on the platform; `fault` is called before each request with its number."""
+    fault(0)
+    job = platform.submit(NewJob("TEST", "preset_v0", {}))
+    fault(1)
+    claim = platform.claim("worker-1", ["TEST"], lease_s=120)
+    assert claim is not None
+    assert claim.job.id == job.id
+    fault(2)
+    platform.heartbeat(claim, lease_s=120, progress=10.0)
+    fault(3)
+    asset_id = platform.begin_asset(claim, NewAsset("front.png", "MEDIA_RENDER", "s3://b/front.png", True))
+    fault(4)
+    platform.asset_uploaded(claim, asset_id, {"size_bytes": 1})
+    fault(5)
+    platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
+    return claim, asset_id
+
+
+def assert_ended_once(line: Line, claim: Claim, asset_id: str) -> None:
+    job = line.platform.job(claim.job.id)
+    assert (job.status, job.attempt) == ("COMPLETED_SUCCESS", 1)
+    assert [asset.status for asset in line.platform.assets(job.id)] == ["UPLOADED"]
+    assert len(line.platform.jobs()) == 1
+    assert sorted(line.reports()) == sorted([(job.id, "COMPLETED_SUCCESS"), (asset_id, "UPLOADED")])
+
+
+def _slow(*values: int) -> list[Any]:
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
+@pytest.mark.parametrize("at", [None, *_slow(0, 1, 2, 3, 4, 5)])
+def test_a_cut_connection_is_made_again(line: Line, at: int | None) -> None:
+    def fault(number: int) -> None:
+        if at in (None, number):
+            line.proxy.cut()
+
+    assert_ended_once(line, *run_job(line.platform, fault))
+
+
+@pytest.mark.parametrize("at", [0, 1, 5, *_slow(2, 3, 4)])
+def test_a_lost_answer_does_nothing_twice(line: Line, at: int) -> None:
+    def fault(number: int) -> None:
+        line.proxy.lose_answers(2 if number == at else 0)
+
+    assert_ended_once(line, *run_job(line.platform, fault))
+
+
+def test_the_server_restarts(line: Line) -> None:
+    def fault(number: int) -> None:
+        if number in (1, 4):
+            line.deployment.server.kill()
+            threading.Timer(0.2, line.deployment.server.start).start()
+
+    assert_ended_once(line, *run_job(line.platform, fault))
+
+
+@pytest.mark.parametrize("seconds", [1.0, *_slow(30)])
+def test_the_gateway_answers_503_for_a_while(line: Line, seconds: float) -> None:
+    def fault(number: int) -> None:
+        if number == 4:
+            line.proxy.fail()
+            threading.Timer(seconds, setattr, (line.proxy, "unavailable", False)).start()
+
+    began = time.monotonic()
+    assert_ended_once(line, *run_job(line.platform, fault))
+    assert time.monotonic() - began > seconds - 0.5
+
+
+def test_a_gateway_that_stays_unavailable_is_reported_as_passing(line: Line) -> None:
+    platform = open_platform(dataclasses.replace(line.config, retry_limit_s=0.5))
+    line.proxy.fail()
+    with pytest.raises(PlatformError, match="503") as failed:
+        platform.jobs()
+    assert failed.value.transient
+    platform.close()
+
+
+def test_what_hasura_refuses_is_not_tried_again(line: Line) -> None:
+    before = line.proxy.requests
+    with pytest.raises(PlatformError) as refused:
+        line.platform.submit(NewJob("NO_SUCH_TYPE", "preset_v0", {}))
+    assert not refused.value.transient
+    assert line.proxy.requests == before + 1
+
+
+def test_new_jobs_are_pushed_again_after_the_websocket_was_dropped(line: Line) -> None:
+    assert not line.platform.wait_for_jobs(["TEST"], timeout_s=0.3)
+    assert line.proxy.websockets == 1
+    line.proxy.cut()
+    deadline = time.monotonic() + 10
+    while line.proxy.websockets < 2 and time.monotonic() < deadline:
+        line.platform.wait_for_jobs(["TEST"], timeout_s=0.2)
+    while line.platform.wait_for_jobs(["TEST"], timeout_s=0.3):
+        pass
+    other = open_platform(line.deployment.config)
+    began = time.monotonic()
+    other.submit(NewJob("TEST", "preset_v0", {}))
+    assert line.platform.wait_for_jobs(["TEST"], timeout_s=4)
+    assert time.monotonic() - began < 2
+    other.close()
+
+
+def test_jobs_are_found_by_polling_where_websockets_are_refused(line: Line) -> None:
+    line.proxy.websockets_refused = True
+    platform = open_platform(dataclasses.replace(line.config, poll_s=0.5))
+    assert platform.wait_for_jobs(["TEST"], timeout_s=2)
+    assert platform.claim("worker-1", ["TEST"], lease_s=60) is None
+    platform.submit(NewJob("TEST", "preset_v0", {}))
+    assert platform.wait_for_jobs(["TEST"], timeout_s=2)
+    assert platform.claim("worker-1", ["TEST"], lease_s=60) is not None
+    assert not platform.wait_for_jobs(["TEST"], timeout_s=0.1)
+    platform.close()
+
+
+def token(key: str, valid_s: float, role: str = "admin") -> str:
+    claims = {"x-hasura-allowed-roles": [role], "x-hasura-default-role": role}
+    return jwt.encode({"exp": time.time() + valid_s, "https://hasura.io/jwt/claims": claims}, key, algorithm="HS256")
+
+
+def test_a_jwt_that_expires_in_the_middle_of_a_job_is_renewed(line: Line, tmp_path: Path) -> None:
+    minted = tmp_path / "minted"
+    claims = {"x-hasura-allowed-roles": ["admin"], "x-hasura-default-role": "admin"}
+    mint = (
+        "import jwt, time, pathlib;"
+        f"p = pathlib.Path({str(minted)!r}); p.write_text(p.read_text() + 'x' if p.exists() else 'x');"
+        f"c = {{'exp': time.time() + 31, 'https://hasura.io/jwt/claims': {claims!r}}};"
+        f"print(jwt.encode(c, {JWT_KEY!r}, algorithm='HS256'))"
+    )
+    config = dataclasses.replace(
+        line.config, auth="jwt", credential_file=None, credential_command=(sys.executable, "-c", mint)
+    )
+    platform = open_platform(config)
+
+    def fault(number: int) -> None:
+        if number == 4:
+            threading.Event().wait(1.5)
+
+    assert_ended_once(line, *run_job(platform, fault))
+    platform.close()
+    assert len(minted.read_text()) >= 2
+
+
+def test_a_refused_jwt_is_fetched_anew_once(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(token(JWT_KEY, 3600))
+    platform = open_platform(dataclasses.replace(line.config, auth="jwt", credential_file=file))
+    platform._connection._credential._value = token("another key, thirty-two bytes long!", 3600)  # type: ignore[attr-defined]
+    assert_ended_once(line, *run_job(platform, lambda _: None))
+    file.write_text(token("another key, thirty-two bytes long!", 3600))
+    platform._connection.forget_credential()  # type: ignore[attr-defined]
+    before = line.proxy.requests
+    with pytest.raises(PlatformError, match="JWT"):
+        platform.jobs()
+    assert line.proxy.requests == before + 2
+    platform.close()
+
+
+def test_no_error_shows_the_credential(line: Line) -> None:
+    line.proxy.fail()
+    secret = line.config.credential_file
+    assert secret is not None
+    platform = line.platform
+    platform._connection._retry_limit_s = 0  # type: ignore[attr-defined]
+    with pytest.raises(PlatformError) as failed:
+        platform.jobs()
+    shown = json.dumps([str(failed.value), repr(failed.value), repr(failed.value.__cause__)])
+    assert secret.read_text() not in shown
