@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ..platform import AssetCatalogue, Claim
 from ..storage import Storage
@@ -44,6 +44,7 @@ class Delivery:
     catalogue, claim: take the assets; both None where there is no platform.
     style_id, body_id: what the assets belong to. With a style they are public facing.
     metadata: small facts kept with each object.
+    provenance: gives what an asset's details tell of its origin, asked for when it is registered.
     """
 
     storage: Storage
@@ -53,6 +54,7 @@ class Delivery:
     style_id: str | None = None
     body_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    provenance: Callable[[], Mapping[str, Any]] = dict
 
     def as_facts(self) -> dict[str, str]:
         """What a later process needs to go on: everything but the ports and the claim."""
@@ -62,14 +64,19 @@ class Delivery:
 
     @classmethod
     def of_facts(
-        cls, facts: Mapping[str, str], storage: Storage, catalogue: AssetCatalogue, claim: Claim
+        cls,
+        facts: Mapping[str, str],
+        storage: Storage,
+        catalogue: AssetCatalogue,
+        claim: Claim,
+        provenance: Callable[[], Mapping[str, Any]],
     ) -> Delivery | None:
         """The delivery that an earlier process began; None when its outputs were to stay where they are."""
         if "destination" not in facts:
             return None
         registers = facts["registers"] == "yes"
         ports = (catalogue, claim) if registers else (None, None)
-        return cls(storage, facts["destination"], *ports, **json.loads(facts["delivery"]))
+        return cls(storage, facts["destination"], *ports, **json.loads(facts["delivery"]), provenance=provenance)
 
 
 @dataclass(frozen=True)

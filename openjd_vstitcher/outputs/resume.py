@@ -13,6 +13,7 @@ from ..session.status import read_status
 from ..storage import open_storage
 from .expected import Delivery, SyncReport
 from .ledger import Ledger, State
+from .provenance import Provenance
 from .sync import OutputSync
 
 _DONE = ("registered", "kept")
@@ -61,7 +62,9 @@ def resume(
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt)
     journal.append("outputs_resumed")
     try:
-        delivery = Delivery.of_facts(facts, open_storage(config.storage), catalogue, request.claim)
+        delivery = Delivery.of_facts(
+            facts, open_storage(config.storage), catalogue, request.claim, Provenance(directory.journal)
+        )
         sync = OutputSync(
             directory.output,
             None,

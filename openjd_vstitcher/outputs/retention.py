@@ -23,7 +23,7 @@ class EndedJob:
 
     Parameters
     ----------
-    safe: whether every expected output is where it was to go.
+    safe: whether every expected output is where it was to go, and the queue knows how the attempt ended.
     ended_at: when its process last wrote, UTC.
     """
 
@@ -107,7 +107,7 @@ def _ended(work_dir: Path) -> Iterator[EndedJob]:
             continue
         touched = datetime.fromtimestamp(directory.request_file.stat().st_mtime, UTC)
         ended_at = status.heartbeat if status is not None else touched
-        safe = status is not None and status.state == "ended" and is_safe(directory)
+        safe = directory.reported.exists() and is_safe(directory)
         yield EndedJob(path, safe, ended_at, _size(path))
 
 

@@ -171,7 +171,7 @@ class Upload:
             is_public_facing=delivery.style_id is not None,
             style_id=delivery.style_id,
             body_id=delivery.body_id,
-            details=_asset_details(output, entry),
+            details=_asset_details(output, entry, delivery),
         )
         return delivery.catalogue.begin_asset(delivery.claim, asset)
 
@@ -179,7 +179,7 @@ class Upload:
         catalogue, claim, asset_id = delivery.catalogue, delivery.claim, entry.asset_id
         if catalogue is None or claim is None or asset_id is None:
             return
-        details = _asset_details(output, entry)
+        details = _asset_details(output, entry, delivery)
         self._retrying(output, lambda: catalogue.asset_uploaded(claim, asset_id, details))
         self._ledger.record(output.name, "registered", error=None)
         self._note("output_registered", output, asset_id=asset_id)
@@ -220,10 +220,11 @@ def _registers(delivery: Delivery | None) -> bool:
     return delivery is not None and delivery.catalogue is not None and delivery.claim is not None
 
 
-def _asset_details(output: ExpectedOutput, entry: Entry) -> dict[str, Any]:
+def _asset_details(output: ExpectedOutput, entry: Entry, delivery: Delivery) -> dict[str, Any]:
     return {
         "content_type": content_type(output.name),
         "size_bytes": entry.size_bytes,
         "sha256": entry.sha256,
         "instruction": output.instruction,
+        **delivery.provenance(),
     }

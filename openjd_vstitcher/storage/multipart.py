@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MOST_PARTS = 10_000
+_log = logging.getLogger(__name__)
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
 
@@ -96,18 +98,28 @@ class Multipart:
 
     def abandon(self, bucket: str, key: str) -> None:
         """Abort all unfinished uploads to a key."""
-        pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
-        for page in pages:
-            for upload in page.get("Uploads", ()):
-                if upload["Key"] == key:
-                    self._abort({"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]})
+        self._abort_others(bucket, key, None)
 
     def _begin(self, place: dict[str, str], arguments: dict[str, Any], transfer: Transfer) -> str:
         self._note_id(transfer, "")
         begun = self._client.create_multipart_upload(**place, **arguments, ChecksumAlgorithm="SHA256")
         upload_id = str(begun["UploadId"])
+        if begun["ResponseMetadata"].get("RetryAttempts"):
+            self._abort_others(place["Bucket"], place["Key"], upload_id)
         self._note_id(transfer, upload_id)
         return upload_id
+
+    def _abort_others(self, bucket: str, key: str, upload_id: str | None) -> None:
+        """Abort the uploads to a key, but not this one. When the answer to a begin was lost, there are two."""
+        try:
+            for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key):
+                for found in page.get("Uploads", ()):
+                    if found["Key"] == key and found["UploadId"] != upload_id:
+                        self._abort({"Bucket": bucket, "Key": key, "UploadId": found["UploadId"]})
+        except ClientError as error:
+            if error_code(error) not in ("AccessDenied", "403"):
+                raise
+            _log.warning("may not list unfinished uploads to s3://%s/%s, so they stay", bucket, key)
 
     def _parts(self, place: dict[str, str], upload_id: str) -> dict[int, Any] | None:
         try:

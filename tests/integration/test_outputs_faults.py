@@ -14,9 +14,7 @@ import pytest
 from openjd_vstitcher.journal import read_journal
 from tests.fault_proxy import FAULTS, fault_proxy
 from tests.s3_job import S3Job, make_s3_job
-from tests.s3_server import S3Server, s3_credentials, s3_server
-
-__all__ = ["s3_credentials", "s3_server"]
+from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 _MIB = 1 << 20

@@ -15,9 +15,7 @@ from openjd_vstitcher.storage import PutOptions, Storage, StoredObject, Transfer
 from openjd_vstitcher.storage.download import fetch
 from openjd_vstitcher.storage.inputs import resolve_inputs
 from openjd_vstitcher.storage.s3_errors import explained
-from tests.s3_server import S3Server, s3_credentials, s3_server
-
-__all__ = ["s3_credentials", "s3_server"]
+from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 _URI = "s3://style-assets/exports/job 1/é.png"
