@@ -17,7 +17,9 @@ from ..presets import load_preset, read_document
 from ..resources import resource
 from .worker import Worker
 
-PRESETS = ("onboarding_v0", "techpack_v0")
+PRESETS = {"onboarding_v0": "style-0042", "techpack_v0": "style-0043"}
+"""The presets that run, each for a style of its own."""
+
 _MARK = "# made by openjd-vs demo, which removes this directory when it runs again\n"
 _CONFIG = (
     _MARK
@@ -76,7 +78,7 @@ def run_demo(folder: Path, *, on_event: Callable[[str, Event], None]) -> DemoRes
     config = _make(folder)
     platform = open_platform(config.platform)
     try:
-        jobs = [_submit(platform, key) for key in PRESETS]
+        jobs = [_submit(platform, key, style) for key, style in PRESETS.items()]
         presets = {job.id: job.preset_key for job in jobs}
         with _followed(config.worker.work_dir, lambda event: on_event(presets[event.job_id], event)):
             Worker(config, platform).run(once=True)
@@ -101,11 +103,11 @@ def _make(folder: Path) -> Config:
     return config
 
 
-def _submit(platform: Platform, key: str) -> Job:
+def _submit(platform: Platform, key: str, style: str) -> Job:
     row = read_document(resource(f"examples/presets/{key}.json"))
     preset = load_preset(row, key)
     platform.put_preset(row)
-    details = {"style_id": "style-0042", "body_code": "TK-6129", "body_version": 10, "input_file_uri": _GARMENT_URI}
+    details = {"style_id": style, "body_code": "TK-6129", "body_version": 10, "input_file_uri": _GARMENT_URI}
     return platform.submit(NewJob(type=preset.job_type or "TEST", preset_key=key, details=details))
 
 

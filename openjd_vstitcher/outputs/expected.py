@@ -75,8 +75,14 @@ class Delivery:
         if "destination" not in facts:
             return None
         registers = facts["registers"] == "yes"
-        ports = (catalogue, claim) if registers else (None, None)
-        return cls(storage, facts["destination"], *ports, **json.loads(facts["delivery"]), provenance=provenance)
+        return cls(
+            storage,
+            facts["destination"],
+            catalogue if registers else None,
+            claim if registers else None,
+            provenance=provenance,
+            **json.loads(facts["delivery"]),
+        )
 
 
 @dataclass(frozen=True)

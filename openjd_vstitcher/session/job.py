@@ -16,6 +16,7 @@ from ..garment import check_garment
 from ..journal import Journal
 from ..outputs.expected import Delivery, ExpectedOutput, SyncReport
 from ..outputs.logs import store_logs
+from ..outputs.provenance import Provenance
 from ..outputs.sync import OutputSync
 from ..platform import AssetCatalogue, Outcome
 from ..presets import JobDetails, Preset, load_job_details, load_preset
@@ -225,6 +226,7 @@ def _prepare(directory: JobDirectory, request: JobRequest, config: Config, catal
         style_id=details.style_id,
         body_id=details.body_id,
         metadata={"job": request.job_id, "attempt": str(request.attempt), "template-sha256": digest},
+        provenance=Provenance(directory.journal),
     )
     return _Prepared(plan, preset, delivery, text, digest)
 

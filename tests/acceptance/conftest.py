@@ -26,14 +26,18 @@ def garment() -> Path:
     return resource("examples/garments/tee.bw")
 
 
-@pytest.fixture
-def environment() -> dict[str, str]:
+def commands_environment() -> dict[str, str]:
     """What the commands inherit: ours on the path, and the stand-in told to make small pictures."""
     return {
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "OPENJD_VS_STANDIN_MAX_PIXELS": str(SMALL_PICTURES),
     }
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return commands_environment()
 
 
 @pytest.fixture

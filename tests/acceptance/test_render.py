@@ -20,7 +20,8 @@ from jsonschema import Draft202012Validator
 
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.resources import resource
-from tests.acceptance.conftest import BIN, OPENJD, Command
+
+from .conftest import BIN, OPENJD, Command
 
 PRESETS = sorted(path.stem for path in resource("examples/presets").glob("*.json"))
 
