@@ -89,6 +89,8 @@ def environment(
     if config.extra_exports is not None:
         clean[EXTRAS_VARIABLE] = str(config.extra_exports)
     if launch.kind == "standin":
+        # ezdxf writes some sections in the order of a set: without this, two engines write different bytes
+        clean.setdefault("PYTHONHASHSEED", "0")
         clean.setdefault(MAX_PIXELS_VARIABLE, str(config.standin_max_pixels))
         clean.setdefault(WINDOWS_VARIABLE, str(connection_file.with_suffix(".windows.json")))
     return clean
