@@ -1,0 +1,255 @@
+"""The daemon on the embedded platform, with real processes that are killed, canceled and taken over."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from openjd_vstitcher.config import Config, load_config
+from openjd_vstitcher.daemon.worker import Worker
+from openjd_vstitcher.journal import read_journal
+from openjd_vstitcher.platform import Job, NewJob, Platform, open_platform
+from openjd_vstitcher.presets import read_document
+from openjd_vstitcher.resources import resource
+from openjd_vstitcher.session.job_directory import JobDirectory
+from openjd_vstitcher.session.status import read_status
+
+CONFIG = """
+[platform]
+path = "platform.sqlite"
+[storage]
+root = "storage"
+[worker]
+id = "w"
+work_dir = "jobs"
+lease_s = 4
+max_attempts = 2
+[engine]
+kind = "standin"
+"""
+
+
+class Farm:
+    """A queue, and daemons on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "c.toml").write_text(CONFIG)
+        self.config: Config = load_config(folder / "c.toml")
+        self.platform: Platform = open_platform(self.config.platform)
+        stored = self.config.storage.root / "body-files" / "tee.bw"
+        stored.parent.mkdir(parents=True)
+        shutil.copyfile(resource("examples/garments/tee.bw"), stored)
+        self.platform.put_preset(read_document(resource("examples/presets/dxf_v0.json")))
+
+    def submit(self, preset: str = "dxf_v0", **details: Any) -> str:
+        given = {"input_file_uri": "s3://body-files/tee.bw", "style_id": "s-1", **details}
+        return self.platform.submit(NewJob("DXA_EXPORT_ASSET_BUNDLE", preset, given)).id
+
+    def work(self) -> int:
+        return Worker(self.config, self.platform).run(once=True)
+
+    def job(self, job_id: str) -> Job:
+        return self.platform.job(job_id)
+
+    def directory(self, job_id: str, attempt: int = 1) -> JobDirectory:
+        return JobDirectory(self.config.worker.work_dir / f"{job_id}.{attempt}")
+
+    def daemon(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "openjd_vstitcher.cli", "daemon", "--config", str(self.folder / "c.toml")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        threading.Event().wait(0.05)
+
+
+@pytest.fixture
+def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MAX_PIXELS", "2000")
+    made = Farm(tmp_path)
+    yield made
+    made.platform.close()
+    for process in psutil.process_iter():
+        try:
+            if str(tmp_path) in " ".join(process.cmdline()):
+                process.kill()
+        except psutil.Error:
+            continue
+
+
+def hang_once(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The next engine hangs in its tech pack; the file that says that it does."""
+    flag = farm.folder / "hangs"
+    rule = {"what": "hang", "in": "GarmentTechpackExport", "once": str(flag)}
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    return flag
+
+
+def test_a_job_runs_and_its_outcome_assets_and_events_are_on_the_platform(farm: Farm) -> None:
+    job_id = farm.submit()
+    assert farm.work() == 1
+    job = farm.job(job_id)
+    assert (job.status, job.status_details, job.attempt) == ("COMPLETED_SUCCESS", None, 1)
+    assert [(a.name, a.status) for a in farm.platform.assets(job_id)] == [
+        ("dxf_bundle.zip", "UPLOADED"),
+        ("scan.json", "UPLOADED"),
+    ]
+    names = {event.name for event in farm.platform.events(job_id)}
+    assert {"job_started", "action_ended", "output_registered", "job_ended"} <= names
+    assert farm.directory(job_id).reported.exists()
+    assert farm.work() == 0
+
+
+@pytest.mark.parametrize(
+    ("details", "preset", "message"),
+    [
+        ({"input_file_uri": "s3://nowhere/none.bw"}, "dxf_v0", "s3://nowhere/none.bw does not exist"),
+        ({"input_file_uri": None}, "dxf_v0", "names no garment"),
+        ({}, "bad", "/details/instructions/0/output_file_name"),
+        ({}, "stylish", "the preset stores by style, but the job has none"),
+    ],
+)
+def test_a_job_with_bad_input_ends_with_the_place_and_runs_nothing(
+    farm: Farm, details: dict[str, Any], preset: str, message: str
+) -> None:
+    scan = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
+    for key, change, extra in (("bad", {"output_file_name": "../x"}, {}), ("stylish", {}, {"x": 1})):
+        row = {
+            "key": key,
+            "details": {
+                "instructions": [{**scan, **change, **extra}],
+                "remote_destination": "s3://a-b-c/",
+                "remote_destination_subfolder_type": "STYLE_ID",
+            },
+        }
+        farm.platform.put_preset(row)
+    job_id = farm.submit(preset, **({**details, "style_id": None} if preset == "stylish" else details))
+    farm.work()
+    job = farm.job(job_id)
+    assert job.status == "COMPLETED_ERRORS"
+    assert message in (job.status_details or "")
+    names = [event.name for event in read_journal(farm.directory(job_id).journal)]
+    assert "session_started" not in names
+
+
+def test_failed_exports_are_told_and_the_others_are_kept(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"what": "crash", "in": "GarmentTechpackExport", "nth": 0}
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    job_id = farm.submit()
+    farm.work()
+    job = farm.job(job_id)
+    assert job.status == "COMPLETED_ERRORS"
+    assert job.status_details is not None
+    assert job.status_details.startswith("1 of 2 exports failed: dxf_bundle.zip failed in stage export")
+    assert job.errors[0]["parameters"]["techpack_name"] == "dxf"
+    assert [a.name for a in farm.platform.assets(job_id) if a.status == "UPLOADED"] == ["scan.json"]
+
+
+def test_a_killed_job_process_delivers_what_it_made_and_the_job_runs_again(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = hang_once(farm, monkeypatch)
+    job_id = farm.submit()
+    daemon = threading.Thread(target=farm.work)
+    daemon.start()
+    wait_until(flag.exists)
+    status = read_status(farm.directory(job_id).status)
+    assert status is not None
+    os.kill(status.pid, signal.SIGKILL)
+    daemon.join(60)
+    assert not daemon.is_alive()
+    job = farm.job(job_id)
+    assert (job.status, job.attempt, job.auto_retries) == ("COMPLETED_SUCCESS", 2, 1)
+    assert all(a.status == "UPLOADED" for a in farm.platform.assets(job_id))
+    assert len(farm.platform.assets(job_id)) == 2
+
+
+def test_a_job_that_is_killed_every_time_ends_with_errors(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openjd_vstitcher.daemon.worker.sys.executable", "/bin/false")
+    job_id = farm.submit()
+    farm.work()
+    job = farm.job(job_id)
+    assert (job.status, job.attempt) == ("COMPLETED_ERRORS", 2)
+    assert "killed" in (job.status_details or "")
+
+
+def test_a_canceled_job_is_canceled_by_its_worker(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag = hang_once(farm, monkeypatch)
+    job_id = farm.submit()
+    daemon = threading.Thread(target=farm.work)
+    daemon.start()
+    wait_until(flag.exists)
+    farm.platform.request_cancel(job_id)
+    daemon.join(60)
+    assert farm.job(job_id).status == "CANCELED"
+
+
+def test_a_daemon_that_is_killed_interrupts_nothing_and_the_next_one_takes_over(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = hang_once(farm, monkeypatch)
+    job_id = farm.submit()
+    daemon = farm.daemon()
+    wait_until(flag.exists)
+    first = read_status(farm.directory(job_id).status)
+    assert first is not None
+    daemon.kill()
+    daemon.communicate()
+    assert first.process_lives()
+
+    os.kill(_engine_of(farm.folder), signal.SIGKILL)
+    assert farm.work() == 1
+    job = farm.job(job_id)
+    assert job.attempt == 1
+    assert job.status == "COMPLETED_ERRORS"
+    assert "dxf_bundle.zip" in (job.status_details or "")
+
+
+def _engine_of(folder: Path) -> int:
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+            if "openjd_vstitcher.standin" in command and str(folder) in str(process.environ()):
+                return process.pid
+        except psutil.Error:
+            continue
+    raise AssertionError("no engine runs")
+
+
+def test_a_daemon_told_to_stop_ends_its_job_first_and_told_twice_gives_it_back(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = hang_once(farm, monkeypatch)
+    job_id = farm.submit()
+    daemon = farm.daemon()
+    wait_until(flag.exists)
+    daemon.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        daemon.wait(1.0)
+    daemon.send_signal(signal.SIGTERM)
+    output, _ = daemon.communicate(timeout=60)
+    assert daemon.returncode == 0, output
+    job = farm.job(job_id)
+    assert (job.status, job.auto_retries) == ("NEW", 0)
+    assert farm.work() == 1
+    assert farm.job(job_id).status == "COMPLETED_SUCCESS"
