@@ -151,7 +151,7 @@ class Connection:
         try:
             answer = self.run(self._session.execute(request, extra_args={"headers": headers}))
         except TransportQueryError as error:
-            refused = _refusal(error)
+            refused = refusal(error)
             if refused.code in _REFUSED_CREDENTIAL:
                 self._credential.forget()
             raise refused from None
@@ -170,7 +170,8 @@ class Connection:
         await self._client.close_async()  # type: ignore[no-untyped-call]  # gql has no types here
 
 
-def _refusal(error: TransportQueryError) -> RequestRefused:
+def refusal(error: TransportQueryError) -> RequestRefused:
+    """What an answer with errors means: only conflicts of transactions, and what is not Hasura's own, can pass."""
     first: Mapping[str, Any] = (error.errors or [{}])[0]
     extensions = first.get("extensions") or {}
     code = str(extensions.get("code") or "")
@@ -178,7 +179,7 @@ def _refusal(error: TransportQueryError) -> RequestRefused:
     inner = internal.get("error") if isinstance(internal, Mapping) else None
     details = inner if isinstance(inner, Mapping) else {}
     state = str(details.get("status_code") or "")
-    text = " ".join(str(part) for part in (first.get("message"), details.get("message")) if part)
+    text = ": ".join(str(part) for part in (first.get("message"), details.get("message")) if part)
     conflict = state.startswith(_CONFLICT_STATES) or any(phrase in text.lower() for phrase in _CONFLICT_PHRASES)
     return RequestRefused(
         f"the platform refused it: {text} ({code or 'no code'})", code=code, transient=conflict or not code
