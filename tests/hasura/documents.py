@@ -289,8 +289,8 @@ class Analyser:
             raise type_mismatch(name, value, path)
         if name == "Int":
             return whole_number(value, path)
-        if isinstance(value, dict | list) and name not in ("geometry", "geography"):
-            raise HasuraError(f"unexpected value for type '{name}'", "parse-failed", path)
+        if isinstance(value, dict | list) or (name.startswith("_") and not isinstance(value, str)):
+            raise HasuraError(f"A string is expected for type: {name}", "parse-failed", path)
         return value
 
     def _opaque(self, value: Any) -> Any:

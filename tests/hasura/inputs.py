@@ -16,7 +16,7 @@ from graphql import (
     GraphQLString,
 )
 
-from tests.hasura.catalogue import Column, TableKey
+from tests.hasura.catalogue import Argument, Column, TableKey
 from tests.hasura.permissions import TableAccess
 from tests.hasura.types import has_minimum, is_number
 
@@ -242,12 +242,9 @@ class Inputs:
             },
         )
 
-    def function_args(self, name: str, arguments: Any) -> GraphQLInputObjectType:
-        """`F_args`: what has no default may still be null, as in Hasura."""
-        columns = {
-            a.name: Column(a.name, a.type, a.sql_type, nullable=True, element=_element(a.type)) for a in arguments
-        }
-        fields = {key: GraphQLInputField(self._schema.scalars.of_column(column)) for key, column in columns.items()}
+    def function_args(self, name: str, arguments: tuple[Argument, ...]) -> GraphQLInputObjectType:
+        """`F_args`. As in Hasura an array is a scalar such as `_text`, and what has no default may still be null."""
+        fields = {a.name: GraphQLInputField(self._schema.scalars.scalar(a.type)) for a in arguments}
         return self._object(f"{name}_args", fields)
 
     def _nullable(self, access: TableAccess, columns: dict[str, Column]) -> dict[str, GraphQLInputField]:
@@ -263,10 +260,6 @@ def primary_key_columns(access: TableAccess) -> dict[str, Column]:
     """The primary key by GraphQL names, in the key's order."""
     names = access.tracked.graphql_names
     return {names[column]: access.table.columns[column] for column in access.table.primary_key}
-
-
-def _element(type_name: str) -> str | None:
-    return type_name[1:] if type_name.startswith("_") else None
 
 
 def _strict(type_: Any) -> GraphQLInputField:

@@ -17,7 +17,7 @@ from graphql import (
     GraphQLString,
 )
 
-from tests.hasura.catalogue import Column
+from tests.hasura.catalogue import Argument, Column
 from tests.hasura.inputs import STATISTICS, Inputs, primary_key_columns
 from tests.hasura.model import ComputedField, Model, Relationship, TrackedFunction
 from tests.hasura.permissions import TableAccess, may_call
@@ -193,7 +193,7 @@ class RoleSchema:
                 extensions={"op": Op(kind, access, function=function)},
             )
         }
-        if access.allow_aggregations and returns_set:
+        if access.allow_aggregations and returns_set and not function.is_mutation:
             fields[f"{function.name}_aggregate"] = GraphQLField(
                 GraphQLNonNull(self._aggregate(access)),
                 {**args, **rows},
@@ -201,7 +201,7 @@ class RoleSchema:
             )
         return fields
 
-    def _function_args(self, name: str, arguments: Any) -> dict[str, GraphQLArgument]:
+    def _function_args(self, name: str, arguments: tuple[Argument, ...]) -> dict[str, GraphQLArgument]:
         if not arguments:
             return {}
         type_: Any = self.inputs.function_args(name, arguments)

@@ -187,3 +187,26 @@ def test_wide_numbers_are_strings_where_that_is_asked_for(postgres_url: str) -> 
         assert server.request("{ sum { id big exact } }")["data"] == {
             "sum": [{"id": 1, "big": "9007199254740993", "exact": "0.1"}]
         }
+
+
+def test_a_functions_array_argument_is_postgresqls_literal(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE pet (id int PRIMARY KEY); INSERT INTO pet SELECT generate_series(1, 5)")
+        connection.execute(
+            "CREATE FUNCTION chosen(ids int[]) RETURNS SETOF pet LANGUAGE sql STABLE AS"
+            " 'SELECT * FROM pet WHERE id = ANY (ids) ORDER BY id'"
+        )
+    with hasura_server(postgres_url, None) as server:
+        server.command(
+            {
+                "type": "bulk",
+                "args": [{"type": "track_table", "args": "pet"}, {"type": "track_function", "args": "chosen"}],
+            }
+        )
+        query = "query ($ids: _int4!) { chosen(args: {ids: $ids}) { id } }"
+        assert server.request(query, {"ids": "{2,4,9}"})["data"] == {"chosen": [{"id": 2}, {"id": 4}]}
+        (error,) = server.request(query, {"ids": [2, 4]})["errors"]
+        assert (error["message"], error["extensions"]["code"]) == (
+            "A string is expected for type: _int4",
+            "parse-failed",
+        )
