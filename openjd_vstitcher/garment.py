@@ -277,7 +277,7 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
         deadline = time.monotonic() + _TIME_LIMIT_S
-        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
+        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 100)
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "mmap_size=0"):
             connection.execute(f"PRAGMA {pragma}")
         yield connection
@@ -301,7 +301,8 @@ def _list_files(connection: sqlite3.Connection, path: Path) -> tuple[PackedFile,
         raise _refused(path, "is no .bw file: its file_tree has no stored columns ext and content")
     name = "substr(CAST(name AS TEXT), 1, 255)" if "name" in columns else "''"
     query = f"""
-        SELECT rowid, {name}, lower(substr(CAST(ext AS TEXT), 1, 32)), length(CAST(content AS BLOB))
+        SELECT rowid, {name}, lower(substr(CAST(ext AS TEXT), 1, 32)), 
+               CASE typeof(content) WHEN 'blob' THEN length(content) END
         FROM file_tree ORDER BY rowid LIMIT {_MAX_ROWS + 1}
     """  # noqa: S608  # the name is one of the two constants above
     rows = connection.execute(query).fetchall()

@@ -49,8 +49,7 @@ def _load(content: bytes, file_type: str) -> tuple[Mesh, ...]:
         scene = trimesh.load_scene(io.BytesIO(content), file_type=file_type, process=False)
         found = [
             _mesh(node, scene.geometry[geometry], matrix)
-            for node in scene.graph.nodes_geometry
-            for matrix, geometry in (scene.graph[node],)
+            for node, matrix, geometry in _nodes(scene)
             if isinstance(scene.geometry[geometry], trimesh.Trimesh)
         ]
     except Exception as error:  # the loaders raise anything on foreign files
@@ -60,6 +59,13 @@ def _load(content: bytes, file_type: str) -> tuple[Mesh, ...]:
     size = max(float(np.ptp(np.vstack([m.vertices for m in found]), axis=0).max()), 1e-9)
     factor = 1.0 if size > 10 else 100.0
     return tuple(Mesh(m.name, m.vertices * factor, m.normals, m.faces, m.uv, m.material) for m in found if len(m.faces))
+
+
+def _nodes(scene: Any) -> list[tuple[str, Any, str]]:
+    """Nodes with their transform and geometry, in the order of the geometries in the file."""
+    order = {name: number for number, name in enumerate(scene.geometry)}
+    nodes = [(str(node), *scene.graph[node]) for node in scene.graph.nodes_geometry]
+    return sorted(nodes, key=lambda node: (order[node[2]], node[0]))
 
 
 def _mesh(name: str, geometry: Any, matrix: Any) -> Mesh:

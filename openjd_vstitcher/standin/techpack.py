@@ -20,6 +20,7 @@ _VIEWS = ("front", "back")
 _PX_PER_CM = 8
 _MARGIN_PX = 24
 _OVERSAMPLED = 3
+_PALE = 0.6
 _PALETTE = {"cut": "#1c2733", "sew": "#7a8794", "internal": "#3f7fb5", "grain": "#3a8f5f", "mirror": "#a05fb0"}
 
 
@@ -172,7 +173,9 @@ def _piece_picture(garment: Garment, shape: Shape) -> bytes:
         line = place([*points, points[0]] if close else points)
         pen.line(line, fill=_PALETTE[kind], width=width * _OVERSAMPLED, joint="curve")
 
-    pen.polygon(place(shape.cut_line()), fill=str(garment.material(shape.material).get("color", "#b4b4b4")))
+    cloth = Image.new("RGB", (1, 1), str(garment.material(shape.material).get("color", "#b4b4b4")))
+    pale = Image.blend(cloth, Image.new("RGB", (1, 1), "white"), _PALE).getpixel((0, 0))
+    pen.polygon(place(shape.cut_line()), fill=pale)
     stroke(shape.cut_line(), "cut", 2, close=True)
     stroke(shape.outline(), "sew", 1, close=True)
     for internal in shape.internal_lines:

@@ -150,6 +150,7 @@ def edge_create_as_polyline(
 @call
 def edge_create_as_bezier(host: Host, garment: str, shape: int, before: int, points: list[Point]) -> NewId:
     """A new edge of cubic Béziers, 4, 7, 10, … control points, before another edge (-1: last)."""
+    host.garment(garment)
     if len(points) < 4 or (len(points) - 1) % 3:
         raise ApiError(Code.INVALID_ARGUMENT, "a Bézier edge has 4, 7, 10, … points")
     return _new_edge(host, garment, shape, before, "bezier", points)
