@@ -189,7 +189,7 @@ def parse_rulers(content: bytes | bytearray) -> tuple[Ruler, ...]:
     """The rulers of a decompressed `.vsgx`. A marker that begins no whole ruler is passed over."""
     found: list[Ruler] = []
     starts = [match.start() for match in re.finditer(rb"Ruler", content)]
-    for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
+    for start, end in zip(starts, [*starts, len(content)][1:], strict=True):
         ruler = _ruler(bytes(content[start : min(end, start + 64 * _MAX_COMPONENTS)]))
         if ruler is not None:
             found.append(ruler)

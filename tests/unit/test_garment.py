@@ -1,0 +1,273 @@
+"""Garment files are untrusted: what is whole is read, what is not gets an error that says why."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from openjd_vstitcher import garment as reader
+from openjd_vstitcher.errors import InvalidInput
+from openjd_vstitcher.garment import Ruler, RulerComponent, check_garment, open_garment, parse_rulers
+from openjd_vstitcher.resources import resource
+from openjd_vstitcher.standin.bw_format import encode_rulers
+from openjd_vstitcher.standin.model import Ruler as WrittenRuler
+from openjd_vstitcher.standin.model import RulerElement
+
+TEE = resource("examples/garments/tee.bw")
+TABLE = "CREATE TABLE file_tree (id INTEGER PRIMARY KEY, name TEXT, ext TEXT, content BLOB)"
+
+
+def zstd(content: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(content)
+
+
+def database(path: Path, *statements: str, rows: tuple[tuple[object, ...], ...] = ()) -> Path:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.executemany("INSERT INTO file_tree (name, ext, content) VALUES (?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
+    return path
+
+
+def packed(path: Path, *rows: tuple[object, ...]) -> Path:
+    return database(path, TABLE, rows=rows)
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        open_garment(path)
+    assert str(path) in str(caught.value)
+    return caught.value.problems[0].message
+
+
+def test_sample_garment_is_read_whole():
+    tee = open_garment(TEE)
+    assert [(f.name, f.ext) for f in tee.files] == [
+        ("garment", ".vsgx"),
+        ("garment", ".glb"),
+        ("avatar", ".glb"),
+        ("preview", ".png"),
+    ]
+    assert tee.names("colorways") == ["Harbour", "Chalk", "Ringer Brick", "Pine"]
+    assert tee.names("snapshots") == ["final"]
+    assert tee.read("garment", ".glb") == TEE.with_name("tee.glb").read_bytes()
+    assert tee.read("nothing", ".glb") is None
+    kind, content = tee.preview()
+    assert (kind, content[:4]) == (".png", b"\x89PNG")
+    assert len(tee.rulers) == 12
+    assert tee.rulers[7] == Ruler("Neck seam", tuple(RulerComponent(s, e) for s, e in ((1, 5), (1, 6), (2, 6), (2, 5))))
+    assert tee.rulers[0].components == (RulerComponent(1, -1, 10),)
+
+
+def test_reading_writes_nothing(tmp_path):
+    copy = tmp_path / "tee.bw"
+    copy.write_bytes(TEE.read_bytes())
+    before = copy.stat()
+    open_garment(copy)
+    assert [p.name for p in tmp_path.iterdir()] == ["tee.bw"]
+    assert copy.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_rulers_come_out_as_they_went_in():
+    written = [
+        WrittenRuler(1, "Brustweite ¾ – 胸囲", [RulerElement(1, 4), RulerElement(4_000_000_000, -1, 17)]),
+        WrittenRuler(2, "x" * 300, [RulerElement(2, 2_000_000_000)]),
+    ]
+    first, second = parse_rulers(b"\x00junk Ruler of thumb" + encode_rulers(written) + b"Ruler")
+    assert first.name == "Brustweite ¾ – 胸囲"
+    assert first.components == (RulerComponent(1, 4), RulerComponent(4_000_000_000, -1, 17))
+    assert second.name == "x" * 255
+
+
+def test_rulers_of_another_writer_with_other_bytes_between_are_found():
+    data = b"\x07\x01Ruler\x0e\x99" + b"shapeIds" + b"\x81" * 10 + struct.pack("<I", 9) + b"\x03\x04"
+    data += b"edgeId" + b"\x81\x82" + struct.pack("<i", -1) + b"\x05" + b"internalLineId" + b"\x81\x82"
+    data += struct.pack("<i", 42) + b"\x00rulerName\x81\x82\x05Waist\x00\x00"
+    assert parse_rulers(data) == (Ruler("Waist", (RulerComponent(9, -1, 42),)),)
+
+
+@pytest.mark.parametrize("cut", [4, 12, 20, 30, 40, 47])
+def test_ruler_that_is_cut_off_is_left_out(cut):
+    whole = encode_rulers([WrittenRuler(1, "Waist", [RulerElement(1, 4)])])
+    assert parse_rulers(whole[:cut]) == ()
+    assert len(parse_rulers(whole)) == 1
+
+
+def test_missing_file(tmp_path):
+    assert refusal(tmp_path / "none.bw") == "cannot be read: No such file or directory"
+
+
+def test_directory(tmp_path):
+    assert refusal(tmp_path) == "is a directory; expected a garment file"
+
+
+def test_path_with_a_null_character(tmp_path):
+    assert refusal(tmp_path / "a\0b.bw").startswith("cannot be read")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.bw")
+    assert refusal(tmp_path / "pipe.bw") == "is no regular file"
+
+
+def test_unreadable_file(tmp_path, monkeypatch):
+    def denied(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    path = packed(tmp_path / "x.bw")
+    monkeypatch.setattr(Path, "open", denied)
+    assert refusal(path) == "cannot be read: Permission denied"
+
+
+def test_empty_and_foreign_files(tmp_path):
+    path = tmp_path / "x.bw"
+    for content in (b"", b"PK\x03\x04" + b"\0" * 100, b"SQLite format 2\0"):
+        path.write_bytes(content)
+        assert refusal(path) == "is no .bw file: it is no SQLite database"
+
+
+def test_database_without_the_table(tmp_path):
+    path = tmp_path / "x.bw"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE other (a)")
+    connection.close()
+    assert refusal(path) == "is no .bw file: it has no table file_tree"
+
+
+def test_table_without_a_garment(tmp_path):
+    path = packed(tmp_path / "x.bw", ("preview", ".png", b"\x89PNG"))
+    assert refusal(path) == "is no .bw file: its file_tree has no row with ext '.vsgx'"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "CREATE VIEW file_tree AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        " SELECT i AS id, '' AS name, '.vsgx' AS ext, zeroblob(1000) AS content FROM n",
+        "CREATE VIRTUAL TABLE file_tree USING fts4(name, ext, content)",
+        "CREATE TABLE file_tree (name TEXT, ext TEXT, content AS (zeroblob(1000000000)))",
+        "CREATE TABLE file_tree (name AS (hex(zeroblob(100000000))), ext TEXT, content BLOB)",
+        "CREATE TABLE file_tree (name TEXT, ext TEXT)",
+        "CREATE TABLE file_tree (name TEXT PRIMARY KEY, ext TEXT, content BLOB) WITHOUT ROWID",
+    ],
+    ids=["endless view", "virtual table", "computed content", "computed name", "no content", "without rowid"],
+)
+def test_hostile_tables_are_refused(tmp_path, schema):
+    path = tmp_path / "x.bw"
+    connection = sqlite3.connect(path)
+    connection.execute(schema)
+    connection.close()
+    assert refusal(path).startswith(("is no .bw file: its file_tree", "is a broken database"))
+
+
+def test_too_many_files(tmp_path):
+    rows = tuple((str(i), ".png", b"") for i in range(10_001))
+    assert refusal(packed(tmp_path / "x.bw", *rows)) == "has over 10000 files inside"
+
+
+@pytest.mark.parametrize("content", [None, 5, 1.5, "text", b"", b"plain"], ids=repr)
+def test_garment_that_is_not_compressed(tmp_path, content):
+    path = packed(tmp_path / "x.bw", ("garment", ".vsgx", content))
+    assert refusal(path).startswith(("is broken: garment.vsgx inside is not compressed", "is a broken database"))
+
+
+def test_truncated_and_garbled_compression(tmp_path):
+    whole = zstd(os.urandom(5000))
+    cut = packed(tmp_path / "cut.bw", ("garment", ".vsgx", whole[:-100]))
+    assert refusal(cut) == "is broken: garment.vsgx inside is cut off"
+    garbled = packed(tmp_path / "garbled.bw", ("garment", ".vsgx", whole[:4] + b"\xff" * 100))
+    assert refusal(garbled).startswith("is broken: garment.vsgx inside cannot be decompressed")
+
+
+def test_window_over_the_limit_is_refused(tmp_path):
+    parameters = zstandard.ZstdCompressionParameters(window_log=27, enable_ldm=True)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    content = compressor.compress(b"x" * 1000) + compressor.flush()
+    path = packed(tmp_path / "x.bw", ("garment", ".vsgx", content))
+    assert "cannot be decompressed" in refusal(path)
+
+
+def test_bomb_is_stopped_at_the_limit_and_takes_little_memory(tmp_path):
+    compressor = zstandard.ZstdCompressor().compressobj()
+    bomb = b"".join(compressor.compress(b"\0" * 2**24) for _ in range(80)) + compressor.flush()
+    path = packed(tmp_path / "x.bw", ("garment", ".vsgx", bomb))
+    script = (
+        "import sys, resource\n"
+        "from pathlib import Path\n"
+        "from openjd_vstitcher.errors import InvalidInput\n"
+        "from openjd_vstitcher.garment import open_garment\n"
+        "try: open_garment(Path(sys.argv[1]))\n"
+        "except InvalidInput as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        if os.name != "nt"
+        else "import sys; print('unpacks to over the limit'); print(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    message, kilobytes = done.stdout.splitlines()
+    assert "garment.vsgx inside unpacks to over the limit of 256 MiB" in message
+    assert int(kilobytes) < 500_000
+
+
+def test_garment_section_that_is_no_json(tmp_path):
+    for number, (size, content, said) in enumerate(
+        [
+            (1000, b"{}", "longer than the file"),
+            (3, b"{,}", "is no JSON"),
+            (200_000, b"[" * 200_000, "is no JSON"),
+            (2, b"[]", "is no JSON object"),
+        ]
+    ):
+        body = reader.DOCUMENT_KEY + struct.pack("<Q", size) + content
+        path = packed(tmp_path / f"{number}.bw", ("garment", ".vsgx", zstd(body)))
+        assert said in refusal(path)
+
+
+def test_garment_of_vstitcher_has_no_section_of_ours_but_rulers(tmp_path):
+    body = b"\x01\x02" + encode_rulers([WrittenRuler(1, "Waist", [RulerElement(1, 4)])])
+    file = open_garment(packed(tmp_path / "x.bw", ("style", ".vsgx", zstd(body))))
+    assert (file.document, file.names("colorways"), file.preview()) == (None, [], None)
+    assert [ruler.name for ruler in file.rulers] == ["Waist"]
+
+
+def test_preview_that_only_claims_to_be_one_is_not_given(tmp_path):
+    rows = [("garment", ".vsgx", zstd(b"")), ("preview", ".png", b"<script>"), ("photo", ".jpg", b"\xff\xd8\xff\xe0")]
+    assert open_garment(packed(tmp_path / "x.bw", *rows)).preview() == (".jpg", b"\xff\xd8\xff\xe0")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x.glb", b"", "is empty"),
+        ("x.glb", b"glTX" + b"\0" * 100, "does not begin with 'glTF'"),
+        ("x.glb", b"glTF\2\0\0\0" + struct.pack("<I", 5000) + b"\0" * 100, "is cut off: 112 of 5000 bytes"),
+        ("x.obj", b"\0\1\2 v ", "has no line that begins with 'v '"),
+        ("x.obj", b"hello\n", "has no line that begins with 'v '"),
+        ("x.vsgx", b"", "is empty"),
+        ("x.zip", b"PK", "is no garment: expected .bw"),
+        ("x", b"?", "is no garment: expected .bw"),
+    ],
+)
+def test_quick_check_refuses(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match="x") as caught:
+        check_garment(path)
+    assert said in str(caught.value)
+
+
+def test_quick_check_accepts(tmp_path):
+    check_garment(TEE)
+    check_garment(TEE.with_name("tee.glb"))
+    for name, content in (("x.vsp", b"?"), ("x.dxf", b"0"), ("X.OBJ", b"# made\nv 0 0 0\n")):
+        (tmp_path / name).write_bytes(content)
+        check_garment(tmp_path / name)
