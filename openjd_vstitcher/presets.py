@@ -64,8 +64,8 @@ class Export:
 
     @property
     def asset_type(self) -> str:
-        """The type under which the output stands in the asset catalogue."""
-        return ASSET_TYPES.get(self.export_type, self.export_type)
+        """The type under which the output stands in the asset catalogue; an instruction may name it itself."""
+        return str(self.raw.get("asset_type") or ASSET_TYPES.get(self.export_type, self.export_type))
 
     @property
     def snapshots(self) -> int:

@@ -8,19 +8,23 @@ from pathlib import Path
 import click
 
 from . import BAD_INPUT
+from ._console import config_option
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def command(files: tuple[Path, ...]) -> None:
+@config_option
+def command(files: tuple[Path, ...], config_path: Path | None) -> None:
     """Check each FILE: a template, an environment template, a preset, or a job with its details."""
+    from ..config import load_config
     from ..errors import InvalidInput
     from ..session.check import check_file
 
+    config = load_config(config_path)
     bad = 0
     for file in files:
         try:
-            click.echo(f"{file}: {check_file(file)}")
+            click.echo(f"{file}: {check_file(file, config)}")
         except InvalidInput as error:
             bad += 1
             click.echo(error, err=True)

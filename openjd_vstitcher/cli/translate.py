@@ -6,21 +6,28 @@ from pathlib import Path
 
 import click
 
+from ._console import config_option
+
 
 @click.command()
 @click.argument("preset", type=click.Path(path_type=Path))
 @click.option("--details", type=click.Path(path_type=Path), help="A job, or its details: check that they fit too.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
-def command(preset: Path, details: Path | None, output: Path | None) -> None:
+@config_option
+def command(preset: Path, details: Path | None, output: Path | None, config_path: Path | None) -> None:
     """Write the OpenJD job template of a PRESET as YAML.
 
     With --details, the parameter values of that job follow on stderr, as `openjd run -p` takes them.
     """
+    from ..config import load_config
+    from ..engine.extras import extra_exports
     from ..presets import load_job_details, load_preset, read_document
     from ..session.plan import decode
     from ..translation import details_parameters, to_yaml, translate
 
-    loaded = load_preset(read_document(preset), str(preset))
+    loaded = load_preset(
+        read_document(preset), str(preset), extra_exports=extra_exports(load_config(config_path).engine.extra_exports)
+    )
     template = translate(loaded)
     decode(template, str(preset))
     values = {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from openjd.sessions import PathMappingRule
 
 from ..config import Config
+from ..engine.extras import extra_exports
 from ..errors import OpenjdVsError
 from ..garment import check_garment
 from ..journal import Journal
@@ -197,7 +198,8 @@ def run_job(
 
 def _prepare(directory: JobDirectory, request: JobRequest, config: Config, catalogue: AssetCatalogue) -> _Prepared:
     """Validate, resolve and translate. Starts nothing."""
-    preset = load_preset(request.preset, f"preset {request.preset.get('key')}")
+    extra = extra_exports(config.engine.extra_exports)
+    preset = load_preset(request.preset, f"preset {request.preset.get('key')}", extra_exports=extra)
     details = load_job_details(request.job["details"], "job details")
     storage = open_storage(config.storage)
     destination = destination_prefix(preset.raw["details"], job_id=request.job_id, style_id=details.style_id)

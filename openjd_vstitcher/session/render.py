@@ -10,6 +10,7 @@ from typing import Any
 from openjd.sessions import PathMappingRule
 
 from ..config import Config
+from ..engine.extras import extra_exports
 from ..errors import InvalidInput, Problem
 from ..garment import check_garment
 from ..journal import Journal
@@ -63,7 +64,8 @@ def prepare(
     """
     source = str(file)
     data = read_document(file)
-    template = translate(load_preset(data, source)) if is_preset(data) else data
+    extra = extra_exports(config.engine.extra_exports)
+    template = translate(load_preset(data, source, extra_exports=extra)) if is_preset(data) else data
     decoded = decode(template, source)
     known = {definition.name for definition in decoded.parameterDefinitions or []}
     values = {"OutputDir": str(output), "Engine": engine or config.engine.kind}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+from openjd_vstitcher.config import Config
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.session.check import check_file
 
@@ -18,4 +19,4 @@ def test_every_shipped_template_is_valid() -> None:
     files = sorted(Path(resource("templates")).rglob("*.yaml"))
     assert len(files) == 8
     for file in files:
-        assert check_file(file).startswith("a valid")
+        assert check_file(file, Config()).startswith("a valid")
