@@ -154,7 +154,7 @@ def _client(config: StorageConfig) -> S3Client:
             endpoint_url=config.endpoint_url or None,
             config=ClientConfig(
                 signature_version="s3v4",
-                s3={"addressing_style": "path" if config.path_style else "auto"},
+                s3={"addressing_style": "path" if config.path_style else "auto", "payload_signing_enabled": False},
                 retries={"mode": "standard", "max_attempts": 2},
                 connect_timeout=10,
                 read_timeout=60,
