@@ -40,6 +40,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         }
         self._done: dict[str, int] = dict.fromkeys(self._tasks, 0)
         self._current: str | None = None
+        self._limits = _Limits()
         self._lock = threading.Lock()
 
     def __enter__(self) -> LiveProgress:
@@ -75,7 +76,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
                 self._progress.update(ended, note=_MARKS.get(fields["state"], fields["state"]))
                 self._progress.stop_task(ended)
                 self._current = None
-            case "limited":
+            case "limited" if self._limits.is_new(event):
                 self._progress.console.print(f"[yellow]{limited(event)}[/]")
             case "run_ended":
                 self._progress.update(self._session, total=1, completed=1, note="ended")
@@ -85,7 +86,7 @@ class PlainLines:
     """Events as lines for a log; those that say little are left out, and so is what was said before."""
 
     def __init__(self) -> None:
-        self._limits: set[tuple[str, str, str]] = set()
+        self._limits = _Limits()
 
     def line(self, event: Event) -> str | None:
         """The event's line, None where it has none."""
@@ -101,7 +102,7 @@ class PlainLines:
                 return f"  {fields['state']}: {fields.get('failure', {}).get('message', '')}"
             case "step_ended" if fields["state"] != "succeeded":
                 return f"{fields['step']}: {fields['state']}"
-            case "limited" if self._is_new(event):
+            case "limited" if self._limits.is_new(event):
                 return f"  {limited(event)}"
             case "warning":
                 return f"warning: {fields['message']}"
@@ -109,12 +110,19 @@ class PlainLines:
                 return f"  {fields['output']} is whole, {size(fields['size_bytes'])}"
         return None
 
-    def _is_new(self, event: Event) -> bool:
-        """Whether this limit was not told yet: every picture of a turntable meets the same."""
+
+class _Limits:
+    """The limits that were told: every picture of a turntable meets the same one."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str, str]] = set()
+
+    def is_new(self, event: Event) -> bool:
+        """Whether an event tells of a limit for the first time."""
         limit = (event.job_id, str(event.fields.get("output")), str(event.fields.get("field")))
-        known = limit in self._limits
-        self._limits.add(limit)
-        return not known
+        new = limit not in self._told
+        self._told.add(limit)
+        return new
 
 
 def limited(event: Event) -> str:
