@@ -133,5 +133,5 @@ def _name(request: dict[str, Any]) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line.encode("ascii", "backslashreplace").decode("ascii") + "\n")
-    sys.stdout.flush()
+    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()

@@ -59,6 +59,7 @@ class Process:
                     preexec_fn=_die_with_parent(),
                 )
         self.pid = self._popen.pid
+        self._ended = False
 
     def exit_code(self) -> int | None:
         """None while it runs; negative: the signal that ended it."""
@@ -71,7 +72,10 @@ class Process:
         return cpu_of(self.pid)
 
     def end(self) -> None:
-        """Kill it and what it started. Returns when they are gone."""
+        """Kill it and what it started, once: later its number may be another's. Returns when they are gone."""
+        if self._ended:
+            return
+        self._ended = True
         if sys.platform == "win32":
             self._job.terminate()
         else:
