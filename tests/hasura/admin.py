@@ -21,6 +21,13 @@ from tests.hasura.metadata import (
 )
 
 _SUCCESS = {"message": "success"}
+_FUNCTIONS = {
+    "track_function",
+    "untrack_function",
+    "set_function_customization",
+    "create_function_permission",
+    "drop_function_permission",
+}
 _TABLES = {"track_table", "untrack_table", "set_table_is_enum", "set_table_customization", "set_table_custom_fields"}
 
 
@@ -57,7 +64,7 @@ async def _run(engine: Engine, body: Any, reread: Callable[[], Metadata]) -> Any
         engine.metadata = reread()
     elif kind == "clear_metadata":
         engine.metadata = Metadata()
-    elif kind in ("track_function", "untrack_function", "create_function_permission", "drop_function_permission"):
+    elif kind in _FUNCTIONS:
         _change_function(engine.metadata, kind, args)
     elif kind in _TABLES:
         _change_table(engine.metadata, kind, args)
@@ -149,8 +156,10 @@ def _change_function(metadata: Metadata, kind: str, args: Any) -> None:
         raise HasuraError(f'function "{key[1]}" does not exist', "not-exists", "$.args.function")
     elif kind == "create_function_permission":
         metadata.functions[key].roles.add(args["role"])
-    else:
+    elif kind == "drop_function_permission":
         metadata.functions[key].roles.discard(args["role"])
+    else:
+        metadata.functions[key].configuration = args.get("configuration") or {}
 
 
 def _change_tracked(table: TableMetadata, kind: str, args: dict[str, Any]) -> None:

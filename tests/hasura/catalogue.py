@@ -44,7 +44,9 @@ SELECT n.nspname AS schema, p.proname AS name, p.provolatile AS volatility, p.pr
        p.pronargdefaults AS defaults, p.proargnames AS arg_names, rt.typname AS return_type,
        format_type(p.prorettype, NULL) AS return_sql_type, rn.nspname AS return_schema, rc.relname AS return_table,
        obj_description(p.oid, 'pg_proc') AS comment,
-       (SELECT json_agg(json_build_object('type', t.typname, 'sql_type', format_type(t.oid, NULL)) ORDER BY x.ord)
+       (SELECT json_agg(json_build_object(
+            'type', CASE t.typtype WHEN 'c' THEN t.typname || '_scalar' ELSE t.typname END,
+            'sql_type', format_type(t.oid, NULL)) ORDER BY x.ord)
           FROM unnest(p.proargtypes) WITH ORDINALITY x(oid, ord) JOIN pg_type t ON t.oid = x.oid) AS arg_types
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_type rt ON rt.oid = p.prorettype
   LEFT JOIN pg_class rc ON rc.oid = rt.typrelid LEFT JOIN pg_namespace rn ON rn.oid = rc.relnamespace
@@ -103,7 +105,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a function; unnamed ones have an empty name."""
+    """An argument of a function; unnamed ones have an empty name. A row's `type` is its table's name and `_scalar`."""
 
     name: str
     type: str

@@ -184,8 +184,10 @@ class _Conditions:
         if operator in _BINARY:
             sql_type = "text" if operator in TEXT else column.sql_type
             right = self._statement.bind(operand, sql_type)
-            if operator == "_neq" and column.nullable and operand is None:
+            if operator == "_neq" and self._trusted:
                 return f"({left} IS DISTINCT FROM {right})"
+            if operator == "_eq" and operand is None:
+                return f"({left} IS NULL)"
             return f"({left} {_BINARY[operator]} {right})"
         raise HasuraError(f"unexpected operator found : {operator}", "unexpected-payload")
 

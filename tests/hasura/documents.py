@@ -33,6 +33,7 @@ from graphql.type import SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaField
 from graphql.utilities import is_type_sub_type_of
 
 from tests.hasura.errors import HasuraError
+from tests.hasura.types import ArrayList
 from tests.hasura.values import EnumToken, Variable, literal, type_mismatch, whole_number
 
 _OPAQUE = {"json", "jsonb"}
@@ -98,6 +99,10 @@ class Analyser:
 
     def select(self, root: GraphQLObjectType) -> tuple[Selection, ...]:
         """The operation's root fields, with fragments and directives worked in."""
+        for directive in self._operation.directives or ():
+            if directive.name.value in ("skip", "include"):
+                kind = self._operation.operation.value
+                raise HasuraError(f"directive '{directive.name.value}' is not allowed on a {kind}")
         return self._children(root, [self._operation.selection_set], "$")
 
     def _refuse_cycle(self, name: str, within: tuple[str, ...]) -> None:
@@ -160,18 +165,21 @@ class Analyser:
                     self._collect(parent, fragment.selection_set, path, grouped)
 
     def _is_included(self, node: Any, path: str) -> bool:
+        here = f"{path}.selectionSet"
+        names = [directive.name.value for directive in node.directives or ()]
+        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if repeated:
+            raise HasuraError(f"the following directives are used more than once: {', '.join(repeated)}", path=here)
         for directive in node.directives or ():
             name = directive.name.value
             if name not in ("skip", "include"):
-                if name != "cached":
-                    raise HasuraError(f"directive '{name}' is not defined in the schema", path=path)
-                continue
+                raise HasuraError(f"directive '{name}' is not defined in the schema", path=here)
             args = {arg.name.value: literal(arg.value) for arg in directive.arguments or ()}
             value = args.get("if")
             if isinstance(value, Variable):
                 value = self._variables.get(value.name)
             if not isinstance(value, bool):
-                raise HasuraError(f"missing required field 'if' of directive '{name}'", path=path)
+                raise HasuraError(f"missing required field 'if' of directive '{name}'", path=here)
             if value is (name == "skip"):
                 return False
         return True
@@ -228,6 +236,8 @@ class Analyser:
         if value is None:
             return None
         if isinstance(type_, GraphQLList):
+            if isinstance(type_, ArrayList) and isinstance(value, str):
+                return value
             if not isinstance(value, list):
                 return [self.coerce(value, type_.of_type, path, is_json)]
             return [self.coerce(item, type_.of_type, f"{path}[{i}]", is_json) for i, item in enumerate(value)]

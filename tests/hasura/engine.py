@@ -46,6 +46,8 @@ class Request:
         """Raises `HasuraError` (`parse-failed`) for a body that is not a GraphQL request."""
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             raise HasuraError("the key 'query' was not present", "parse-failed")
+        if (body.get("extensions") or {}).get("persistedQuery"):
+            raise HasuraError("Automatic Persisted Queries is not enabled", "not-supported")
         return cls(body["query"], body.get("variables") or {}, body.get("operationName"))
 
 
@@ -111,14 +113,22 @@ class Engine:
 
     async def run(self, prepared: Prepared) -> str:
         """Runs a query or mutation and returns its `data` as JSON text. A mutation is one transaction."""
-        async with self.pool.connection() as connection:
-            if prepared.operation == OperationType.MUTATION or len(prepared.selections) > 1:
-                try:
-                    async with connection.transaction():
-                        return await self._fields(connection, prepared)
-                except psycopg.Error as error:
-                    raise from_commit(error) from error
-            return await self._fields(connection, prepared)
+        try:
+            async with self.pool.connection() as connection:
+                if prepared.operation != OperationType.MUTATION and len(prepared.selections) == 1:
+                    return await self._fields(connection, prepared)
+                async with connection.transaction():
+                    return await self._fields(connection, prepared)
+        except psycopg.Error as error:
+            raise from_commit(error) from error
+
+    async def fetch(self, sql: str, statement: Statement) -> tuple[Any, ...]:
+        """The first row of a statement of its own. Raises `HasuraError` for what the database refuses."""
+        try:
+            async with self.pool.connection() as connection:
+                return await _fetch_row(connection, sql, statement.params)
+        except psycopg.Error as error:
+            raise from_postgres(error) from error
 
     async def _fields(self, connection: psycopg.AsyncConnection[Any], prepared: Prepared) -> str:
         parts = []
@@ -139,7 +149,7 @@ class Engine:
             return await Mutations(connection, self.model, prepared.session).run(selection)
         statement = Statement(self.model, prepared.session)
         expression = Compiler(statement).root(selection)
-        (text,) = await fetch_row(connection, f"SELECT {expression}::text", statement.params)
+        (text,) = await _fetch_row(connection, f"SELECT {expression}::text", statement.params)
         return "null" if text is None else str(text)
 
     def _introspect(self, prepared: Prepared, selection: Selection) -> str:
@@ -168,8 +178,7 @@ class Engine:
         return json.dumps(result.data[selection.key])
 
 
-async def fetch_row(connection: psycopg.AsyncConnection[Any], sql: str, params: dict[str, Any]) -> tuple[Any, ...]:
-    """The first row of a statement. Raises `HasuraError` for what the database refuses."""
+async def _fetch_row(connection: psycopg.AsyncConnection[Any], sql: str, params: dict[str, Any]) -> tuple[Any, ...]:
     try:
         cursor = await connection.execute(sql, params)
         row: tuple[Any, ...] | None = await cursor.fetchone()

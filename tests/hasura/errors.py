@@ -54,7 +54,9 @@ def from_postgres(error: psycopg.Error, path: str = "$") -> HasuraError:
     Only integrity violations, data exceptions and wrong conflict targets reach the client with their message;
     everything else, an exception raised by a SQL function included, is "database query error".
     """
-    state = error.sqlstate or ""
+    if error.sqlstate is None:
+        return HasuraError("connection error", "postgres-error", path, internal=str(error))
+    state = error.sqlstate
     message = error.diag.message_primary or str(error)
     if state.startswith("23"):
         code = "permission-error" if state == _CHECK_VIOLATION else "constraint-violation"

@@ -92,6 +92,7 @@ class TrackedFunction:
     function: Function
     metadata: FunctionMetadata
     name: str
+    aggregate_name: str
     table: TableKey
     is_mutation: bool
 
@@ -253,5 +254,25 @@ def _track_function(catalogue: Catalogue, metadata: Metadata, entry: FunctionMet
             f'in function "{entry.key[1]}": the function was requested to be exposed as a mutation, '
             "but is not marked VOLATILE"
         )
+    _check_session_argument(function, config.get("session_argument"))
     name = config.get("custom_name") or graphql_name(entry.key)
-    return TrackedFunction(function, entry, name, function.returns, exposed == "mutation")
+    roots = config.get("custom_root_fields") or {}
+    return TrackedFunction(
+        function,
+        entry,
+        roots.get("function") or name,
+        roots.get("function_aggregate") or f"{name}_aggregate",
+        function.returns,
+        exposed == "mutation",
+    )
+
+
+def _check_session_argument(function: Function, name: str | None) -> None:
+    if name is None:
+        return
+    cannot = f'in function "{function.key[1]}": the function "{function.key[1]}" cannot be tracked because'
+    argument = next((a for a in function.arguments if a.name == name), None)
+    if argument is None:
+        raise invalid(f'{cannot} given session argument "{name}" not the input argument of the function')
+    if argument.type != "json":
+        raise invalid(f'{cannot} given session argument "{name}" is not of type json')

@@ -195,7 +195,7 @@ class Mutations:
         )
         alias = statement.alias()
         check = statement.permission(alias, access, access.insert.check)
-        upsert = self._conflict(statement, alias, access, conflict)
+        upsert = self._conflict(statement, alias, access, conflict, path)
         if conflict and access.update is not None and access.update.check:
             changed = statement.permission(alias, access, access.update.check)
             check = f"CASE WHEN {alias}.xmax = 0 THEN {check} ELSE {changed} END"
@@ -205,11 +205,15 @@ class Mutations:
         )
         return await self._write(statement, sql, path)
 
-    def _conflict(self, statement: Statement, alias: str, access: TableAccess, conflict: dict[str, Any] | None) -> str:
+    def _conflict(
+        self, statement: Statement, alias: str, access: TableAccess, conflict: dict[str, Any] | None, path: str
+    ) -> str:
         if conflict is None:
             return ""
         target = f" ON CONFLICT ON CONSTRAINT {quote(conflict['constraint'])}"
-        chosen = [name for name in conflict["update_columns"] if name != PLACEHOLDER]
+        chosen = conflict["update_columns"]
+        if PLACEHOLDER in chosen:
+            raise HasuraError("erroneous column name", path=f"{path.rsplit('.', 1)[0]}.on_conflict")
         if not chosen or access.update is None:
             return f"{target} DO NOTHING"
         columns = access.tracked.columns

@@ -29,7 +29,7 @@ class Session:
         try:
             return self.variables[name.lower()]
         except KeyError:
-            raise HasuraError(f'missing session variables: "{name.lower()}"', "not-found") from None
+            raise HasuraError(f'missing session variable: "{name.lower()}"', "not-found") from None
 
     def as_json(self) -> str:
         """The variables as a function's session argument gets them."""
@@ -52,7 +52,7 @@ class WriteAccess:
 
 
 class TableAccess:
-    """A tracked table as one role sees it. `None` for `select`able columns etc. means no permission at all."""
+    """A tracked table as one role sees it; `insert`, `update`, `delete` are `None` where it has no permission."""
 
     def __init__(self, model: Model, tracked: TrackedTable, role: str, backend: bool) -> None:
         self.model = model

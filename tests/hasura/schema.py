@@ -194,7 +194,7 @@ class RoleSchema:
             )
         }
         if access.allow_aggregations and returns_set and not function.is_mutation:
-            fields[f"{function.name}_aggregate"] = GraphQLField(
+            fields[function.aggregate_name] = GraphQLField(
                 GraphQLNonNull(self._aggregate(access)),
                 {**args, **rows},
                 extensions={"op": Op("function_aggregate", access, function=function)},

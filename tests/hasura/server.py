@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -118,9 +117,6 @@ class Endpoints:
         except HasuraError as error:
             entry = error.as_graphql(show_internal=session.role == ADMIN)
             return json.dumps({"errors": [entry]}), False
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            down = HasuraError(f"connection error: {error}", "postgres-error")
-            return json.dumps({"errors": [down.as_graphql()]}), False
 
     async def command(self, http: HttpRequest) -> Response:
         """An administrator's command: SQL or a change of metadata."""

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from tests.hasura.catalogue import Column, quote
 from tests.hasura.conditions import Statement
 from tests.hasura.documents import Selection
-from tests.hasura.engine import Engine, Prepared, Request, fetch_row
+from tests.hasura.engine import Engine, Prepared, Request
 from tests.hasura.errors import HasuraError
 from tests.hasura.permissions import Session, TableAccess
 from tests.hasura.schema import op_of
@@ -47,8 +47,7 @@ async def stream(engine: Engine, prepared: Prepared, interval_s: float) -> Async
     while True:
         statement = Statement(engine.model, prepared.session)
         sql = cursor.batch(statement)
-        async with engine.pool.connection() as connection:
-            rows, last, size = await fetch_row(connection, sql, statement.params)
+        rows, last, size = await engine.fetch(sql, statement)
         if size:
             cursor.advance(last)
             yield f"{{{json.dumps(selection.key)}:{rows}}}"

@@ -48,7 +48,18 @@ TEXT = {
 CONTAINMENT = {"_contains": "@>", "_contained_in": "<@"}
 KEYS = {"_has_key": "?", "_has_keys_any": "?|", "_has_keys_all": "?&"}
 JSON_PATHS = {"_jsonb_path_exists": "@?", "_jsonb_path_match": "@@"}
-COLUMN_OPERATORS = {"_ceq": "=", "_cne": "<>", "_cgt": ">", "_clt": "<", "_cgte": ">=", "_clte": "<="}
+COLUMN_OPERATORS = {
+    "_ceq": "IS NOT DISTINCT FROM",
+    "_cne": "IS DISTINCT FROM",
+    "_cgt": ">",
+    "_clt": "<",
+    "_cgte": ">=",
+    "_clte": "<=",
+}
+
+
+class ArrayList(GraphQLList[GraphQLNonNull[GraphQLScalarType]]):
+    """The type of an array column: a list, but PostgreSQL's own literal (`"{a,b}"`) is taken too."""
 
 
 def has_minimum(column: Column) -> bool:
@@ -80,7 +91,7 @@ class Scalars:
     def of_column(self, column: Column) -> GraphQLScalarType | GraphQLList[GraphQLNonNull[GraphQLScalarType]]:
         """The type of a column without its nullability."""
         if column.element is not None:
-            return GraphQLList(GraphQLNonNull(self.scalar(column.element)))
+            return ArrayList(GraphQLNonNull(self.scalar(column.element)))
         return self.scalar(column.type)
 
     def comparison(self, column: Column) -> GraphQLInputObjectType:

@@ -27,6 +27,6 @@ def test_a_directory_of_cases_is_set_up_run_and_torn_down(
         assert server.request("{ note { id } }")["errors"]
     printed = capsys.readouterr().out.splitlines()
     faults = [line for line in printed if line.startswith("FAIL")]
-    assert len(printed) == 6
+    assert len(printed) == 7
     assert len(faults) == 1
     assert faults[0].startswith("FAIL wrong_on_purpose.yaml: An answer that is not so: got ")

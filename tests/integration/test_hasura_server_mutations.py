@@ -52,6 +52,14 @@ def test_inserted_rows_come_back_with_defaults_and_related_rows(library: HasuraS
     assert (wicks["genre"], wicks["tags"], wicks["details"]) == ("NOVEL", [], {})
 
 
+def test_an_array_is_given_as_a_list_or_as_postgresqls_literal(library: HasuraServer) -> None:
+    mutation = f"""mutation ($list: [String!]!) {{
+        a: update_library_book_by_pk(pk_columns: {{id: "{ENGINES}"}}, _set: {{tags: $list}}) {{ tags }}
+        b: update_library_book_by_pk(pk_columns: {{id: "{FLYING}"}}, _set: {{tags: "{{x,y z}}"}}) {{ tags }} }}"""
+    data = data_of(library.request(mutation, {"list": ["a,b", "{c}"]}))
+    assert data == {"a": {"tags": ["a,b", "{c}"]}, "b": {"tags": ["x", "y z"]}}
+
+
 def test_insert_one_gives_the_row(library: HasuraServer) -> None:
     answer = library.request(
         'mutation { insert_library_author_one(object: {name: "Di", details: "text"}) { id details __typename } }'

@@ -85,7 +85,7 @@ def test_session_variables_fill_filters_and_array_variables_lists(library: Hasur
     headers = {"x-hasura-role": "collector", "x-hasura-genres": "{POETRY,ESSAY}"}
     assert library.request(query, headers=headers)["data"]["library_book"] == [{"title": "Boats"}, {"title": "Engines"}]
     missing = library.request(query, headers={"x-hasura-role": "collector"})
-    assert (code_of(missing), message_of(missing)) == ("not-found", 'missing session variables: "x-hasura-genres"')
+    assert (code_of(missing), message_of(missing)) == ("not-found", 'missing session variable: "x-hasura-genres"')
 
 
 def test_an_insert_must_satisfy_its_check_and_gets_its_presets(library: HasuraServer) -> None:

@@ -169,6 +169,20 @@ def test_a_killed_server_starts_again_on_its_port_and_has_lost_no_answered_write
         assert server.request("{ pet_by_pk(id: 1) { name } }")["data"] == {"pet_by_pk": {"name": "Rex"}}
 
 
+def test_a_lost_database_connection_is_told_and_replaced(postgres_url: str) -> None:
+    with hasura_server(postgres_url, None) as server, psycopg.connect(postgres_url, autocommit=True) as connection:
+        server.command({"type": "run_sql", "args": {"sql": "CREATE TABLE pet (id int PRIMARY KEY)"}})
+        server.command({"type": "track_table", "args": "pet"})
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        answers = [server.request("{ pet { id } }") for _ in range(12)]
+    assert answers[-1] == {"data": {"pet": []}}
+    faults = [answer["errors"][0]["extensions"]["code"] for answer in answers if "errors" in answer]
+    assert set(faults) <= {"postgres-error", "unexpected"}
+
+
 def test_requests_in_parallel_do_not_mix(library: HasuraServer) -> None:
     def ask(identity: int) -> Any:
         return library.request("query ($id: Int!) { ticket_by_pk(id: $id) { id } }", {"id": identity})["data"]
@@ -210,3 +224,26 @@ def test_a_functions_array_argument_is_postgresqls_literal(postgres_url: str) ->
             "A string is expected for type: _int4",
             "parse-failed",
         )
+
+
+def test_a_functions_names_and_session_argument_come_from_its_configuration(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE pet (id int PRIMARY KEY, name text); INSERT INTO pet VALUES (1, 'Rex')")
+        connection.execute(
+            "CREATE FUNCTION like_it(it pet, who json) RETURNS SETOF pet LANGUAGE sql STABLE AS"
+            " $$ SELECT it.id, who ->> 'x-hasura-role' $$"
+        )
+    with hasura_server(postgres_url, None) as server:
+        server.command({"type": "track_table", "args": "pet"})
+        roots = {"function": "alike", "function_aggregate": "number_alike"}
+        configuration = {"session_argument": "who", "custom_root_fields": roots}
+        track = {"type": "pg_track_function", "args": {"function": "like_it", "configuration": configuration}}
+        assert server.command(track) == {"message": "success"}
+        query = """query ($it: pet_scalar!) { alike(args: {it: $it}) { id name }
+            number_alike(args: {it: "(4,x)"}) { aggregate { count } } }"""
+        data = server.request(query, {"it": "(7,Tom)"})["data"]
+        assert data == {"alike": [{"id": 7, "name": "admin"}], "number_alike": {"aggregate": {"count": 1}}}
+        change = {"function": "like_it", "configuration": {"session_argument": "it"}}
+        wrong = server.command({"type": "pg_set_function_customization", "args": change})
+        assert wrong["error"].endswith('given session argument "it" is not of type json')
+        assert "data" in server.request(query, {"it": "(7,Tom)"})
