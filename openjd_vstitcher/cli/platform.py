@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ._console import json_option, print_json, print_table
+from ._console import config_option, configured_platform, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from ..platform.migrations import Database
 
-_database_option = click.option(
-    "--database-url",
-    envvar="OPENJD_VS_DATABASE_URL",
-    required=True,
-    help="PostgreSQL URL; better given as $OPENJD_VS_DATABASE_URL, a command line can be read by others.",
-)
+_DATABASE_HELP = "PostgreSQL URL; better given as $OPENJD_VS_DATABASE_URL, a command line can be read by others."
 _job_table_option = click.option(
     "--job-table", default="platform.job", show_default=True, help="The table of jobs, as schema.table."
 )
@@ -26,11 +22,11 @@ _job_table_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Prepare a database for the queue."""
+    """Prepare a database for the queue, and say what the platform is."""
 
 
 @command.command()
-@_database_option
+@click.option("--database-url", envvar="OPENJD_VS_DATABASE_URL", required=True, help=_DATABASE_HELP)
 @_job_table_option
 @click.option("--to", type=int, help="Go up or down to this version; 0 takes everything away again.")
 def migrate(database_url: str, job_table: str, to: int | None) -> None:
@@ -45,10 +41,19 @@ def migrate(database_url: str, job_table: str, to: int | None) -> None:
 
 
 @command.command()
-@_database_option
+@click.option("--database-url", envvar="OPENJD_VS_DATABASE_URL", help=_DATABASE_HELP)
+@config_option
 @json_option
-def status(database_url: str, as_json: bool) -> None:
-    """Say which migrations a database has."""
+def status(database_url: str | None, config_path: Path | None, as_json: bool) -> None:
+    """Say what the configured platform is, or which migrations a database has."""
+    if database_url is None:
+        with configured_platform(config_path) as platform:
+            described = platform.describe()
+        if as_json:
+            print_json({"platform": described})
+        else:
+            click.echo(described)
+        return
     with _database(database_url) as database:
         migrations = database.status()
     if as_json:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from . import CANCELED, FAILED
 from ._console import config_option, configured_platform, job_line, json_option, print_json
 
 
@@ -26,7 +27,7 @@ from ._console import config_option, configured_platform, job_line, json_option,
 @click.option("--type", "job_type", help="Job type; without it, what the job or the preset says.")
 @click.option("--priority", type=int, help="Jobs of a higher priority are claimed first.")
 @click.option("--hold", is_flag=True, help="Submit it on hold; `jobs release` lets it run.")
-@click.option("--wait", is_flag=True, help="Wait for its end; the exit code is 1 when it did not succeed.")
+@click.option("--wait", is_flag=True, help="Wait for its end; the exit code tells how it ended.")
 @config_option
 @json_option
 def command(
@@ -67,4 +68,4 @@ def command(
     if as_json:
         print_json(job)
     if wait and job.status != "COMPLETED_SUCCESS":
-        sys.exit(1)
+        sys.exit(CANCELED if job.status == "CANCELED" else FAILED)

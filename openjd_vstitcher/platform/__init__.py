@@ -250,6 +250,9 @@ class AssetCatalogue(Protocol):
 class Platform(JobQueue, AssetCatalogue, Protocol):
     """Both ports, as one adapter gives them."""
 
+    def describe(self) -> str:
+        """What platform this is, where, and what it lacks."""
+
     def close(self) -> None:
         """Release connections."""
 

@@ -36,6 +36,7 @@ class EmbeddedPlatform:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._sql = statements("embedded.sql")
         self._lock = threading.RLock()
         try:
@@ -45,6 +46,10 @@ class EmbeddedPlatform:
             self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise PlatformError(f"cannot open the platform {path}: {error}") from error
+
+    def describe(self) -> str:
+        """What platform this is, and where."""
+        return f"embedded, in {self._path}"
 
     def close(self) -> None:
         """Close the database."""

@@ -75,6 +75,7 @@ class HasuraPlatform:
     """
 
     def __init__(self, config: PlatformConfig) -> None:
+        self._endpoint = config.endpoint
         self._job_root = _root_of(config.job_table)
         self._poll_s = config.poll_s
         self._watches: dict[tuple[str, ...], JobsWatch] = {}
@@ -84,7 +85,7 @@ class HasuraPlatform:
         except BaseException:
             self._connection.close()
             raise
-        _log.info("the platform at %s is %s", config.endpoint, self.found)
+        _log.info("the platform is %s", self.describe())
         self._requests = requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden)
         self._work: _Work = (
             ExtendedWork(self._connection, self._requests)
@@ -93,6 +94,10 @@ class HasuraPlatform:
                 self._connection, self._requests, job_root=self._job_root, assets_know_job=self.found.assets_know_job
             )
         )
+
+    def describe(self) -> str:
+        """What platform this is, where, and what it lacks."""
+        return f"Hasura at {self._endpoint}, {self.found}"
 
     def close(self) -> None:
         """End the connection and the subscriptions."""
