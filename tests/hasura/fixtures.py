@@ -40,11 +40,10 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def library_server(postgres_server: str) -> Iterator[tuple[HasuraServer, str]]:
-    """A Hasura test server on the sample project, and its database."""
-    with temporary_database(postgres_server) as url:
-        with psycopg.connect(url) as connection:
-            connection.execute((SAMPLE / "migrations/default/1_library/up.sql").read_text())
+def library_server(postgres_server: str) -> Iterator[tuple[HasuraServer, psycopg.Connection]]:
+    """A Hasura test server on the sample project, and a connection to its database."""
+    with temporary_database(postgres_server) as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute((SAMPLE / "migrations/default/1_library/up.sql").read_text())
         jwt_secret = {"type": "HS256", "key": JWT_KEY}
         with hasura_server(
             url,
@@ -53,13 +52,12 @@ def library_server(postgres_server: str) -> Iterator[tuple[HasuraServer, str]]:
             jwt_secret=jwt_secret,
             live_query_interval=LIVE_QUERY_INTERVAL_S,
         ) as server:
-            yield server, url
+            yield server, connection
 
 
 @pytest.fixture
-def library(library_server: tuple[HasuraServer, str]) -> HasuraServer:
+def library(library_server: tuple[HasuraServer, psycopg.Connection]) -> HasuraServer:
     """The sample project's server, with the sample's rows as they were."""
-    server, url = library_server
-    with psycopg.connect(url) as connection:
-        connection.execute((SAMPLE / "rows.sql").read_text())
+    server, connection = library_server
+    connection.execute((SAMPLE / "rows.sql").read_text())
     return server
