@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -131,6 +132,14 @@ class _Handler(FileSystemEventHandler):  # type: ignore[misc]  # watchdog is not
 
 
 _TELLS_CLOSE = sys.platform == "linux"
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not when watchdog notices that it was stopped while it waited."""
+    return "called when the thread is inactive" not in record.getMessage()
+
+
+logging.getLogger("watchdog.observers.inotify").addFilter(_is_news)
 
 
 def is_network_drive(path: Path) -> bool:

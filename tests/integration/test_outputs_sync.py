@@ -153,6 +153,17 @@ def test_unexpected_files_are_counted_and_not_uploaded(tmp_path: Path) -> None:
     assert not (bench.root / "bucket").exists()
 
 
+@pytest.mark.parametrize("name", ["FRONT.PNG", "cafe\u0301.png"])
+def test_names_are_compared_as_the_file_system_compares_them(tmp_path: Path, name: str) -> None:
+    expected = {"FRONT.PNG": "front.png", "cafe\u0301.png": "caf\u00e9.png"}[name]
+    bench = Bench(tmp_path, [expected])
+    bench.sync.start()
+    bench.write(name, b"x")
+    same = (bench.output / expected).exists()
+    report = bench.sync.finish(10)
+    assert (report.outputs[0].fate, report.unexpected) == (("registered", 0) if same else ("missing", 1))
+
+
 def _symbolic_link(output: Path, secret: Path) -> None:
     (output / "a.png").symlink_to(secret)
 

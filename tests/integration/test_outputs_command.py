@@ -1,0 +1,77 @@
+"""`openjd-vs outputs`, on job directories that processes left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openjd_vstitcher.outputs.ledger import Ledger
+from openjd_vstitcher.session.status import Status, write_status
+from tests.s3_job import S3Job, make_s3_job
+from tests.s3_server import S3Server
+
+pytestmark = pytest.mark.usefixtures("s3_credentials")
+
+
+@pytest.fixture
+def job(s3_server: S3Server, tmp_path: Path) -> S3Job:
+    return make_s3_job(tmp_path, s3_server, [1000, 6 << 20], seed=20)
+
+
+def _outputs(job: S3Job, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "openjd_vstitcher.cli", "outputs", *arguments]
+    return subprocess.run(command, env=job.environment(), capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_status_then_resume_then_status(job: S3Job) -> None:
+    path = str(job.directory.path)
+    before = json.loads(_outputs(job, "status", path, "--json").stdout)
+    assert {entry["state"] for entry in before} == {"expected"}
+    resumed = _outputs(job, "resume", path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout.count("registered") == 2
+    job.check_all_delivered()
+    assert "registered" in _outputs(job, "status", path).stdout
+
+
+def test_resume_of_an_output_that_is_not_there_ends_with_1(job: S3Job) -> None:
+    (job.directory.output / job.names[0]).unlink()
+    done = _outputs(job, "resume", str(job.directory.path), "--json")
+    assert done.returncode == 1
+    (report,) = json.loads(done.stdout).values()
+    assert [output["fate"] for output in report["outputs"]] == ["missing", "registered"]
+
+
+def test_resume_is_refused_while_the_job_runs(job: S3Job) -> None:
+    write_status(job.directory.status, Status.starting(job.job_id, 1, os.getpid()))
+    done = _outputs(job, "resume", str(job.directory.path))
+    assert done.returncode == 2
+    assert "its job still runs" in done.stderr
+
+
+def test_directory_that_is_no_job_is_refused(job: S3Job, tmp_path: Path) -> None:
+    done = _outputs(job, "status", str(tmp_path))
+    assert done.returncode == 2
+    assert "has no ledger of outputs" in done.stderr
+
+
+def test_clean_says_first_and_removes_then_what_may_go(job: S3Job) -> None:
+    work_dir = str(job.directory.path.parent)
+    job.config_file.write_text(job.config_file.read_text() + "keep_failed_days = 0\n")
+    ledger = Ledger(job.directory.ledger)
+    uri = f"s3://style-assets/exports/{job.job_id}/{job.names[1]}"
+    client = job.server.client()
+    client.create_multipart_upload(Bucket="style-assets", Key=uri.removeprefix("s3://style-assets/"))
+    ledger.record(job.names[1], "uploading", uri=uri, upload_id="")
+    ledger.close()
+    assert "its retention has run out" in _outputs(job, "clean", "--work-dir", work_dir, "--dry-run").stdout
+    assert job.directory.path.exists()
+    assert _outputs(job, "clean", "--work-dir", work_dir).returncode == 0
+    assert not job.directory.path.exists()
+    left = client.list_multipart_uploads(Bucket="style-assets").get("Uploads", [])
+    assert [upload for upload in left if job.job_id in upload["Key"]] == []
