@@ -27,6 +27,10 @@ class RayTrace:
                 command(scene), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
 
+    def wait(self, timeout_s: float) -> int:
+        """The exit code, when it has ended; subprocess.TimeoutExpired."""
+        return self._process.wait(timeout_s)
+
     def status(self) -> dict[str, Any]:
         """As `RenderJobStatusGet` gives it."""
         text = self._log.read_text(encoding="utf-8", errors="replace")

@@ -19,6 +19,7 @@ Vector = tuple[float, float, float]
 
 DEFAULT_FOV = 15.0
 _SEED = 7
+_NEAR_CM = 0.5
 _SAMPLES_OF_A_PASS = 4
 _EDGE_SAMPLES = 6
 """Of the first hit only, which costs little: they make the edges smooth."""
@@ -66,16 +67,17 @@ def draw(
     progress: called with the part that is done, 0 to 1.
     """
     mi = _mitsuba()
+    window = _window(parts, camera, size)
 
     def rendered(shapes: dict[str, Any], samples: int, integrator: dict[str, Any], number: int = 0) -> Film:
         scene = mi.load_dict({"type": "scene", **shapes})
-        sensor = _sensor(camera, size, samples)
+        sensor = _sensor(camera, size, window, samples)
         taken = mi.render(scene, sensor=sensor, spp=samples, seed=_SEED + number, integrator=mi.load_dict(integrator))
         return np.array(taken, dtype=np.float32)
 
     lit = {**_lamps(parts, camera, light), **_shapes(parts, _surface)}
     passes = max(1, quality.samples // _SAMPLES_OF_A_PASS) if progress else 1
-    film = np.zeros((size[1], size[0], 4), dtype=np.float32)
+    film = np.zeros((window.height, window.width, 4), dtype=np.float32)
     for number in range(passes):
         film += rendered(lit, -(-quality.samples // passes), _light_transport(quality), number) / passes
         if progress:
@@ -83,7 +85,8 @@ def draw(
     first_hit = {"type": "path", "max_depth": 1}
     albedo = rendered(_shapes(parts, _glowing_color), _EDGE_SAMPLES, first_hit)
     normal = rendered(_shapes(parts, _glowing_normal), _EDGE_SAMPLES // 3, first_hit)
-    picture = _developed(denoise(film, albedo, normal), light.exposure)
+    picture = np.zeros((size[1], size[0], 4), dtype=np.uint8)
+    picture[window.rows, window.columns] = _developed(denoise(film, albedo, normal), light.exposure)
     if progress:
         progress(1.0)
     return picture
@@ -104,26 +107,71 @@ def _mitsuba() -> Any:
     return mi
 
 
-def _sensor(camera: Camera, size: tuple[int, int], samples: int) -> Any:
-    mi = _mitsuba()
+@dataclass(frozen=True)
+class _Window:
+    """The part of the picture that is not empty, px."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.left + self.width)
+
+
+def _window(parts: Sequence[Part], camera: Camera, size: tuple[int, int]) -> _Window:
+    """Where the parts are on the picture; all of it when one is behind the camera."""
+    forward = np.array(camera.target) - np.array(camera.position)
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, _upright(camera))
+    right /= np.linalg.norm(right)
+    points = np.vstack([part.mesh.vertices for part in parts]) - np.array(camera.position)
+    depth = points @ forward
+    if depth.min() < _NEAR_CM:
+        return _Window(0, 0, *size)
+    scale = size[1] / 2 / math.tan(math.radians(camera.fov) / 2)
+    x = size[0] / 2 + points @ right / depth * scale
+    y = size[1] / 2 - points @ np.cross(right, forward) / depth * scale
+    left, right_end = (int(np.clip(v, 0, size[0] - 1)) for v in (x.min() - 2, x.max() + 3))
+    top, bottom = (int(np.clip(v, 0, size[1] - 1)) for v in (y.min() - 2, y.max() + 3))
+    return _Window(left, top, right_end - left + 1, bottom - top + 1)
+
+
+def _upright(camera: Camera) -> Any:
+    """The camera's up direction, another one when it looks along that."""
     up = np.array(camera.up, dtype=float)
     view = np.array(camera.target, dtype=float) - np.array(camera.position, dtype=float)
     if np.linalg.norm(np.cross(up, view)) < 1e-6 * np.linalg.norm(view):
-        up = np.array([0.0, 1.0, 0.0])
+        return np.array([0.0, 1.0, 0.0])
+    return up
+
+
+def _sensor(camera: Camera, size: tuple[int, int], window: _Window, samples: int) -> Any:
+    mi = _mitsuba()
     return mi.load_dict(
         {
             "type": "perspective",
             "to_world": mi.ScalarTransform4f().look_at(
-                origin=list(camera.position), target=list(camera.target), up=up.tolist()
+                origin=list(camera.position), target=list(camera.target), up=_upright(camera).tolist()
             ),
             "fov": camera.fov,
             "fov_axis": "y",
-            "near_clip": 0.5,
+            "near_clip": _NEAR_CM,
             "far_clip": 100_000.0,
             "film": {
                 "type": "hdrfilm",
                 "width": size[0],
                 "height": size[1],
+                "crop_offset_x": window.left,
+                "crop_offset_y": window.top,
+                "crop_width": window.width,
+                "crop_height": window.height,
                 "pixel_format": "rgba",
                 "component_format": "float32",
                 "rfilter": {"type": "box"},
