@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,9 +25,12 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
+    Visitor,
     get_named_type,
     parse,
     type_from_ast,
+    visit,
 )
 from graphql.type import SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef
 from graphql.utilities import is_type_sub_type_of
@@ -93,9 +96,9 @@ class Analyser:
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self._operation = operation
         self._definitions = {d.variable.name.value: d for d in operation.variable_definitions or ()}
-        self._variables = self._resolve_variables(variables)
         for name in self._fragments:
             self._refuse_cycle(name, ())
+        self._variables = self._resolve_variables(variables)
 
     def select(self, root: GraphQLObjectType) -> tuple[Selection, ...]:
         """The operation's root fields, with fragments and directives worked in."""
@@ -114,9 +117,10 @@ class Analyser:
                 self._refuse_cycle(inner, (*within, name))
 
     def _resolve_variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        unexpected = [name for name in given if name not in self._definitions]
-        if unexpected:
-            raise HasuraError(f"unexpected variables in variableValues: {', '.join(unexpected)}")
+        used = set(_used_variables(self._operation, self._fragments))
+        unbound = next((name for name in used if name not in self._definitions), None)
+        if unbound is not None:
+            raise HasuraError(f'unbound variable "{unbound}"')
         resolved: dict[str, Any] = {}
         for name, definition in self._definitions.items():
             if name in given:
@@ -126,7 +130,10 @@ class Analyser:
             elif definition.type.kind != "non_null_type":
                 resolved[name] = None
             else:
-                raise HasuraError(f"expecting a value for non-nullable variable: '{name}'", path="$.variableValues")
+                raise HasuraError(f'expecting a value for non-nullable variable: "{name}"')
+        unexpected = [name for name in given if name not in used]
+        if unexpected:
+            raise HasuraError(f"unexpected variables in variableValues: {', '.join(unexpected)}")
         return resolved
 
     def _children(
@@ -202,7 +209,7 @@ class Analyser:
         if is_object and not sets:
             raise HasuraError(f"missing selection set for '{output.name}'", path=here)
         if sets and not is_object:
-            raise HasuraError(f"unexpected subselection set for non-object field '{name}'", path=here)
+            raise HasuraError("unexpected subselection set for non-object field", path=here)
         children: tuple[Selection, ...] = ()
         if isinstance(output, GraphQLObjectType) and not output.name.startswith("__"):
             children = self._children(output, sets, here)
@@ -218,9 +225,8 @@ class Analyser:
             here = f"{path}.args.{argument}"
             if argument in given:
                 value = self.coerce(literal(given[argument]), definition.type, here)
-                if definition.extensions.get("not_negative") and value is not None and value < 0:
-                    raise HasuraError("unexpected negative value", path=here)
-                result[argument] = value
+                check: Callable[[Any, str], Any] = definition.extensions.get("check", _as_it_is)
+                result[argument] = check(value, here)
             elif isinstance(definition.type, GraphQLNonNull):
                 raise HasuraError(f"missing required field '{argument}'", path=here)
         return result
@@ -231,7 +237,7 @@ class Analyser:
             return self._variable(value, type_, path)
         if isinstance(type_, GraphQLNonNull):
             if value is None:
-                raise type_mismatch(type_.of_type, value, path)
+                raise type_mismatch(type_.of_type, value, path, is_json)
             return self.coerce(value, type_.of_type, path, is_json)
         if value is None:
             return None
@@ -239,18 +245,16 @@ class Analyser:
             if isinstance(type_, ArrayList) and isinstance(value, str):
                 return value
             if not isinstance(value, list):
-                return [self.coerce(value, type_.of_type, path, is_json)]
+                return [self.coerce(value, type_.of_type, f"{path}[0]", is_json)]
             return [self.coerce(item, type_.of_type, f"{path}[{i}]", is_json) for i, item in enumerate(value)]
         if isinstance(type_, GraphQLInputObjectType):
             return self._object(value, type_, path, is_json)
         if isinstance(type_, GraphQLEnumType):
             return _enum_value(value, type_, path, is_json)
-        return self._scalar(value, type_.name, path)
+        return self._scalar(value, type_.name, path, is_json)
 
     def _variable(self, variable: Variable, type_: Any, path: str) -> Any:
         name = variable.name
-        if name not in self._definitions:
-            raise HasuraError(f"unbound variable '{name}'", path=path)
         definition = self._definitions[name]
         declared: Any = type_from_ast(self._schema, definition.type)
         usable = declared
@@ -270,7 +274,7 @@ class Analyser:
 
     def _object(self, value: Any, type_: GraphQLInputObjectType, path: str, is_json: bool) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise type_mismatch(type_, value, path)
+            raise type_mismatch(type_, value, path, is_json)
         for name in value:
             if name not in type_.fields:
                 raise HasuraError(f"field '{name}' not found in type: '{type_.name}'", path=f"{path}.{name}")
@@ -289,14 +293,14 @@ class Analyser:
                 result[name] = field.default_value
         return result
 
-    def _scalar(self, value: Any, name: str, path: str) -> Any:
+    def _scalar(self, value: Any, name: str, path: str, is_json: bool) -> Any:
         if name in _OPAQUE:
             return self._opaque(value)
         accepts = {"String": (str,), "Boolean": (bool,), "Int": (int, float), "Float": (int, float)}.get(name)
         if isinstance(value, EnumToken) or (
             accepts and (not isinstance(value, accepts) or (isinstance(value, bool) and name != "Boolean"))
         ):
-            raise type_mismatch(name, value, path)
+            raise type_mismatch(name, value, path, is_json)
         if name == "Int":
             return whole_number(value, path)
         if isinstance(value, dict | list) or (name.startswith("_") and not isinstance(value, str)):
@@ -305,8 +309,6 @@ class Analyser:
 
     def _opaque(self, value: Any) -> Any:
         if isinstance(value, Variable):
-            if value.name not in self._definitions:
-                raise HasuraError(f"unbound variable '{value.name}'")
             return self._opaque(self._variables[value.name])
         if isinstance(value, dict):
             return {key: self._opaque(item) for key, item in value.items()}
@@ -317,13 +319,45 @@ class Analyser:
 
 def _enum_value(value: Any, type_: GraphQLEnumType, path: str, is_json: bool) -> str:
     if not isinstance(value, str if is_json else EnumToken):
-        raise type_mismatch(type_, value, path)
+        raise type_mismatch(type_, value, path, is_json)
     if value not in type_.values:
         known = ", ".join(f"'{name}'" for name in type_.values)
         raise HasuraError(
             f"expected one of the values [{known}] for type '{type_.name}', but found '{value}'", path=path
         )
     return str(value)
+
+
+def _as_it_is(value: Any, path: str) -> Any:
+    return value
+
+
+def _used_variables(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> Iterator[str]:
+    """The variables that an operation uses, those of the fragments that it reaches included."""
+    waiting, seen = list(_spread_names(operation.selection_set)), set()
+    nodes: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name in fragments:
+            seen.add(name)
+            nodes.append(fragments[name])
+            waiting += _spread_names(fragments[name].selection_set)
+    for node in nodes:
+        for part in (*(node.directives or ()), node.selection_set):
+            collector = _Variables()
+            visit(part, collector)
+            yield from collector.names
+
+
+class _Variables(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.names.append(node.name.value)
 
 
 def _type_text(node: Any) -> str:

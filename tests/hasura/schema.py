@@ -22,6 +22,7 @@ from tests.hasura.inputs import STATISTICS, Inputs, primary_key_columns
 from tests.hasura.model import ComputedField, Model, Relationship, TrackedFunction
 from tests.hasura.permissions import TableAccess, may_call
 from tests.hasura.types import Scalars, has_minimum, is_number
+from tests.hasura.values import not_below_zero, not_negative
 
 
 @dataclass(frozen=True)
@@ -212,8 +213,8 @@ class RoleSchema:
         inputs = self.inputs
         return {
             "distinct_on": GraphQLArgument(GraphQLList(GraphQLNonNull(inputs.select_column(access)))),
-            "limit": GraphQLArgument(GraphQLInt, extensions={"not_negative": True}),
-            "offset": GraphQLArgument(GraphQLInt, extensions={"not_negative": True}),
+            "limit": GraphQLArgument(GraphQLInt, extensions={"check": not_negative}),
+            "offset": GraphQLArgument(GraphQLInt, extensions={"check": not_below_zero}),
             "order_by": GraphQLArgument(GraphQLList(GraphQLNonNull(inputs.order_by(access)))),
             "where": GraphQLArgument(inputs.bool_exp(access)),
         }

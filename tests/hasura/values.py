@@ -27,6 +27,7 @@ INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 _INT_RANGE = (
     "The value {} lies outside the bounds or is not an integer. Maybe it is a float, or is there integer overflow?"
 )
+_EXPECTED = {"String": "a string", "Boolean": "a boolean", "Int": "a 32-bit integer", "Float": "a float"}
 
 
 class EnumToken(str):
@@ -71,33 +72,44 @@ def whole_number(value: float, path: str) -> int:
     return int(value)
 
 
-def type_mismatch(type_: Any, value: Any, path: str) -> HasuraError:
+def not_negative(value: Any, path: str) -> Any:
+    """Checks a `limit`."""
+    if value is not None and value < 0:
+        raise HasuraError("expected a non-negative 32-bit integer for type 'Int', but found an integer", path=path)
+    return value
+
+
+def not_below_zero(value: Any, path: str) -> Any:
+    """Checks an `offset`."""
+    if value is not None and value < 0:
+        raise HasuraError("unexpected negative value", path=path)
+    return value
+
+
+def type_mismatch(type_: Any, value: Any, path: str, is_json: bool = False) -> HasuraError:
     """The error for a value that cannot be of a type, null included."""
-    expected = {
-        "String": "a string",
-        "Boolean": "a boolean",
-        "Int": "a 32-bit integer",
-        "Float": "a float",
-    }.get(str(type_))
+    if isinstance(type_, GraphQLList):
+        return HasuraError(f"expected a list, but found {_described(value, is_json)}", path=path)
     if isinstance(type_, GraphQLInputObjectType):
         expected = "an object"
+    elif value is None:
+        return HasuraError(f"unexpected null value for type '{type_}'", path=path)
     elif isinstance(type_, GraphQLEnumType):
         expected = "an enum value"
-    elif isinstance(type_, GraphQLList):
-        expected = "a list"
-    if value is None and expected not in ("an object", "a list"):
-        return HasuraError(f"unexpected null value for type '{type_}'", path=path)
-    return HasuraError(
-        f"expected {expected or 'a scalar'} for type '{type_}', but found {_described(value)}", path=path
-    )
+    else:
+        expected = _EXPECTED.get(str(type_), "a scalar")
+    found = _described(value, is_json)
+    return HasuraError(f"expected {expected} for type '{type_}', but found {found}", path=path)
 
 
-def _described(value: Any) -> str:
+def _described(value: Any, is_json: bool) -> str:
     match value:
         case None:
             return "null"
         case bool():
             return "a boolean"
+        case int() | float() if is_json:
+            return "a number"
         case int():
             return "an integer"
         case float():
