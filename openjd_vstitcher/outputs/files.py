@@ -15,6 +15,7 @@ from typing import BinaryIO
 from ..errors import OpenjdVsError
 
 _CHUNK_BYTES = 1 << 20
+_STANDS_FOR_ANOTHER = 0x2000_0000
 
 
 class OutputRefused(OpenjdVsError):
@@ -160,8 +161,8 @@ else:
 def _refuse(found: os.stat_result) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise OutputRefused("it is a symbolic link")
-    if getattr(found, "st_reparse_tag", 0):
-        raise OutputRefused("it is a reparse point")
+    if getattr(found, "st_reparse_tag", 0) & _STANDS_FOR_ANOTHER:
+        raise OutputRefused("it is a reparse point that leads elsewhere")
     if not stat.S_ISREG(found.st_mode):
         raise OutputRefused(f"it is no file but a {_kind(found.st_mode)}")
     if found.st_nlink > 1:

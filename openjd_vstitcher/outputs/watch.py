@@ -21,6 +21,7 @@ from watchdog.events import (
 )
 
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afpfs", "fuse.sshfs", "9p", "webdav"}
+_log = logging.getLogger(__name__)
 _EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileModifiedEvent, FileMovedEvent]
 
 
@@ -58,9 +59,11 @@ class Watch:
 
     def start(self) -> None:
         """Begin to watch. What is in the directory already is not reported."""
-        self._observer = _observer(self._polling)
-        self._observer.schedule(_Handler(self), str(self._directory), recursive=False, event_filter=_EVENTS)
-        self._observer.start()
+        try:
+            self._observer = self._watching(self._polling)
+        except OSError as error:
+            _log.warning("the system gives no events for %s, so it is polled: %s", self._directory, error)
+            self._observer = self._watching(polling=True)
         self._settler.start()
 
     def stop(self) -> None:
@@ -91,6 +94,12 @@ class Watch:
             self._restless[name] = (state, time.monotonic())
             self._changed.notify()
         self._on_seen(name)
+
+    def _watching(self, polling: bool) -> Any:
+        observer = _observer(polling)
+        observer.schedule(_Handler(self), str(self._directory), recursive=False, event_filter=_EVENTS)
+        observer.start()
+        return observer
 
     def _settle(self) -> None:
         while True:

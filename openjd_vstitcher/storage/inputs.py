@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput, Problem
 from . import Storage, StoredObject
-from .address import file_name, is_https, is_s3, join
+from .address import file_name, is_https, is_s3, join, local_path
 from .manifest import InputEntry, Role
 
 if TYPE_CHECKING:
     from ..config import StorageConfig
 
 _GARMENT_SUFFIX = ".bw"
+_FORBIDDEN = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
 
 
 def resolve_inputs(details: Mapping[str, Any], storage: Storage, config: StorageConfig) -> list[InputEntry]:
@@ -35,7 +37,7 @@ def resolve_inputs(details: Mapping[str, Any], storage: Storage, config: Storage
 def _garment(details: Mapping[str, Any], storage: Storage, config: StorageConfig) -> InputEntry:
     uri = details.get("input_file_uri")
     if uri:
-        name = file_name(uri).replace(" ", "")
+        name = plain_name(file_name(uri).replace(" ", ""))
         return _entry("garment", name, uri, "/input_file_uri", storage, config)
     code = details.get("body_code")
     if not code:
@@ -48,13 +50,13 @@ def _garment(details: Mapping[str, Any], storage: Storage, config: StorageConfig
     if not garments:
         raise _invalid("/body_code", f"no {_GARMENT_SUFFIX} file under {folder}/")
     _, newest = max(garments, key=lambda item: (item[0], item[1].uri))
-    return _pinned("garment", file_name(newest.uri).replace(" ", ""), newest, storage, config)
+    return _pinned("garment", plain_name(file_name(newest.uri).replace(" ", "")), newest, storage, config)
 
 
 def _artwork(details: Mapping[str, Any], storage: Storage, config: StorageConfig) -> Iterator[InputEntry]:
     for key in ("artwork_file_path", "remote_artwork_file_path"):
         if details.get(key):
-            yield _entry("artwork", file_name(details[key]), details[key], f"/{key}", storage, config)
+            yield _entry("artwork", plain_name(file_name(details[key])), details[key], f"/{key}", storage, config)
             break
     bundle = details.get("remote_artwork_bundle_dir_path")
     if bundle:
@@ -71,11 +73,16 @@ def _bundle(prefix: str, storage: Storage, config: StorageConfig) -> Iterator[In
     found = [item for item, _ in storage.list(folder) if not item.uri.endswith("/")]
     if not found:
         raise _invalid(pointer, f"nothing is under {folder}")
+    names: set[str] = set()
     for item in found:
-        base = (
-            folder if is_s3(item.uri) == is_s3(folder) and item.uri.startswith(folder) else posixpath.dirname(item.uri)
-        )
-        yield _pinned("artwork_bundle", item.uri[len(base) :].lstrip("/"), item, storage, config)
+        relative = item.uri.removeprefix(folder) if is_s3(folder) else _relative(item.uri, folder)
+        name = unique_name(plain_name(relative), names)
+        names.add(name)
+        yield _pinned("artwork_bundle", name, item, storage, config)
+
+
+def _relative(uri: str, folder: str) -> str:
+    return local_path(uri).relative_to(local_path(folder)).as_posix()
 
 
 def _replacements(items: Any, storage: Storage, config: StorageConfig) -> Iterator[InputEntry]:
@@ -84,9 +91,15 @@ def _replacements(items: Any, storage: Storage, config: StorageConfig) -> Iterat
         uri = item["remote_file_path"]
         if uri in names:
             continue
-        names[uri] = unique_name(file_name(uri), set(names.values()))
+        names[uri] = unique_name(plain_name(file_name(uri)), set(names.values()))
         pointer = f"/artwork_replacements/{number}/remote_file_path"
         yield _entry("artwork_replacement", names[uri], uri, pointer, storage, config)
+
+
+def plain_name(name: str) -> str:
+    """A name that every file system takes, as near to the object's as can be; `/` stays between folders."""
+    parts = [_FORBIDDEN.sub("_", part).rstrip(" .") or "_" for part in name.split("/") if part]
+    return "/".join(parts)
 
 
 def unique_name(name: str, taken: set[str]) -> str:
@@ -101,7 +114,7 @@ def unique_name(name: str, taken: set[str]) -> str:
 
 
 def _entry(role: Role, name: str, uri: str, pointer: str, storage: Storage, config: StorageConfig) -> InputEntry:
-    if not name or name in (".", ".."):
+    if not name:
         raise _invalid(pointer, f"{uri!r} names no file")
     _allowed(uri, pointer, storage)
     if is_https(uri):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..config import StorageConfig
 
 _CHUNK_BYTES = 1 << 20
+_PART = ".part"
 _WAIT_FOR = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
 """Errors that pass when a disk has room again or a network drive is back."""
 
@@ -54,9 +55,13 @@ class LocalStorage:
     ) -> StoredObject:
         self.check(uri)
         target = self.path(uri)
-        partial = target.with_name(f".{uuid.uuid4().hex}.part")
+        if transfer.upload_id:
+            target.with_name(Path(transfer.upload_id).name).unlink(missing_ok=True)
+        partial = target.with_name(f".{uuid.uuid4().hex}{_PART}")
+        note = transfer.on_upload_id or (lambda upload_id: None)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            note(partial.name)
             with partial.open("xb") as file:
                 size, digest = _copy(source, file, transfer.on_bytes, self._pace)
                 os.fsync(file.fileno())
@@ -64,6 +69,7 @@ class LocalStorage:
                 raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
             partial.replace(target)
             _sync_directory(target.parent)
+            note(None)
             return StoredObject(uri, size, digest, _version(target.stat()))
         except OSError as error:
             raise _failed("store", uri, error) from error
@@ -71,7 +77,7 @@ class LocalStorage:
             partial.unlink(missing_ok=True)
 
     def abandon(self, uri: str) -> None:
-        """Nothing is left: a partial file is removed with the failure, and a crashed one has no reader."""
+        """Nothing to do: what a crash leaves is removed when the upload is continued, and is never listed."""
 
     def stat(self, uri: str) -> StoredObject | None:
         try:
@@ -87,7 +93,7 @@ class LocalStorage:
         objects = []
         try:
             for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
-                if file.is_file():
+                if file.is_file() and not (file.name.startswith(".") and file.name.endswith(_PART)):
                     found = file.stat()
                     uri = join(prefix, *file.relative_to(folder).parts)
                     objects.append((StoredObject(uri, found.st_size, None, _version(found)), found.st_mtime))

@@ -66,7 +66,7 @@ def _kill_and_resume(
 
 
 def test_outputs_survive_kills_at_random_moments(s3_server: S3Server, tmp_path: Path) -> None:
-    _kill_and_resume(tmp_path, s3_server, kills=4, count=10, largest=24 * _MIB, longest_s=0.3)
+    _kill_and_resume(tmp_path, s3_server, kills=3, count=10, largest=24 * _MIB, longest_s=0.3)
 
 
 @pytest.mark.slow

@@ -104,6 +104,18 @@ def test_every_way_of_watching_finds_an_output_during_the_session(tmp_path: Path
     assert bench.sync.finish(10).complete
 
 
+def test_directory_is_polled_where_the_system_gives_no_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more_watches(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+    monkeypatch.setattr("watchdog.observers.inotify.InotifyEmitter.on_thread_start", no_more_watches)
+    bench = Bench(tmp_path, ["a.png"])
+    bench.sync.start()
+    bench.write("a.png")
+    bench.wait_for("output_registered", "a.png")
+    assert bench.sync.finish(10).complete
+
+
 def test_sweep_finds_what_the_watch_did_not_tell(tmp_path: Path) -> None:
     bench = Bench(tmp_path, ["a.png"])
     bench.write("a.png", b"nobody watched")

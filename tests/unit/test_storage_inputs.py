@@ -13,7 +13,7 @@ from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.storage import open_storage
-from openjd_vstitcher.storage.inputs import resolve_inputs, unique_name
+from openjd_vstitcher.storage.inputs import plain_name, resolve_inputs, unique_name
 from openjd_vstitcher.storage.manifest import InputEntry, read_manifest, write_manifest
 
 _BODY = "body-files/bodies/3d_body_files/tk_6129"
@@ -101,6 +101,14 @@ def test_names_are_unique_for_file_systems_that_ignore_case() -> None:
     for name in ("Label.png", "label.png", "LABEL.png", "label-2.png"):
         taken.add(unique_name(name, taken))
     assert taken == {"Label.png", "label-2.png", "LABEL-3.png", "label-2-2.png"}
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("a b.png", "a b.png"), ("sub/a:b?.png", "sub/a_b_.png"), ("../x", "_/x"), ("a\\b", "a_b"), ("x. ", "x")],
+)
+def test_objects_get_names_that_every_file_system_takes(name: str, plain: str) -> None:
+    assert plain_name(name) == plain
 
 
 def test_manifest_is_for_its_owner_only_and_comes_back_whole(root: Path) -> None:

@@ -57,6 +57,20 @@ def test_interrupted_store_leaves_the_old_object(storage: Storage, tmp_path: Pat
     assert (tmp_path / "root/bucket/y.png").read_bytes() == b"old"
 
 
+def test_what_a_killed_upload_left_is_not_listed_and_goes_when_it_is_continued(
+    storage: Storage, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    noted: list[str | None] = []
+    _put(storage, tmp_path / "a", "s3://bucket/x/y.png", transfer=Transfer(on_upload_id=noted.append))
+    assert noted[-1] is None
+    left = tmp_path / "root/bucket/x" / str(noted[0])
+    left.write_bytes(b"half")
+    assert [item.uri for item, _ in storage.list("s3://bucket/x/")] == ["s3://bucket/x/y.png"]
+    _put(storage, tmp_path / "a", "s3://bucket/x/y.png", transfer=Transfer(upload_id=noted[0]))
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("uri", ["/etc/passwd", "file:///etc/passwd", "s3://bucket/../../x", "s3://b/a/../../../x"])
 def test_address_outside_of_root_is_refused(storage: Storage, uri: str) -> None:
     with pytest.raises(InvalidInput):
