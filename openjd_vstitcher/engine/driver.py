@@ -79,6 +79,9 @@ class Engine:
         self.launch = launch
         self.hello: dict[str, Any] = {}
         self.start_s = 0.0
+        self.started_s = 0.0
+        self.first_state: dict[str, Any] = {}
+        self.first_memory_bytes = 0
         self._config = config
         self._connection_file = connection_file
         self._log = log
@@ -113,6 +116,11 @@ class Engine:
         """Resident memory of the process, 0 where that is not known."""
         return memory_of(self.pid)
 
+    @property
+    def left_behind(self) -> int:
+        """How many processes it has started that still run."""
+        return self._process.left_behind() if self._process else 0
+
     async def start(self) -> None:
         """Start it and wait until its plugin has connected.
 
@@ -120,9 +128,9 @@ class Engine:
         ------
         EngineFailed: it could not be started, ended, or did not connect within the start limit.
         """
-        begun = time.monotonic()
+        begun = self.started_s = time.monotonic()
         limit_s = self._config.start_limit_s
-        environment = launchers.environment(self.launch, self._config, self._connection_file, os.environ)
+        environment = self._environment()
         recorded = environment.get(launchers.WINDOWS_VARIABLE)
         self._screen = windows.screen(Path(recorded) if recorded else None)
         try:
@@ -189,7 +197,7 @@ class Engine:
             if reply is None:
                 self._check(vigil)
                 continue
-            if reply.get("id") != self._ids:
+            if reply.pop("id", None) != self._ids:
                 continue
             vigil.heard = True
             kind = reply.pop("type", None)
@@ -249,6 +257,9 @@ class Engine:
         written = _size(self._log) + (_folder_size(output_dir) if output_dir else 0)
         return Sample(time.monotonic(), cpu_s, written, self._calls)
 
+    def _environment(self) -> dict[str, str]:
+        return launchers.environment(self.launch, self._config, self._connection_file, self._log, os.environ)
+
     async def _send(self, message: dict[str, Any]) -> None:
         if self._writer is None:
             raise self.failed("open", "the engine is not connected")
@@ -273,7 +284,7 @@ class Engine:
             order.stage = str(reply.get("stage"))
             order.tell({"type": "stage", "stage": order.stage})
         elif kind in ("progress", "status", "event"):
-            order.tell({"type": kind, **{key: value for key, value in reply.items() if key != "id"}})
+            order.tell({"type": kind, **reply})
         elif kind == "wait":
             await asyncio.sleep(min(max(float(reply.get("seconds", 0.1)), 0.01), 1.0))
             self._check(vigil)
@@ -286,10 +297,9 @@ class Engine:
     async def _run(self, command: str, vigil: _Vigil) -> int:
         """Run a command line that the engine gave for rendering outside of it; its exit code."""
         position = _size(self._log)
-        environment = launchers.environment(self.launch, self._config, self._connection_file, os.environ)
         try:
             arguments = command if sys.platform == "win32" else shlex.split(command)
-            self._tracer = Process(arguments, environment, self._log)
+            self._tracer = Process(arguments, self._environment(), self._log)
         except (OSError, ValueError) as error:
             raise self.failed("export", f"cannot start the ray tracer: {error}") from error
         try:

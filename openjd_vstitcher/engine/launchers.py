@@ -77,7 +77,7 @@ def choose(asked: str, config: EngineConfig, machine: Installation | None = None
 
 
 def environment(
-    launch: Launch, config: EngineConfig, connection_file: Path, inherited: Mapping[str, str]
+    launch: Launch, config: EngineConfig, connection_file: Path, log: Path, inherited: Mapping[str, str]
 ) -> dict[str, str]:
     """What the engine gets: no secret of ours, where to connect to, and its settings."""
     clean = {
@@ -92,7 +92,7 @@ def environment(
         # ezdxf writes some sections in the order of a set: without this, two engines write different bytes
         clean.setdefault("PYTHONHASHSEED", "0")
         clean.setdefault(MAX_PIXELS_VARIABLE, str(config.standin_max_pixels))
-        clean.setdefault(WINDOWS_VARIABLE, str(connection_file.with_suffix(".windows.json")))
+        clean.setdefault(WINDOWS_VARIABLE, str(log.with_suffix(".windows.json")))
     return clean
 
 

@@ -71,6 +71,12 @@ class Process:
             return self._job.cpu_s()
         return cpu_of(self.pid)
 
+    def left_behind(self) -> int:
+        """How many processes run that it has started, on Linux also those that have left it."""
+        if sys.platform == "win32":
+            return self._job.active() - 1
+        return len(descendants(os.getpid() if LINUX else self.pid)) - (1 if LINUX else 0)
+
     def end(self) -> None:
         """Kill it and what it started, once: later its number may be another's. Returns when they are gone."""
         if self._ended:

@@ -4,273 +4,288 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import json
 import os
-import secrets
-import shutil
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..config import EngineConfig, load_config
-from ..errors import OpenjdVsError
+from ..errors import EngineError, OpenjdVsError
 from ..session.environment import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
-from . import launchers
+from . import launchers, orders, warm
 from .driver import Engine, EngineFailed, Order
+from .listener import Client, Listener
 from .processes import adopt_orphans
-from .protocol import MAX_LINE_BYTES, ProtocolError, decode, encode, write_connection
+from .protocol import write_connection
 
-_GREETING_LIMIT_S = 5.0
-_STRANGERS = 16
 _LOOK_S = 1.0
-_GOODBYE_S = 1.0
 _IDLE_LIMIT_S = 6 * 3600.0
+_TAKEN_LIMIT_S = 30.0
 
 
-class Supervisor:
-    """Serves one session.
+@dataclass(frozen=True)
+class Place:
+    """What a session brings.
 
     Parameters
     ----------
-    connection_file: where clients find this process.
+    connection_file: where its clients find the supervisor.
     job: the content of `job.json`.
-    asked: the `Engine` parameter.
+    log: where the engine's output goes.
+    lifeline: `host:port` of who keeps the session alive, "" if there is nobody.
     """
 
-    def __init__(self, connection_file: Path, job: dict[str, Any], asked: str, config: EngineConfig) -> None:
-        self._file = connection_file
-        self._job = job
+    connection_file: Path
+    job: dict[str, Any]
+    log: Path
+    lifeline: str
+
+    @classmethod
+    def of(cls, request: dict[str, Any]) -> Place:
+        """The place that a command line or a request to take over names."""
+        connection_file = Path(str(request["connection_file"]))
+        log = request.get("log") or connection_file.with_name("engine.log")
+        job = warm.read_job(Path(str(request["job_file"])))
+        return cls(connection_file, job, Path(log), str(request.get("lifeline") or ""))
+
+
+class Supervisor:
+    """Serves one session, and then further ones if its engine is kept.
+
+    Parameters
+    ----------
+    asked: the `Engine` parameter.
+    kept: where kept engines are listed; None: the engine ends with the session.
+    """
+
+    def __init__(self, place: Place, asked: str, config: EngineConfig, kept: Path | None = None) -> None:
+        self._place = place
         self._asked = asked
         self._config = config
-        self._log = Path(os.environ.get(ENGINE_LOG_VARIABLE) or connection_file.with_name("engine.log"))
-        self._key = secrets.token_hex(32)
+        self._kept = kept
+        self._log = kept / f"{os.getpid()}.log" if kept else place.log
+        self._listener = Listener(self._serve)
         self._engine: Engine | None = None
         self._turn = asyncio.Lock()
         self._over = asyncio.Event()
         self._closed = asyncio.Event()
-        self._strangers: list[asyncio.StreamWriter] = []
+        self._adopted = asyncio.Event()
+        self._asked_to_stop = False
+        self._parked = False
+        self._sessions = 0
         self._used_s = time.monotonic()
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._log_start = 0
 
     async def serve(self) -> None:
-        """Serve until the session ends; then nothing of the engine is left."""
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, limit=MAX_LINE_BYTES)
-        host, port = server.sockets[0].getsockname()[:2]
-        connection = {"host": host, "port": port, "key": self._key, "supervisor_pid": os.getpid()}
-        write_connection(str(self._file), connection)
-        end = asyncio.create_task(self._wait_for_end())
+        """Serve until the last session ends; then nothing of the engine is left."""
+        await self._listener.open()
         try:
-            await self._over.wait()
+            while await self._session():
+                await self._wait_for_adoption()
+                if not self._adopted.is_set():
+                    break
         finally:
-            end.cancel()
-            server.close()
             if self._engine is not None:
                 await self._engine.stop()
-            if self._owns_file():
-                self._file.unlink(missing_ok=True)
             self._closed.set()
-            if self._conversations:
-                await asyncio.wait(list(self._conversations), timeout=_GOODBYE_S)
+            await self._listener.close()
+            if self._kept:
+                self._log.unlink(missing_ok=True)
 
     def end(self) -> None:
-        """End the session."""
+        """End the session, and keep nothing."""
+        self._asked_to_stop = False
         self._over.set()
 
-    async def _wait_for_end(self) -> None:
-        """The lifeline closes, or without one: the connection file goes, or nobody asks for anything any more."""
-        lifeline = os.environ.get(LIFELINE_VARIABLE, "")
-        if lifeline:
-            host, _, port = lifeline.rpartition(":")
+    async def _session(self) -> bool:
+        """Serve one session; whether the engine was kept after it."""
+        self._over, self._closed, self._adopted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._parked = self._asked_to_stop = False
+        self._used_s = time.monotonic()
+        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+        connection = {**self._listener.new_address(), "supervisor_pid": os.getpid()}
+        write_connection(str(self._place.connection_file), connection)
+        watch = asyncio.create_task(self._watch_session())
+        try:
+            await self._over.wait()
+            self._sessions += 1
+            kept = self._asked_to_stop and await self._park()
+            if not kept and self._engine is not None:
+                await self._engine.stop()
+        finally:
+            watch.cancel()
+            if self._owns_file():
+                self._place.connection_file.unlink(missing_ok=True)
+            warm.copy_log(self._log, self._log_start, self._place.log)
+            self._closed.set()
+        return kept
+
+    async def _watch_session(self) -> None:
+        """The session is over when the lifeline closes, or without one when its file goes or nobody asks any more."""
+        if self._place.lifeline:
+            host, _, port = self._place.lifeline.rpartition(":")
             with contextlib.suppress(OSError, ValueError):
                 reader, _writer = await asyncio.open_connection(host, int(port))
                 while await reader.read(1024):
                     pass
-            self._die()
-        while self._owns_file() and (self._turn.locked() or time.monotonic() - self._used_s < _IDLE_LIMIT_S):
-            await asyncio.sleep(_LOOK_S)
-        self._die()
-
-    def _die(self) -> None:
-        """Nobody is left to wait for: kill the engine now."""
-        if self._engine is not None:
+        else:
+            while self._owns_file() and (self._turn.locked() or time.monotonic() - self._used_s < _IDLE_LIMIT_S):
+                await asyncio.sleep(_LOOK_S)
+        if self._engine is not None and not self._parked:
             self._engine.kill()
         self._over.set()
 
     def _owns_file(self) -> bool:
         try:
-            return bool(json.loads(self._file.read_text(encoding="utf-8"))["key"] == self._key)
+            connection = json.loads(self._place.connection_file.read_text(encoding="utf-8"))
+            return self._listener.has_key(connection["key"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._conversations.add(task)
+    async def _park(self) -> bool:
+        """Keep the engine for the next session if it is as good as new; whether it is kept."""
+        engine = self._engine
+        if self._kept is None or engine is None or not engine.alive or self._turn.locked():
+            return False
         try:
-            greeting = await self._greeting(reader, writer)
-            if greeting is None:
+            state = await engine.request(Order({"request": "work", "garment": None}, _nobody, asyncio.Event()))
+        except EngineFailed:
+            return False
+        engine.first_memory_bytes = engine.first_memory_bytes or engine.memory_bytes
+        wear = warm.Wear(
+            sessions=self._sessions,
+            age_s=time.monotonic() - engine.started_s,
+            memory_bytes=engine.memory_bytes,
+            first_memory_bytes=engine.first_memory_bytes,
+            state=state,
+            first_state=engine.first_state,
+            left_behind=engine.left_behind,
+        )
+        reason = warm.worn_out(wear, self._config)
+        if reason:
+            sys.stderr.write(f"the engine is not kept: {reason}\n")
+            sys.stderr.flush()
+            return False
+        if self._owns_file():
+            self._place.connection_file.unlink(missing_ok=True)
+        connection = {**self._listener.new_address(), "supervisor_pid": os.getpid()}
+        warm.park(self._kept / f"{os.getpid()}.json", connection, warm.identity(engine.launch, self._config))
+        self._parked = True
+        return True
+
+    async def _wait_for_adoption(self) -> None:
+        """Wait for a session that takes the engine over, until it is too old or ends by itself."""
+        assert self._engine is not None
+        assert self._kept is not None
+        listing = self._kept / f"{os.getpid()}.json"
+        until_s = self._engine.started_s + self._config.keep_warm_minutes * 60
+        while self._engine.alive and self._asked_to_stop and time.monotonic() < until_s:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._adopted.wait(), _LOOK_S)
                 return
-            self._used_s = time.monotonic()
-            if greeting.get("role") == "engine":
-                await self._serve_engine(greeting, reader, writer)
-            else:
-                await self._serve_client(greeting, reader, writer)
-        except (OSError, ProtocolError, ValueError):
-            pass
-        finally:
-            self._conversations.discard(task)
-            writer.close()
+            if not listing.exists():
+                until_s = min(until_s, time.monotonic() + _TAKEN_LIMIT_S)
+        listing.unlink(missing_ok=True)
 
-    async def _greeting(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
-        """The first message of who has the key; None for everyone else, of whom few are heard at a time."""
-        if len(self._strangers) >= _STRANGERS:
-            self._strangers.pop(0).close()
-        self._strangers.append(writer)
-        try:
-            greeting = decode(await asyncio.wait_for(reader.readline(), _GREETING_LIMIT_S))
-        except (TimeoutError, ProtocolError, ValueError, OSError):
-            return None
-        finally:
-            if writer in self._strangers:
-                self._strangers.remove(writer)
-        key = greeting.pop("key", None)
-        if not isinstance(key, str) or not hmac.compare_digest(key.encode("utf-8", "replace"), self._key.encode()):
-            return None
-        return greeting
-
-    async def _serve_engine(
-        self, hello: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        if self._engine is not None and self._engine.awaited:
-            self._engine.attach(hello, writer)
-            await self._engine.listen(reader)
-
-    async def _serve_client(
-        self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        client = _Client(reader, writer)
-        kind = request.get("request")
-        if kind == "stop":
+    async def _serve(self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._used_s = time.monotonic()
+        client, kind = Client(reader, writer), request.get("request")
+        if request.get("role") == "engine":
+            if self._engine is not None and self._engine.awaited:
+                self._engine.attach(request, writer)
+                await self._engine.listen(reader)
+        elif kind == "stop":
+            self._asked_to_stop = bool(request.get("keep"))
             self._over.set()
             await self._closed.wait()
             client.tell({"type": "done"})
-            await writer.drain()
+        elif kind == "adopt" and self._parked:
+            self._adopt(request, client)
         elif kind in ("open", "run"):
-            watcher = asyncio.create_task(client.watch())
-            try:
-                await self._serve_request(request, client)
-                await writer.drain()
-            finally:
-                watcher.cancel()
+            await self._serve_work(request, client)
         else:
             client.tell({"type": "failed", "failure": {"stage": "open", "message": f"no such request: {kind}"}})
+        await writer.drain()
 
-    async def _serve_request(self, request: dict[str, Any], client: _Client) -> None:
-        export = request.get("export") if request["request"] == "run" else None
+    def _adopt(self, request: dict[str, Any], client: Client) -> None:
         try:
-            _check_run(request)
+            self._place = Place.of(request)
+        except EngineError as error:
+            client.tell({"type": "failed", "failure": {"stage": "open", "message": str(error)}})
+            self.end()
+            return
+        self._adopted.set()
+        client.tell({"type": "done"})
+
+    async def _serve_work(self, request: dict[str, Any], client: Client) -> None:
+        watch = asyncio.create_task(client.watch())
+        try:
+            orders.check(request)
             async with self._turn:
-                reply = await self._fulfil(request, export, client)
-            client.tell({"type": "done", "result": reply})
+                await self._fulfil(request, client)
+            client.tell({"type": "done"})
         except EngineFailed as error:
             failure = dict(error.failure)
-            if isinstance(export, dict):
-                failure["export"] = export.get("output_file_name")
-                failure["parameters"] = export
-                self._sweep(request)
+            export = request.get("export")
+            if isinstance(export, dict) and request["request"] == "run":
+                failure |= {"export": export.get("output_file_name"), "parameters": export}
+                with contextlib.suppress(EngineFailed):
+                    orders.check(request)
+                    orders.sweep(request)
             client.tell({"type": "canceled" if error.canceled else "failed", "failure": failure})
         finally:
+            watch.cancel()
             self._used_s = time.monotonic()
 
-    async def _fulfil(self, request: dict[str, Any], export: dict[str, Any] | None, client: _Client) -> dict[str, Any]:
+    async def _fulfil(self, request: dict[str, Any], client: Client) -> None:
         if client.canceled.is_set():
             raise EngineFailed({"stage": "open", "message": "canceled"}, canceled=True)
-        engine = await self._ready(client)
-        message: dict[str, Any] = {"request": "work", "garment": self._wanted(request)}
-        output_dir = None
-        if export is not None:
-            output_dir = Path(request["output_dir"]).absolute()
-            message |= {"export": export, "output_dir": str(output_dir)}
-            message |= {"frame": request.get("frame"), "frames": request.get("frames")}
+        engine = await self._ready(client, opening=request["request"] == "open")
+        message = orders.work(self._place.job, request)
+        output_dir = Path(message["output_dir"]) if "output_dir" in message else None
         reply = await engine.request(Order(message, client.tell, client.canceled, output_dir))
-        if export is None:
-            client.tell({"type": "event", "event": _ready_event(engine, str(reply.get("garment")))})
+        if output_dir is None:
+            client.event(
+                "engine_ready",
+                engine=engine.launch.kind,
+                version=engine.hello.get("version", ""),
+                garment=reply.get("name"),
+                start_s=0.0 if self._sessions else engine.start_s,
+                kept=self._sessions > 0,
+            )
         else:
             client.tell({"type": "progress", "value": 100.0})
-            client.tell({"type": "event", "event": {"event": "exported", **_exported(reply)}})
-        return reply
+            client.event("exported", **{key: reply.get(key) for key in ("output", "size_bytes", "seconds")})
 
-    async def _ready(self, client: _Client) -> Engine:
-        """The engine, started if it does not run (the first time, or after a failure that ended it)."""
-        if self._engine is not None and self._engine.alive:
-            return self._engine
+    async def _ready(self, client: Client, *, opening: bool) -> Engine:
+        """The engine, started if it does not run: the first time, or after a failure that ended it."""
         again = self._engine is not None
-        if self._engine is not None:
-            self._engine.kill()
         try:
-            launch = launchers.choose(self._asked, self._config)
+            launch = self._engine.launch if self._engine else launchers.choose(self._asked, self._config)
         except OpenjdVsError as error:
             raise EngineFailed({"stage": "start", "message": f"Failed to start: {error}"}) from error
-        if launch.notice and not again:
+        if launch.notice and opening:
             client.tell({"type": "notice", "text": launch.notice})
-        self._engine = Engine(launch, self._config, self._file, self._log)
+        if self._engine is not None:
+            if self._engine.alive:
+                return self._engine
+            self._engine.kill()
+        self._engine = Engine(launch, self._config, self._place.connection_file, self._log)
         try:
             await self._engine.start()
+            if self._kept:
+                order = Order({"request": "work", "garment": None}, _nobody, client.canceled)
+                self._engine.first_state = await self._engine.request(order)
         except EngineFailed:
             self._engine.kill()
             raise
         if again:
-            client.tell({"type": "event", "event": {"event": "engine_restarted", "start_s": self._engine.start_s}})
+            client.event("engine_restarted", start_s=self._engine.start_s)
         return self._engine
-
-    def _wanted(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The state that the garment shall have; choices of the command line win over those of the instruction."""
-        export = request.get("export") or {}
-        return {
-            "path": self._job.get("garment_path"),
-            "artwork": _artwork(self._job),
-            "mutations": request.get("mutations") or [],
-            "colorway": request.get("colorway") or export.get("colorway"),
-            "snapshot": request.get("garment_snapshot") or export.get("snapshot"),
-        }
-
-    def _sweep(self, request: dict[str, Any]) -> None:
-        """Remove what an export left unfinished when the engine could not do so itself."""
-        output_dir = Path(str(request.get("output_dir")))
-        name = request["export"]["output_file_name"]
-        folders = [(output_dir, f".{name}."), (output_dir / f"{name}.frames", ".")]
-        for folder, prefix in folders:
-            with contextlib.suppress(OSError):
-                for entry in folder.iterdir():
-                    if entry.name.startswith(prefix) and ".part" in entry.name:
-                        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-
-
-class _Client:
-    """A connection of `daemon start|run`."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.canceled = asyncio.Event()
-        self._reader = reader
-        self._writer = writer
-
-    def tell(self, message: dict[str, Any]) -> None:
-        """Send a message; who has gone hears nothing."""
-        if not self._writer.is_closing():
-            self._writer.write(encode(message))
-
-    async def watch(self) -> None:
-        """Take a cancelation; a client that goes away cancels, too."""
-        try:
-            while line := await self._reader.readline():
-                if decode(line).get("request") == "cancel":
-                    break
-        except (OSError, ProtocolError, ValueError):
-            pass
-        self.canceled.set()
 
 
 def supervise(connection_file: Path, job_file: Path, asked: str) -> int:
@@ -278,12 +293,20 @@ def supervise(connection_file: Path, job_file: Path, asked: str) -> int:
 
     Raises
     ------
-    ConfigError: the configuration is unusable.
+    OpenjdVsError: the configuration or the job file is unusable.
     """
-    config = load_config().engine
-    job = json.loads(job_file.read_text(encoding="utf-8"))
+    config = load_config()
+    place = Place.of(
+        {
+            "connection_file": connection_file.absolute(),
+            "job_file": job_file,
+            "log": os.environ.get(ENGINE_LOG_VARIABLE),
+            "lifeline": os.environ.get(LIFELINE_VARIABLE),
+        }
+    )
+    kept = warm.folder(config) if config.engine.keep_warm else None
     adopt_orphans()
-    asyncio.run(_serve(Supervisor(connection_file.absolute(), job, asked, config)))
+    asyncio.run(_serve(Supervisor(place, asked, config.engine, kept)))
     return 0
 
 
@@ -295,41 +318,5 @@ async def _serve(supervisor: Supervisor) -> None:
     await supervisor.serve()
 
 
-def _check_run(request: dict[str, Any]) -> None:
-    export = request.get("export")
-    if request["request"] != "run":
-        return
-    name = export.get("output_file_name") if isinstance(export, dict) else None
-    if not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
-        raise EngineFailed({"stage": "open", "message": "the run data names no export"})
-    if not name or name in (".", "..") or "/" in name or "\\" in name:
-        raise EngineFailed({"stage": "open", "message": f"{name!r} is no file name"})
-
-
-def _artwork(job: dict[str, Any]) -> dict[str, Any]:
-    replacements = job.get("artwork_replacements")
-    if replacements is None and isinstance(job.get("details"), dict):
-        replacements = job["details"].get("artwork_replacements")
-    return {
-        "file": job.get("local_artwork_path") or "",
-        "bundle_dir": job.get("local_artwork_bundle_dir_path") or "",
-        "replacements": [
-            {"name": item.get("name") or "", "path": item["local_file_path"]}
-            for item in replacements or []
-            if item.get("local_file_path")
-        ],
-    }
-
-
-def _ready_event(engine: Engine, garment: str) -> dict[str, Any]:
-    return {
-        "event": "engine_ready",
-        "engine": engine.launch.kind,
-        "version": engine.hello.get("version", ""),
-        "garment": garment,
-        "start_s": engine.start_s,
-    }
-
-
-def _exported(reply: dict[str, Any]) -> dict[str, Any]:
-    return {key: reply[key] for key in ("output", "size_bytes", "seconds") if key in reply}
+def _nobody(message: dict[str, Any]) -> None:
+    """Nobody listens to what keeping an engine says."""

@@ -86,16 +86,24 @@ class Job:
 
     def cpu_s(self) -> float:
         """Processor seconds that the job's processes have used."""
+        accounting = self._accounting()
+        return float(accounting.total_user_time + accounting.total_kernel_time) / _TICKS_PER_S
+
+    def active(self) -> int:
+        """How many processes of the job run."""
+        return int(self._accounting().active_processes)
+
+    def terminate(self) -> None:
+        """End every process of the job."""
+        self._checked(self._kernel.TerminateJobObject(self._handle, 1), "TerminateJobObject")
+
+    def _accounting(self) -> Accounting:
         accounting = Accounting()
         done = self._kernel.QueryInformationJobObject(
             self._handle, _ACCOUNTING_CLASS, ctypes.byref(accounting), ctypes.sizeof(accounting), None
         )
         self._checked(done, "QueryInformationJobObject")
-        return float(accounting.total_user_time + accounting.total_kernel_time) / _TICKS_PER_S
-
-    def terminate(self) -> None:
-        """End every process of the job."""
-        self._checked(self._kernel.TerminateJobObject(self._handle, 1), "TerminateJobObject")
+        return accounting
 
     def _checked(self, result: Any, call: str) -> Any:
         if not result:

@@ -83,7 +83,7 @@ def test_engine_gets_no_secret_and_no_lifeline(tmp_path: Path) -> None:
         "OPENJD_VS_LIFELINE": "127.0.0.1:1",
     }
     config = EngineConfig(extra_exports=tmp_path / "mine", standin_max_pixels=1000)
-    given = environment(launch, config, tmp_path / "connection.json", inherited)
+    given = environment(launch, config, tmp_path / "connection.json", tmp_path / "engine.log", inherited)
     assert given["PATH"] == "/bin"
     assert given["OPENJD_VS_CONNECTION"] == str(tmp_path / "connection.json")
     assert given["OPENJD_VS_EXTRA_EXPORTS"] == str(tmp_path / "mine")

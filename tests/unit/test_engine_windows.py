@@ -27,6 +27,7 @@ class Kernel32:
             if name == "QueryInformationJobObject":
                 arguments[2]._obj.total_user_time = 15_000_000
                 arguments[2]._obj.total_kernel_time = 5_000_000
+                arguments[2]._obj.active_processes = 3
             return 0 if name == self._failing else 42
 
         return call
@@ -41,6 +42,7 @@ def test_job_kills_its_processes_when_it_closes() -> None:
     assert ("AssignProcessToJobObject", (42, 42)) in kernel.calls
     assert kernel.calls[-1] == ("CloseHandle", (42,))
     assert job.cpu_s() == pytest.approx(2.0)
+    assert job.active() == 3
     job.terminate()
     assert kernel.calls[-1] == ("TerminateJobObject", (42, 1))
 

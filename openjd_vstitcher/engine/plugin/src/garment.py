@@ -47,6 +47,18 @@ class Garment(object):
             self.bw.GarmentClose(closing, True)
         self._path, self._applied = None, []
 
+    def surroundings(self):
+        """What sessions share: which garment is open, and the application's environment and light."""
+        try:
+            garment = self.bw.GarmentId()
+        except Failure:
+            garment = ""
+        return {
+            "garment": garment,
+            "environment": self.bw.EnvironmentGet(),
+            "light": self.bw.EnvironmentLightCurrentGet(),
+        }
+
     def changed(self):
         """Say that an export changed the garment: the next request opens it anew."""
         self._applied = [["changed"]]

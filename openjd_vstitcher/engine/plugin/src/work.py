@@ -168,11 +168,14 @@ class Running(object):
 
     def _steps(self, message):
         wanted = message["garment"]
+        if wanted is None:
+            self.work.garment.close()
+            return self.work.garment.surroundings()
         export = message.get("export")
         notify = Notices(self.work.link, self.id)
         if export is None:
             self.work.garment.bring_to(wanted, notify)
-            return {"garment": self.work.garment.name()}
+            return {"name": self.work.garment.name()}
         module = self.work.catalogue.export(export["export_type"])
         self.work.garment.bring_to(wanted, notify)
         self.request = Request(self.work.bw, self.work.garment, message, self.work.link)

@@ -1,0 +1,108 @@
+"""`keep_warm`: the next session on this machine gets the engine of the last one, if it is as good as new."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openjd_vstitcher.engine.processes import exists
+from tests.integration.engine_session import GARMENT, Session, events, export, opened, wait_until
+
+SCAN = export("scan.json", export_type="SCAN")
+
+
+@contextmanager
+def kept(tmp_path: Path, engine: str = "") -> Iterator[tuple[Session, Path]]:
+    """A session whose engine is kept, and the folder where it is listed; nothing runs afterwards."""
+    worker = f"[worker]\nwork_dir = {str(tmp_path / 'jobs')!r}"
+    folder = tmp_path / "warm"
+    with opened(tmp_path, f"keep_warm = true\n{engine}\n{worker}") as session:
+        session.write(garment_path=str(GARMENT))
+        try:
+            yield session, folder
+        finally:
+            session.stop()
+            for listing in folder.glob("*.json"):
+                os.kill(int(listing.stem), signal.SIGTERM)
+                wait_until(lambda pid=int(listing.stem): not exists(pid), "the end of the kept engine")
+            assert list(folder.glob("*.json")) == []
+
+
+def start(session: Session) -> dict[str, Any]:
+    result = session.start()
+    assert result.returncode == 0, result.stdout
+    assert "stand-in" in result.stderr
+    return events(result.stdout)[-1]
+
+
+def test_next_session_gets_the_engine_with_no_garment_in_it(tmp_path: Path) -> None:
+    with kept(tmp_path) as (session, folder):
+        first = start(session)
+        supervisor = session.connection["supervisor_pid"]
+        key = session.connection["key"]
+        assert not first["kept"]
+        assert session.run(SCAN, mutations=[{"mutation_type": "DELETE_TRIMS"}]).returncode == 0
+        assert session.stop().returncode == 0
+        assert not session.connection_file.exists()
+        assert [path.name for path in folder.glob("*.json")] == [f"{supervisor}.json"]
+        second = Session(tmp_path / "second", session.environment)
+        second.write(garment_path=str(GARMENT))
+        ready = start(second)
+        assert (ready["kept"], ready["start_s"]) == (True, 0.0)
+        assert second.connection["supervisor_pid"] == supervisor
+        assert second.connection["key"] != key
+        assert list(folder.glob("*.json")) == []
+        told = events(second.run(SCAN).stdout)
+        assert [event["event"] for event in told] == ["exported"]
+        assert '"Shoulder Button 1"' in (second.output / "scan.json").read_text(encoding="utf-8")
+        assert second.stop().returncode == 0
+
+
+def test_worn_engine_ends_with_its_session(tmp_path: Path) -> None:
+    with kept(tmp_path, "keep_warm_jobs = 1") as (session, folder):
+        start(session)
+        supervisor = session.connection["supervisor_pid"]
+        session.stop()
+        wait_until(lambda: not exists(supervisor), "the end of the supervisor")
+        assert list(folder.glob("*.json")) == []
+        assert "the engine is not kept: it has served 1 sessions" in (folder / "supervisor.log").read_text()
+
+
+def test_other_settings_get_another_engine(tmp_path: Path) -> None:
+    with kept(tmp_path) as (session, _):
+        start(session)
+        supervisor = session.connection["supervisor_pid"]
+        session.stop()
+        config = Path(session.environment["OPENJD_VS_CONFIG"])
+        config.write_text(config.read_text("utf-8").replace("[engine]", "[engine]\nhang_limit_s = 7"), "utf-8")
+        assert not start(session)["kept"]
+        assert session.connection["supervisor_pid"] != supervisor
+
+
+@pytest.mark.slow
+def test_kept_engine_that_died_is_passed_over(tmp_path: Path) -> None:
+    with kept(tmp_path) as (session, folder):
+        start(session)
+        supervisor = session.connection["supervisor_pid"]
+        session.stop()
+        os.kill(supervisor, signal.SIGKILL)
+        assert not start(session)["kept"]
+        assert list(folder.glob("*.json")) == []
+
+
+@pytest.mark.slow
+def test_session_whose_lifeline_breaks_keeps_nothing(tmp_path: Path) -> None:
+    with kept(tmp_path) as (session, folder), socket.create_server(("127.0.0.1", 0)) as listener:
+        session.environment["OPENJD_VS_LIFELINE"] = f"127.0.0.1:{listener.getsockname()[1]}"
+        start(session)
+        supervisor = session.connection["supervisor_pid"]
+        listener.accept()[0].close()
+        wait_until(lambda: not exists(supervisor), "the end of the supervisor")
+        assert list(folder.glob("*.json")) == []
