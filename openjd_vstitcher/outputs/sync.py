@@ -249,4 +249,4 @@ class OutputSync:
 
 def _is_ours(name: str) -> bool:
     """Whether a name is a temporary one of the plugin, or the folder of a turntable's frames."""
-    return (name.startswith(".") and name.endswith("part")) or name.endswith(".frames")
+    return (name.startswith(".") and ".part" in name) or name.endswith(".frames")

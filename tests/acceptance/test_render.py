@@ -81,7 +81,9 @@ def test_a_render_shows_what_it_makes(tmp_path: Path, garment: Path, openjd_vs: 
     events = list(read_journal(tmp_path / "l" / "journal.jsonl"))
     for event in events:
         schema.validate(event.as_json())
-    assert {"engine_ready", "exported", "output_settled", "run_ended"} <= {event.name for event in events}
+    names = {event.name for event in events}
+    assert {"engine_ready", "exported", "output_settled", "run_ended"} <= names
+    assert "output_unexpected" not in names
 
 
 def test_a_chosen_output_is_made_alone(tmp_path: Path, garment: Path, openjd_vs: Command) -> None:
