@@ -19,7 +19,7 @@ ALTER TABLE platform.job_preset ADD COLUMN job_type text;
 
 CREATE INDEX job_claimable ON platform.job (type, priority DESC, updated_at, id) WHERE status IN ('NEW', 'ACKNOWLEDGED');
 CREATE INDEX job_leased ON platform.job (lease_expires_at) WHERE status = 'IN_PROGRESS';
-CREATE INDEX job_held ON platform.job (worker) WHERE status = 'IN_PROGRESS';
+CREATE INDEX job_held ON platform.job (worker, claim_request) WHERE status = 'IN_PROGRESS';
 CREATE INDEX job_created_at ON platform.job (created_at);
 CREATE INDEX asset_public_of_style ON "create".asset (style_id) WHERE is_public_facing;
 
