@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .calls import ApiError
+from .misbehave import Misbehaviour
 
 if TYPE_CHECKING:
     from .parts import Part
     from .render_request import RenderRequest
+
+MISBEHAVING_NAME = "raytrace"
+"""What a rule of misbehaviour gives as `in` to act in the process of a ray trace."""
 
 
 class RayTrace:
@@ -81,10 +85,6 @@ def read_scene(path: Path) -> tuple[RenderRequest, list[Part]]:
     return RenderRequest.from_json(scene["request"]), parts
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Render a scene; progress on standard output, the reason of a failure on standard error."""
     from .pictures import take_pictures
@@ -98,7 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         request, parts = read_scene(path)
         progress(0.0)
-        take_pictures(request, parts, _write, progress)
+        misbehaviour = Misbehaviour.from_environment()
+        misbehaviour.at_call(MISBEHAVING_NAME)
+        take_pictures(request, parts, misbehaviour.write, progress)
     except (ApiError, OSError, ValueError, KeyError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import runpy
 import shlex
 import subprocess
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 
 from openjd_vstitcher.standin.calls import Code
+from openjd_vstitcher.standin.loading import open_file
 
 from ..standin_api import TEE, open_program
 
@@ -243,6 +246,30 @@ def test_ray_trace_command_that_cannot_write_fails(tee, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert "x.png" in done.stderr
+
+
+def test_ray_trace_can_misbehave_in_its_own_process(tee, tmp_path, monkeypatch):
+    rule = {"what": "exit", "in": "raytrace", "code": 5}
+    request = {
+        "render": {"ray_trace": {"cycles": 8}},
+        "captures": [{"camera": tee.camera(), "path": str(tmp_path / "x.png")}],
+        "width": 16,
+        "height": 20,
+    }
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    command = shlex.split(tee.api.RenderRayTraceCMD(tee.g, json.dumps(request)))
+    assert subprocess.run(command, capture_output=True, timeout=100, check=False).returncode == 5
+
+
+def test_sample_garment_is_what_its_script_makes(tmp_path):
+    make = runpy.run_path(str(TEE.with_name("make_tee.py")))["main"]
+    make(tmp_path / "tee.bw")
+    made, committed = open_file(tmp_path / "tee.bw"), open_file(TEE)
+    assert made.document() == committed.document()
+    assert made.model == committed.model
+    assert made.avatar == committed.avatar
+    with Image.open(io.BytesIO(committed.preview)) as picture:
+        assert picture.size == (256, 320)
 
 
 def test_ray_trace_job_is_followed_by_its_status(tee, tmp_path):
