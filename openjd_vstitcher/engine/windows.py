@@ -47,11 +47,12 @@ class RecordedScreen:
         self._path = path
 
     def windows(self, pid: int) -> list[Window]:
-        """The windows in the file."""
+        """The process's windows in the file; one that was killed cannot take its own out of it."""
         try:
-            return [Window.parse(data) for data in json.loads(self._path.read_text(encoding="utf-8"))]
+            recorded = [Window.parse(data) for data in json.loads(self._path.read_text(encoding="utf-8"))]
         except (OSError, ValueError, TypeError, AttributeError):
             return []
+        return [window for window in recorded if window.pid == pid]
 
     def press(self, press: Press) -> None:
         """Write the answer."""

@@ -54,11 +54,11 @@ def assert_nothing_is_left(session: Session, supervisor: int) -> None:
         slow("", {"what": "crash", "how": "abort"}, ["the engine ended in the middle of it", "SIGABRT"]),
         slow("", {"what": "exit", "code": 9}, ["the engine ended in the middle of it", "ended with exit code 9"]),
         ("", {"what": "half_file"}, ["RenderExport3DObject(", "returned error 5"]),
-        ("hang_limit_s = 1.5", {"what": "hang"}, ["the engine hangs (in RenderExport3DObject)", "for 1.5 s"]),
-        slow("hang_limit_s = 2", {"what": "block"}, ["the engine hangs", "no processor use, no output and no call"]),
+        ("hang_limit_s = 3", {"what": "hang"}, ["the engine hangs (in RenderExport3DObject)", "for 3 s"]),
+        slow("hang_limit_s = 3", {"what": "block"}, ["the engine hangs", "no processor use, no output and no call"]),
         slow("export_limit_s = 3", {"what": "busy"}, ["timed out after 0.05 minutes"]),
         slow(
-            "hang_limit_s = 2",
+            "hang_limit_s = 3",
             {"what": "popup", "title": "Missing fonts", "text": "Futura is missing.", "buttons": ["OK"]},
             ["the engine hangs", "windows: Missing fonts: Futura is missing. [OK]"],
         ),
@@ -79,7 +79,7 @@ def test_failure_says_what_happened_and_the_other_exports_are_intact(
         assert session.run(SCAN).returncode == 0
         begun = time.monotonic()
         failed = session.run(SCENE)
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - begun < 30
         assert failed.returncode == 1
         [line] = [line for line in failed.stdout.splitlines() if line.startswith("openjd_fail: ")]
         assert line.startswith("openjd_fail: 3d.glb failed in stage export: ")
@@ -98,8 +98,8 @@ def test_failure_says_what_happened_and_the_other_exports_are_intact(
 @pytest.mark.parametrize(
     ("engine", "rule"),
     [
-        slow("hang_limit_s = 2", {"what": "busy", "seconds": 5}),
-        ("hang_limit_s = 1.5", {"what": "slow_write", "seconds": 3.5, "pieces": 8}),
+        slow("hang_limit_s = 3", {"what": "busy", "seconds": 6}),
+        slow("hang_limit_s = 3", {"what": "slow_write", "seconds": 7, "pieces": 16}),
         slow("hang_limit_s = 10", {"what": "slow", "seconds": 3}),
         ("", {"what": "print", "bytes": 150_000_000}),
         (

@@ -124,6 +124,9 @@ def test_recorded_windows_that_are_no_list_are_none(tmp_path: Any) -> None:
     recorded = tmp_path / "windows.json"
     looked = screen(recorded)
     assert isinstance(looked, RecordedScreen)
+    recorded.write_text('[{"title": "Old", "pid": 1}, {"title": "New", "pid": 2}]', encoding="utf-8")
+    assert [window.title for window in looked.windows(2)] == ["New"]
+    recorded.unlink()
     assert looked.windows(1) == []
     for content in ("", "{", '{"a": 1}', "[1]", "7"):
         recorded.write_text(content, encoding="utf-8")
