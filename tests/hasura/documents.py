@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from graphql import (
-    DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLEnumType,
-    GraphQLError,
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
@@ -25,17 +21,14 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    VariableNode,
-    Visitor,
     get_named_type,
-    parse,
     type_from_ast,
-    visit,
 )
 from graphql.type import SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef
 from graphql.utilities import is_type_sub_type_of
 
 from tests.hasura.errors import HasuraError
+from tests.hasura.parsing import Document
 from tests.hasura.types import ArrayList
 from tests.hasura.values import EnumToken, Variable, literal, type_mismatch, whole_number
 
@@ -56,28 +49,6 @@ class Selection:
     parent: str
 
 
-@lru_cache(maxsize=512)
-def parse_document(query: str) -> DocumentNode:
-    """The document of a query text. Raises `HasuraError` when it is not GraphQL."""
-    try:
-        return parse(query, no_location=True)
-    except GraphQLError as error:
-        raise HasuraError(f"not a valid graphql query: {error.message}", path="$.query") from error
-
-
-def find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation that a request means."""
-    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    if name is not None:
-        for operation in operations:
-            if operation.name and operation.name.value == name:
-                return operation
-        raise HasuraError(f'no such operation found in the document: "{name}"')
-    if len(operations) != 1:
-        raise HasuraError("exactly one operation has to be present in the document when operationName is not specified")
-    return operations[0]
-
-
 class Analyser:
     """Checks one operation against a schema.
 
@@ -88,16 +59,15 @@ class Analyser:
     def __init__(
         self,
         schema: GraphQLSchema,
-        document: DocumentNode,
+        document: Document,
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
     ) -> None:
         self._schema = schema
-        self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        self._document = document
+        self._fragments = document.fragments
         self._operation = operation
         self._definitions = {d.variable.name.value: d for d in operation.variable_definitions or ()}
-        for name in self._fragments:
-            self._refuse_cycle(name, ())
         self._variables = self._resolve_variables(variables)
 
     def select(self, root: GraphQLObjectType) -> tuple[Selection, ...]:
@@ -108,16 +78,8 @@ class Analyser:
                 raise HasuraError(f"directive '{directive.name.value}' is not allowed on a {kind}")
         return self._children(root, [self._operation.selection_set], "$")
 
-    def _refuse_cycle(self, name: str, within: tuple[str, ...]) -> None:
-        if name in within:
-            cycle = ", ".join(f"'{part}'" for part in within[within.index(name) :])
-            raise HasuraError(f"the fragment definition(s) {cycle} form a cycle")
-        if name in self._fragments:
-            for inner in _spread_names(self._fragments[name].selection_set):
-                self._refuse_cycle(inner, (*within, name))
-
     def _resolve_variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        used = set(_used_variables(self._operation, self._fragments))
+        used = self._document.used_variables(self._operation)
         unbound = next((name for name in used if name not in self._definitions), None)
         if unbound is not None:
             raise HasuraError(f'unbound variable "{unbound}"')
@@ -332,45 +294,9 @@ def _as_it_is(value: Any, path: str) -> Any:
     return value
 
 
-def _used_variables(
-    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
-) -> Iterator[str]:
-    """The variables that an operation uses, those of the fragments that it reaches included."""
-    waiting, seen = list(_spread_names(operation.selection_set)), set()
-    nodes: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen and name in fragments:
-            seen.add(name)
-            nodes.append(fragments[name])
-            waiting += _spread_names(fragments[name].selection_set)
-    for node in nodes:
-        for part in (*(node.directives or ()), node.selection_set):
-            collector = _Variables()
-            visit(part, collector)
-            yield from collector.names
-
-
-class _Variables(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        self.names.append(node.name.value)
-
-
 def _type_text(node: Any) -> str:
     if node.kind == "non_null_type":
         return f"{_type_text(node.type)}!"
     if node.kind == "list_type":
         return f"[{_type_text(node.type)}]"
     return str(node.name.value)
-
-
-def _spread_names(selection_set: SelectionSetNode) -> Iterator[str]:
-    for node in selection_set.selections:
-        if isinstance(node, FragmentSpreadNode):
-            yield node.name.value
-        elif isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set:
-            yield from _spread_names(node.selection_set)

@@ -20,11 +20,12 @@ from graphql import (
 from psycopg_pool import AsyncConnectionPool
 
 from tests.hasura.conditions import Statement
-from tests.hasura.documents import META_FIELDS, Analyser, Selection, find_operation, parse_document
+from tests.hasura.documents import META_FIELDS, Analyser, Selection
 from tests.hasura.errors import HasuraError, from_commit, from_postgres
 from tests.hasura.metadata import Metadata
 from tests.hasura.model import Model, read_model
 from tests.hasura.mutations import Mutations
+from tests.hasura.parsing import Document, parse_document
 from tests.hasura.permissions import Session
 from tests.hasura.schema import RoleSchema, op_of
 from tests.hasura.sql import Compiler
@@ -58,7 +59,7 @@ class Prepared:
     operation: OperationType
     selections: tuple[Selection, ...]
     session: Session
-    document: DocumentNode
+    document: Document
     node: OperationDefinitionNode
     variables: Mapping[str, Any]
 
@@ -89,7 +90,7 @@ class Engine:
     def prepare(self, request: Request, session: Session) -> Prepared:
         """Checks a request against the schema of its role. Raises `HasuraError`."""
         document = parse_document(request.query)
-        node = find_operation(document, request.operation_name)
+        node = document.operation(request.operation_name)
         role = self.schema_of(session)
         root = self._root(role, node.operation)
         selections = Analyser(role.schema, document, node, request.variables).select(root)
@@ -167,10 +168,9 @@ class Engine:
             directives=(),
             selection_set=SelectionSetNode(selections=tuple(chosen)),
         )
-        fragments = [d for d in prepared.document.definitions if d.kind == "fragment_definition"]
         result = execute_sync(
             self.schema_of(prepared.session).schema,
-            DocumentNode(definitions=(operation, *fragments)),
+            DocumentNode(definitions=(operation, *prepared.document.fragments.values())),
             variable_values=dict(prepared.variables),
         )
         if result.errors or result.data is None:
@@ -187,11 +187,10 @@ async def _fetch_row(connection: psycopg.AsyncConnection[Any], sql: str, params:
     return row or ()
 
 
-def _spread_meta_fields(document: DocumentNode, name: str) -> list[FieldNode]:
+def _spread_meta_fields(document: Document, name: str) -> list[FieldNode]:
     return [
         node
-        for definition in document.definitions
-        if definition.kind == "fragment_definition"
-        for node in definition.selection_set.selections  # type: ignore[attr-defined]  # a fragment has one
+        for fragment in document.fragments.values()
+        for node in fragment.selection_set.selections
         if isinstance(node, FieldNode) and node.name.value == name
     ]
