@@ -163,6 +163,7 @@ def test_frame_beyond_the_last_one_is_refused(session: Session) -> None:
     assert "there is no frame 4 of 3" in result.stdout
 
 
+@pytest.mark.slow
 def test_bundle_has_pieces_rulers_materials_and_an_index_of_all(session: Session) -> None:
     archive = bundled(session, bundle_type="style")
     index = json.loads(archive.read("bundle.json"))
@@ -272,6 +273,7 @@ def test_unknown_types_are_refused_by_name(session: Session) -> None:
     assert scanned(session)["name"] == "Crew Tee"
 
 
+@pytest.mark.slow
 def test_artwork_goes_where_the_rule_says(tmp_path: Path) -> None:
     bundle_dir = tmp_path / "bundle"
     bundle_dir.mkdir()
@@ -313,6 +315,7 @@ def test_replacement_for_a_material_that_is_not_there_fails(tmp_path: Path) -> N
         assert "artwork for 'logo': the garment has no such material; it has: " in result.stdout
 
 
+@pytest.mark.slow
 def test_export_type_of_ones_own(tmp_path: Path) -> None:
     example = ROOT / "examples" / "custom_export"
     preset = json.loads((example / "preset.json").read_text(encoding="utf-8"))
@@ -325,6 +328,7 @@ def test_export_type_of_ones_own(tmp_path: Path) -> None:
         assert archive.read("01 Harbour.png") != archive.read("02 Pine.png")
 
 
+@pytest.mark.slow
 def test_plugin_in_the_gui_does_the_same_as_the_script(tmp_path: Path, session: Session) -> None:
     plugins = tmp_path / "plugins"
     install(plugins)

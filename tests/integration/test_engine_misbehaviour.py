@@ -125,7 +125,7 @@ def test_engine_that_is_only_slow_or_loud_or_asks_is_let_be(tmp_path: Path, engi
     ("engine", "rule", "said"),
     [
         ("", {"what": "fail_to_start", "code": 4}, ["the engine ended before it was ready", "exit code 4"]),
-        ("start_limit_s = 1", {"what": "slow", "seconds": 60}, ["the engine was not ready after 1 s"]),
+        slow("start_limit_s = 1", {"what": "slow", "seconds": 60}, ["the engine was not ready after 1 s"]),
         slow("start_limit_s = 1", {"what": "popup", "text": "Sign in"}, ["not ready after 1 s", "Sign in"]),
     ],
     ids=["ends", "too slow", "popup"],
@@ -175,6 +175,7 @@ def test_leaked_child_ends_with_the_session(tmp_path: Path, detach: bool) -> Non
         wait_until(lambda: not exists(child) and not exists(supervisor), "the end of the leaked child")
 
 
+@pytest.mark.slow
 def test_leaked_child_ends_with_an_engine_that_crashed(tmp_path: Path) -> None:
     leak = tmp_path / "leak.pid"
     rules = [

@@ -33,6 +33,14 @@ def session(tmp_path: Path) -> Iterator[Session]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """One session for all tests that only knock at it."""
+    with opened(tmp_path_factory.mktemp("lasting"), FAKE_ENGINE) as made:
+        assert made.start().returncode == 0
+        yield made
+
+
 def test_session_makes_an_output_and_leaves_nothing_running(session: Session) -> None:
     supervisor, engine = started(session)
     result = session.run(export())
@@ -165,23 +173,21 @@ def test_client_that_is_killed_cancels_its_export(session: Session) -> None:
         b"[]\n",
     ],
 )
-def test_strangers_are_cut_off(session: Session, content: bytes) -> None:
-    started(session)
-    with socket.create_connection(("127.0.0.1", session.connection["port"])) as stranger:
+def test_strangers_are_cut_off(lasting: Session, content: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", lasting.connection["port"])) as stranger:
         stranger.settimeout(DEADLINE_S)
         stranger.sendall(content)
         if not content.endswith(b"\n"):
             stranger.shutdown(socket.SHUT_WR)
         assert stranger.recv(100) == b""
-    assert session.run(export()).returncode == 0
+    assert lasting.run(export()).returncode == 0
 
 
-def test_silent_strangers_do_not_keep_others_out(session: Session) -> None:
-    started(session)
-    address = ("127.0.0.1", session.connection["port"])
+def test_silent_strangers_do_not_keep_others_out(lasting: Session) -> None:
+    address = ("127.0.0.1", lasting.connection["port"])
     silent = [socket.create_connection(address) for _ in range(200)]
     try:
-        assert session.run(export()).returncode == 0
+        assert lasting.run(export()).returncode == 0
     finally:
         for each in silent:
             each.close()
@@ -201,13 +207,12 @@ def test_silent_strangers_do_not_keep_others_out(session: Session) -> None:
     ],
     ids=lambda value: json.dumps(value)[:60],
 )
-def test_strange_requests_are_refused_and_the_session_goes_on(session: Session, request_: dict[str, Any]) -> None:
-    started(session)
-    with connect(str(session.connection_file), request_) as sock:
+def test_strange_requests_are_refused_and_the_session_goes_on(lasting: Session, request_: dict[str, Any]) -> None:
+    with connect(str(lasting.connection_file), request_) as sock:
         sock.settimeout(DEADLINE_S)
         replies = list(receive(sock))
     assert not replies or replies[-1]["type"] == "failed"
-    assert session.run(export()).returncode == 0
+    assert lasting.run(export()).returncode == 0
 
 
 def test_cancelation_before_its_turn_does_not_begin_the_export(session: Session) -> None:
