@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-FAULTS = ("refuse", "slow_down", "delay", "close", "cut_request", "lose_answer", "cut_answer")
+FAULTS = ("refuse", "slow_down", "delay", "close", "cut_request", "corrupt", "lose_answer", "cut_answer")
 _CHUNK = 1 << 16
 
 
@@ -21,7 +21,7 @@ class FaultProxy(ThreadingHTTPServer):
     Parameters
     ----------
     rate: the share of requests that meet a fault: answered 503 or SlowDown, delayed, closed before they are passed on,
-        passed on in part, passed on but never answered, or answered in part.
+        passed on in part or with a changed byte, passed on but never answered, or answered in part.
     """
 
     daemon_threads = True
@@ -67,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault == "delay":
             threading.Event().wait(0.5 * chance)
+        if fault == "corrupt" and body:
+            place = int(len(body) * chance)
+            body = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
         connection = http.client.HTTPConnection(*self.server.target, timeout=60)
         try:
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)

@@ -36,6 +36,7 @@ _PASSING = {
     "ExpiredToken",
     "NoSuchUpload",
     "InvalidPart",
+    "MalformedXML",
 }
 _BROKEN_WAY = (
     ConnectionError,

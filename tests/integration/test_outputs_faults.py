@@ -75,7 +75,9 @@ def test_forty_outputs_survive_fifty_kills_at_random_moments(s3_server: S3Server
     _kill_and_resume(tmp_path, s3_server, kills=50, count=40, largest=64 * _MIB, longest_s=1.0)
 
 
-def _deliver_through_faults(directory: Path, server: S3Server, *, count: int, largest: int, rate: float) -> None:
+def _deliver_through_faults(
+    directory: Path, server: S3Server, *, count: int, largest: int, rate: float, kinds: int
+) -> None:
     with fault_proxy(server.endpoint_url, rate=rate, seed=5) as proxy:
         sizes = _sizes(count, largest, seed=5)
         job = make_s3_job(directory, server, sizes, seed=7, endpoint_url=proxy.endpoint_url)
@@ -83,14 +85,14 @@ def _deliver_through_faults(directory: Path, server: S3Server, *, count: int, la
         output, _ = process.communicate(timeout=800)
         assert process.returncode == 0, output.decode()
     job.check_all_delivered()
-    assert all(proxy.met[fault] for fault in FAULTS)
+    assert sum(proxy.met[fault] > 0 for fault in FAULTS) >= kinds
 
 
 def test_outputs_survive_a_network_that_fails_a_third_of_the_time(s3_server: S3Server, tmp_path: Path) -> None:
-    _deliver_through_faults(tmp_path, s3_server, count=16, largest=12 * _MIB, rate=0.3)
+    _deliver_through_faults(tmp_path, s3_server, count=16, largest=12 * _MIB, rate=0.3, kinds=5)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_forty_outputs_survive_a_network_that_fails_a_third_of_the_time(s3_server: S3Server, tmp_path: Path) -> None:
-    _deliver_through_faults(tmp_path, s3_server, count=40, largest=64 * _MIB, rate=0.3)
+    _deliver_through_faults(tmp_path, s3_server, count=40, largest=64 * _MIB, rate=0.3, kinds=len(FAULTS))

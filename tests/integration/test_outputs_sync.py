@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openjd_vstitcher.errors import ClaimLost, PlatformError, StorageError
 from openjd_vstitcher.outputs.expected import OutputResult
+from openjd_vstitcher.storage import StoredObject
 from tests.outputs_bench import PROMPT, Bench
 
 
@@ -291,6 +294,29 @@ def test_what_is_not_done_in_time_is_pending_and_resumed_by_the_next_process(tmp
     assert result.fate == "registered"
     assert bench.stored("a.png") == b"late"
     assert len(bench.catalogue.rows) == 1
+
+
+def test_asset_is_not_uploaded_while_storage_holds_other_bytes(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["a.png"])
+    put, lies = bench.storage.within.put, [b"short", b"contenT"]
+
+    def lie(source: object, uri: str, **given: Any) -> StoredObject:
+        stored = put(source, uri, **given)  # type: ignore[arg-type]  # passed on as it came
+        if not lies:
+            return stored
+        content = lies.pop()
+        return replace(stored, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+    bench.storage.within.put = lie  # type: ignore[method-assign]  # the storage that lies
+    bench.storage.before_put = lambda uri: states.extend(row.status for row in bench.catalogue.assets(""))
+    states: list[str] = []
+    bench.sync.start()
+    bench.write("a.png", b"content")
+    assert bench.sync.finish(10).complete
+    assert states == ["IN_PROGRESS"] * 3
+    assert [e.fields["reason"].partition(": ")[2] for e in bench.named("output_waiting")] == [
+        "storage holds other bytes than the file has"
+    ] * 2
 
 
 def test_lost_claim_ends_all_uploads(tmp_path: Path) -> None:
