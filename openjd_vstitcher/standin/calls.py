@@ -99,9 +99,10 @@ def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
             _check_thread(name)
             host.misbehaviour.at_call(name)
             result = implementation(host, *given)
-        except ApiError as error:
-            host.last_error = error.code
-            host.log(f"{name}: error {int(error.code)}: {error}")
+        except (ApiError, ImportError) as error:
+            host.last_error = error.code if isinstance(error, ApiError) else Code.NOT_SUPPORTED
+            needed = "" if isinstance(error, ApiError) else "pip install 'openjd-vstitcher[standin]': "
+            host.log(f"{name}: error {int(host.last_error)}: {needed}{error}")
             return list(failed) if isinstance(failed, list) else failed
         host.last_error = Code.SUCCESS
         return result

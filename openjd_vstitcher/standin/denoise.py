@@ -57,7 +57,8 @@ def _filtered(light: Film, guide: Film, trust: Film, step: int, sigma: float) ->
                 continue
             here = np.s_[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
             there = np.s_[max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)]
-            far = ((guide[here] - guide[there]) ** 2).sum(axis=2, keepdims=True)
+            apart = guide[here] - guide[there]
+            far = np.einsum("yxc,yxc->yx", apart, apart)[..., None]
             far += ((tone[here] - tone[there]) / (sigma * (0.15 + tone[here]))) ** 2
             weight = np.exp(-np.minimum(far, 12.0)) * trust[there] * (0.25 if dx and dy else 0.5)
             total[here] += light[there] * weight

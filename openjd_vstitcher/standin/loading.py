@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InvalidInput
 from ..garment import GarmentFile, check_garment, open_garment
+from . import materials
 from .calls import ApiError, Code
 from .model import (
     Cluster,
@@ -24,18 +25,7 @@ from .model import (
     from_document,
 )
 
-MATERIAL_DEFAULTS: dict[str, Any] = {
-    "name": "Fabric",
-    "type": "fabric",
-    "color": "#b4b4b4",
-    "roughness": 0.85,
-    "metallic": 0.0,
-    "composition": "",
-    "weight_gsm": 0,
-    "thickness_mm": 0.0,
-    "texture": None,
-    "placements": [],
-}
+_LARGEST_TRIM_CM = 50.0
 
 
 def open_file(path: Path) -> Garment:
@@ -72,6 +62,7 @@ def _from_bw(file: GarmentFile) -> Garment:
     ]
     try:
         garment = from_document(file.document)
+        _check(garment)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ApiError(Code.CANNOT_READ, f"{file.path}: its garment section is broken ({error!r})") from error
     garment.rulers = rulers
@@ -80,6 +71,17 @@ def _from_bw(file: GarmentFile) -> Garment:
     preview = file.preview()
     garment.preview = preview[1] if preview else b""
     return garment
+
+
+def _check(garment: Garment) -> None:
+    """ValueError or TypeError when a part of an untrusted file cannot be drawn; files that its textures name are not read."""
+    for colorway in garment.colorways:
+        for material in colorway.materials.values():
+            material["texture"] = None
+            materials.check_material(material)
+    for _, trim in garment.trims():
+        if not (0 < trim.width_cm <= _LARGEST_TRIM_CM and 0 < trim.height_cm <= _LARGEST_TRIM_CM):
+            raise ValueError(f"a trim of {trim.width_cm} x {trim.height_cm} cm")
 
 
 def _from_mesh(path: Path) -> Garment:
@@ -91,16 +93,16 @@ def _from_mesh(path: Path) -> Garment:
         meshes = load_meshes(content, kind)
     except ValueError as error:
         raise ApiError(Code.CANNOT_READ, f"{path}: {error}") from error
-    materials: dict[str, tuple[int, dict[str, Any]]] = {}
+    looks: dict[str, tuple[int, dict[str, Any]]] = {}
     shapes = []
     for number, mesh in enumerate(meshes, start=1):
         name = str(mesh.material.get("name", "material"))
-        material_id, _ = materials.setdefault(name, (len(materials) + 1, {**MATERIAL_DEFAULTS, **mesh.material}))
+        material_id, _ = looks.setdefault(name, (len(looks) + 1, {**materials.DEFAULTS, **mesh.material}))
         shapes.append(Shape(number, mesh.name, material_id, mesh=mesh.name))
     return Garment(
         name=path.stem,
         shapes=shapes,
-        colorways=[Colorway(1, "Default", dict(materials.values()))],
+        colorways=[Colorway(1, "Default", dict(looks.values()))],
         sizes=[Size(1, "M")],
         model=content,
         model_type=kind,
@@ -116,9 +118,9 @@ def from_pattern(pattern: dict[str, Any], trims: dict[str, Any], model: bytes, a
     trims: `tee.trims.json`: materials, trims, artworks and clusters that the pattern has not.
     model, avatar: GLB files of the draped pieces, named as in the pattern, and of the body.
     """
-    materials = {m["name"]: m for m in pattern["materials"]}
+    fabrics = {m["name"]: m for m in pattern["materials"]}
     own = {m["name"]: m for m in trims["materials"]}
-    shapes = [_piece(piece, materials[piece["material"]]["id"]) for piece in pattern["pieces"]]
+    shapes = [_piece(piece, fabrics[piece["material"]]["id"]) for piece in pattern["pieces"]]
     by_id = {shape.id: shape for shape in shapes}
     for symmetry in pattern["symmetry"]:
         shape = by_id[symmetry["piece"]]
@@ -140,7 +142,7 @@ def from_pattern(pattern: dict[str, Any], trims: dict[str, Any], model: bytes, a
     return Garment(
         name=pattern["name"],
         shapes=shapes,
-        colorways=[_colorway(c, materials, own) for c in pattern["colorways"]],
+        colorways=[_colorway(c, fabrics, own) for c in pattern["colorways"]],
         stitches=[Stitch(s["id"], s["name"], _end(s["a"]), _end(s["b"])) for s in pattern["stitches"]],
         clusters=[Cluster(**cluster) for cluster in trims["clusters"]],
         sizes=sizes,
@@ -180,12 +182,12 @@ def _piece(piece: dict[str, Any], material: int) -> Shape:
 
 
 def _colorway(colorway: dict[str, Any], fabrics: dict[str, Any], own: dict[str, Any]) -> Colorway:
-    materials = {}
+    looks = {}
     for name, material in {**fabrics, **own}.items():
         look = {key: value for key, value in material.items() if key not in ("id", "base_color", "kind")}
         color = colorway["colors"].get(name) or material.get("color") or material["base_color"]
-        materials[material["id"]] = {**MATERIAL_DEFAULTS, **look, "color": color}
-    return Colorway(colorway["id"], colorway["name"], materials)
+        looks[material["id"]] = {**materials.DEFAULTS, **look, "color": color}
+    return Colorway(colorway["id"], colorway["name"], looks)
 
 
 def _end(side: dict[str, Any]) -> StitchEnd:

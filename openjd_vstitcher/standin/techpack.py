@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _PICTURE_PX = (320, 400)
 _VIEWS = ("front", "back")
-_PX_PER_CM = 8
+_PX_PER_CM = 8.0
+_MAX_SIDE_PX = 2000
 _MARGIN_PX = 24
 _OVERSAMPLED = 3
 _PALE = 0.6
@@ -160,7 +161,8 @@ def _piece_picture(garment: Garment, shape: Shape) -> bytes:
     from .pictures import SOFTWARE
 
     low_x, low_y, high_x, high_y = geometry.bounds(shape.cut_line())
-    scale = _PX_PER_CM * _OVERSAMPLED
+    per_cm = min(_PX_PER_CM, _MAX_SIDE_PX / max(high_x - low_x, high_y - low_y))
+    scale = per_cm * _OVERSAMPLED
     margin = _MARGIN_PX * _OVERSAMPLED
     size = (int((high_x - low_x) * scale) + 2 * margin, int((high_y - low_y) * scale) + 2 * margin)
     picture = Image.new("RGBA", size, (255, 255, 255, 0))
@@ -189,7 +191,7 @@ def _piece_picture(garment: Garment, shape: Shape) -> bytes:
     said.add_text("Software", SOFTWARE)
     said.add_text("Title", shape.name)
     buffer = io.BytesIO()
-    small.save(buffer, "PNG", pnginfo=said, dpi=(_PX_PER_CM * 2.54, _PX_PER_CM * 2.54))
+    small.save(buffer, "PNG", pnginfo=said, dpi=(per_cm * 2.54, per_cm * 2.54))
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from PIL import Image
 
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.standin.calls import Code
@@ -178,6 +179,51 @@ def test_texture_must_be_a_picture(tee, tmp_path):
         assert tee.api.MaterialUpdate(tee.g, 1, 1, json.dumps({"texture": {"path": str(path)}})) == 0
         assert tee.api.GetLastError() == Code.CANNOT_READ
     assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["texture"] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"color": "red"},
+        {"color": None},
+        {"type": "glass"},
+        {"roughness": 2},
+        {"metallic": "shiny"},
+        {"texture": "picture.png"},
+        {"texture": {"path": "x.png", "width_cm": 0}},
+        {"placements": [{"shape": 1}]},
+        {"placements": [{"shape": 1, "center": [0, 0], "width_cm": 1e9, "height_cm": 1}]},
+        {"placements": "everywhere"},
+    ],
+    ids=str,
+)
+def test_material_that_cannot_be_drawn_is_refused(tee, changes):
+    before = tee.api.MaterialGet(tee.g, 1, 5)
+    assert tee.api.MaterialUpdate(tee.g, 1, 5, json.dumps(changes)) == 0
+    assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
+    assert tee.api.MaterialGet(tee.g, 1, 5) == before
+
+
+def test_unknown_keys_of_a_material_are_kept(tee):
+    tee.api.MaterialUpdate(tee.g, 1, 1, '{"custom": {"supplier": "Mill 7"}}')
+    assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["custom"] == {"supplier": "Mill 7"}
+
+
+def test_texture_named_in_a_file_is_not_read_from_this_machine(tee, tmp_path):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "private.png")
+    texture = {"texture": {"path": str(tmp_path / "private.png")}}
+    assert tee.api.MaterialUpdate(tee.g, 1, 1, json.dumps(texture)) == 1
+    tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.bw"))
+    again = open_program(tmp_path / "x.bw")
+    assert json.loads(again.api.MaterialGet(again.g, 1, 1))["texture"] is None
+
+
+def test_file_with_an_impossible_part_does_not_open(tee, tmp_path):
+    garment = tee.host.garments[tee.g]
+    garment.shape(103).trim.width_cm = 1e9
+    tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.bw"))
+    assert tee.api.GarmentOpen(str(tmp_path / "x.bw")) == ""
+    assert tee.api.GetLastError() == Code.CANNOT_READ
 
 
 def test_surface_area_of_the_cloth(tee):

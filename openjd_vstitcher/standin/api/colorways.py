@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from .. import geometry
+from .. import geometry, materials
 from ..calls import ApiError, Code, NewId, call
 from ..host import Host
-from ..loading import MATERIAL_DEFAULTS
 from ..model import Colorway, Garment
 from .lookup import found, free_id, json_object
 
@@ -79,8 +77,8 @@ def colorway_used_material_ids(host: Host, garment: str, colorway: int) -> list[
     """The materials of shapes, trims and edges, and artworks that lie on a shape."""
     opened = host.garment(garment)
     used = _used(opened)
-    materials = found(opened.colorway, "colorway", colorway).materials
-    return [i for i, m in materials.items() if i in used or m.get("placements")]
+    listed = found(opened.colorway, "colorway", colorway).materials
+    return [i for i, m in listed.items() if i in used or m.get("placements")]
 
 
 def _used(garment: Garment) -> set[int]:
@@ -93,15 +91,15 @@ def colorway_colors_in_use_get(host: Host, garment: str, colorway: int) -> str:
     """JSON list of `#rrggbb`."""
     opened = host.garment(garment)
     used = _used(opened)
-    materials = found(opened.colorway, "colorway", colorway).materials
-    return json.dumps(sorted({str(m["color"]) for i, m in materials.items() if i in used}))
+    listed = found(opened.colorway, "colorway", colorway).materials
+    return json.dumps(sorted({str(m["color"]) for i, m in listed.items() if i in used}))
 
 
 @call
 def colorway_colors_in_use_update(host: Host, garment: str, colorway: int, source: str, target: str) -> int:
     """Replace a colour everywhere in a colorway."""
     opened = host.garment(garment)
-    _check_color(target)
+    _checked({"color": target})
     matching = [
         m
         for m in found(opened.colorway, "colorway", colorway).materials.values()
@@ -131,15 +129,11 @@ def material_update(host: Host, garment: str, colorway: int, material: int, chan
     opened = host.garment(garment)
     target = _material(opened, colorway, material)
     wanted = json_object(changes, "the material")
-    if "color" in wanted:
-        _check_color(wanted["color"])
-    texture = wanted.get("texture")
-    if texture is not None:
+    _checked({**target, **wanted})
+    if wanted.get("texture") is not None:
         from ..textures import check_picture
 
-        if not isinstance(texture, dict):
-            raise ApiError(Code.INVALID_ARGUMENT, f"a texture is null or an object, not {texture!r}")
-        check_picture(Path(str(texture.get("path", ""))))
+        check_picture(Path(wanted["texture"]["path"]))
     target.update(wanted)
     host.modified(opened)
     return 1
@@ -150,7 +144,7 @@ def material_import(host: Host, garment: str, colorway: int, path: str) -> list[
     """Add a material from a `.u3m` (a zip or JSON) or a picture; its id is the same in all colorways."""
     opened = host.garment(garment)
     found(opened.colorway, "colorway", colorway)
-    material = {**copy.deepcopy(MATERIAL_DEFAULTS), **_read_material(host, Path(path))}
+    material = {**copy.deepcopy(materials.DEFAULTS), **_read_material(host, Path(path))}
     new = free_id([i for c in opened.colorways for i in c.materials])
     for each in opened.colorways:
         each.materials[new] = copy.deepcopy(material)
@@ -181,9 +175,10 @@ def _read_material(host: Host, path: Path) -> dict[str, Any]:
     material = document.get("material", document)
     if not isinstance(material, dict):
         raise ApiError(Code.INVALID_JSON, f"{path}: its material is no JSON object")
-    read = {key: material[key] for key in MATERIAL_DEFAULTS if key in material and key != "texture"}
+    read = {key: material[key] for key in materials.DEFAULTS if key in material and key != "texture"}
     if picture is not None:
         read["texture"] = {"path": str(picture), "width_cm": 20.0}
+    _checked(read)
     return {"name": path.stem, **read}
 
 
@@ -272,6 +267,8 @@ def material_bounding_box_get(host: Host, garment: str, colorway: int, material:
     return json.dumps({"width": round(high_x - low_x, 4), "height": round(high_y - low_y, 4)})
 
 
-def _check_color(color: Any) -> None:
-    if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
-        raise ApiError(Code.INVALID_ARGUMENT, f"a colour is written #rrggbb, not {color!r}")
+def _checked(material: dict[str, Any]) -> None:
+    try:
+        materials.check_material(material)
+    except (ValueError, TypeError) as error:
+        raise ApiError(Code.INVALID_ARGUMENT, str(error)) from None

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .. import materials
 from ..calls import ApiError, Code, call
 from ..host import GARMENT_OPEN, GARMENT_SAVED, Host
-from ..loading import MATERIAL_DEFAULTS, open_file
+from ..loading import open_file
 from ..model import Colorway, Garment, Shape, Size, Snapshot
 from .lookup import found, json_object
 
@@ -23,7 +24,7 @@ def garment_id(host: Host) -> str:
 @call
 def garment_create(host: Host, name: str) -> str:
     """A new, empty garment."""
-    material = {**MATERIAL_DEFAULTS}
+    material = {**materials.DEFAULTS}
     return _opened(host, Garment(name, [], [Colorway(1, "Default", {1: material})], sizes=[Size(1, "M")]))
 
 

@@ -1,0 +1,70 @@
+"""Materials as `MaterialGet` gives them: plain JSON objects with checked values; unknown keys are kept."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+DEFAULTS: dict[str, Any] = {
+    "name": "Fabric",
+    "type": "fabric",
+    "color": "#b4b4b4",
+    "roughness": 0.85,
+    "metallic": 0.0,
+    "composition": "",
+    "weight_gsm": 0,
+    "thickness_mm": 0.0,
+    "texture": None,
+    "placements": [],
+}
+
+TYPES = ("fabric", "trim", "seam", "artwork")
+_LARGEST_CM = 1000.0
+
+
+def check_material(material: dict[str, Any]) -> None:
+    """ValueError or TypeError with the key and what was expected, when a material cannot be drawn."""
+    check_color(material.get("color", DEFAULTS["color"]))
+    if material.get("type", "fabric") not in TYPES:
+        raise ValueError(f"type: expected one of {', '.join(TYPES)}, found {material['type']!r}")
+    for key in ("roughness", "metallic"):
+        _number(key, material.get(key, 0.5), 0.0, 1.0)
+    texture = material.get("texture")
+    if texture is not None:
+        if not isinstance(texture, dict) or not isinstance(texture.get("path"), str):
+            raise ValueError(f"texture: expected null or an object with a path, found {texture!r}")
+        for key in ("width_cm", "height_cm"):
+            if texture.get(key) is not None:
+                _number(f"texture.{key}", texture[key], 0.01, _LARGEST_CM)
+    placements = material.get("placements", [])
+    if not isinstance(placements, list):
+        raise TypeError(f"placements: expected a list, found {placements!r}")
+    for placement in placements:
+        _check_placement(placement)
+
+
+def check_color(color: Any) -> None:
+    """ValueError when it is not written `#rrggbb`."""
+    if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
+        raise ValueError(f"color: expected #rrggbb, found {color!r}")
+
+
+def _check_placement(placement: Any) -> None:
+    if not isinstance(placement, dict) or not isinstance(placement.get("shape"), int):
+        raise TypeError(f"placements: expected objects with a shape, found {placement!r}")
+    center = placement.get("center")
+    if not isinstance(center, list | tuple) or len(center) != 2:
+        raise ValueError(f"placements.center: expected two numbers, found {center!r}")
+    for value in center:
+        _number("placements.center", value, -10_000.0, 10_000.0)
+    for key in ("width_cm", "height_cm"):
+        _number(f"placements.{key}", placement.get(key), 0.01, _LARGEST_CM)
+    _number("placements.rotation", placement.get("rotation", 0.0), -360.0, 360.0)
+
+
+def _number(key: str, value: Any, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{key}: expected a number, found {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{key}: expected {low} to {high}, found {value!r}")
