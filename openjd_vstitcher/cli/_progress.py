@@ -163,9 +163,11 @@ def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> 
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
-    """Each failure with the last lines that led to it."""
+    """Each failure with its parameters and the last lines that led to it."""
     for failure in failures:
         click.echo(f"failed: {failure.message}", err=True)
+        if failure.parameters:
+            click.echo(f"  parameters: {json.dumps(dict(failure.parameters), ensure_ascii=False)}", err=True)
         for line in failure.last_lines[-8:]:
             click.echo(f"  | {line}", err=True)
 

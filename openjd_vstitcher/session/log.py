@@ -15,7 +15,7 @@ EVENT_PREFIX = "vstitcher_event: "
 
 _EVENT_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 _LAST_LINES = 20
-_MAX_EVENT_CHARS = 16_384
+_MAX_EVENT_CHARS = 65_536
 
 
 class SessionLog(logging.Handler):
@@ -34,16 +34,22 @@ class SessionLog(logging.Handler):
         self.redact = redact
         self._on_fact = on_fact
         self._output: deque[str] = deque(maxlen=_LAST_LINES)
+        self._facts: dict[str, dict[str, Any]] = {}
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
 
     def start_action(self, title: str) -> None:
         """Begin to collect the output of another action."""
         self._output.clear()
+        self._facts.clear()
         self._file.write(f"=== {title}\n")
 
     def last_lines(self) -> list[str]:
         """The last lines that the action printed, without the messages of the protocol."""
         return list(self._output)
+
+    def fact(self, name: str) -> dict[str, Any]:
+        """The last fact of a name that the action printed, empty if it printed none."""
+        return self._facts.get(name, {})
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.redact(record.getMessage())
@@ -66,6 +72,7 @@ class SessionLog(logging.Handler):
             return
         name = data.pop("event", None) if isinstance(data, dict) else None
         if isinstance(name, str) and _EVENT_NAME.fullmatch(name):
+            self._facts[name] = data
             self._on_fact(name, data)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from openjd.model import StepParameterSpaceIterator, TaskParameterSet
 from openjd.sessions import LOG, ActionState, ActionStatus, PathMappingRule, Session
 
+from ..engine import failures
 from ..journal import Journal
 from .log import SessionLog
 from .plan import Plan, PlannedStep
@@ -34,14 +35,16 @@ class Failure:
     step: the step's name, or the environment's.
     action: what was being done, such as "run 01 front.png".
     message: the reason, as the action told it or as it is known from outside.
+    stage: what the engine was at, such as "export"; "" where it did not say.
     exit_code: of the action's process, None where it had none.
     parameters: the instruction of the export, where there is one.
-    last_lines: the last lines that the action printed.
+    last_lines: the last lines that the engine printed, or else the action.
     """
 
     step: str
     action: str
     message: str
+    stage: str = ""
     exit_code: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     last_lines: Sequence[str] = ()
@@ -52,6 +55,7 @@ class Failure:
             "step": self.step,
             "action": self.action,
             "message": self.message,
+            "stage": self.stage,
             "exit_code": self.exit_code,
             "parameters": dict(self.parameters),
             "last_lines": list(self.last_lines),
@@ -316,8 +320,12 @@ class SessionRunner:
             self._action_done.set()
 
     def _failure(self, action: str, step: str, status: ActionStatus, seconds: float) -> Failure:
-        lines = self._log.last_lines()
-        if status.fail_message:
+        lines: Sequence[str] = self._log.last_lines()
+        told = self._log.fact("export_failed")
+        if told.get("stage"):
+            message = failures.headline(told)
+            lines = told.get("log_tail") or lines
+        elif status.fail_message:
             message = self._log.redact(status.fail_message)
         elif status.state is ActionState.TIMEOUT:
             message = f"{action} timed out after {_duration(seconds)}"
@@ -328,7 +336,8 @@ class SessionRunner:
             message = f"{action} ended with exit code {status.exit_code}{last}"
         else:
             message = f"{action} could not be started"
-        return Failure(step, action, message, status.exit_code, self._plan.export_of(step) or {}, lines)
+        parameters = self._plan.export_of(step) or {}
+        return Failure(step, action, message, str(told.get("stage", "")), status.exit_code, parameters, lines)
 
     def _end_step(self, name: str, state: StepState) -> None:
         self._steps[name] = state
