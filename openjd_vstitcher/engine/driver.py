@@ -18,7 +18,7 @@ from typing import Any
 from ..config import EngineConfig
 from . import launchers, popups, windows
 from .failures import TAIL_LINES
-from .processes import Process, end_all, memory_of
+from .processes import Process, end_all, memory_of, reap_adopted
 from .protocol import ProtocolError, decode, encode
 from .watch import Sample, Watch
 
@@ -335,6 +335,7 @@ class Engine:
             raise self._over(vigil, f"timed out after {limit_s / 60:g} minutes{self._in_call()}", looked=True)
         if vigil.due():
             self._trim_log()
+            reap_adopted(process.pid for process in (self._process, self._tracer) if process is not None)
             self._answer_popups(vigil.order.stage, vigil)
             if vigil.hung():
                 idle = f"no processor use, no output and no call for {self._config.hang_limit_s:g} s"

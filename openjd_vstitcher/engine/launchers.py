@@ -21,6 +21,9 @@ MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
 KINDS = ("auto", "vs-cli", "vstitcher", "standin")
 
+_PYTHON_PREFIXES = ("PYTHON", "VIRTUAL_ENV", "__PYVENV")
+"""Variables of our interpreter that would lead the one inside VStitcher astray."""
+
 _STANDIN_NOTICE = "NO VSTITCHER: the stand-in engine makes the outputs of this session; they are not VStitcher's"
 
 
@@ -79,9 +82,13 @@ def choose(asked: str, config: EngineConfig, machine: Installation | None = None
 def environment(
     launch: Launch, config: EngineConfig, connection_file: Path, log: Path, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the engine gets: no secret of ours, where to connect to, and its settings."""
+    """What the engine gets: no secret and no Python of ours, where to connect to, and its settings."""
     clean = {
-        name: value for name, value in inherited.items() if not is_secret(name, value) and name != LIFELINE_VARIABLE
+        name: value
+        for name, value in inherited.items()
+        if not is_secret(name, value)
+        and name != LIFELINE_VARIABLE
+        and (launch.kind == "standin" or not name.startswith(_PYTHON_PREFIXES))
     }
     clean[CONNECTION_VARIABLE] = str(connection_file)
     clean["PYTHONUNBUFFERED"] = "1"

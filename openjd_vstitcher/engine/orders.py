@@ -19,12 +19,14 @@ def check(request: dict[str, Any]) -> None:
     """
     if request["request"] != "run":
         return
-    export = request.get("export")
+    export, mutations = request.get("export"), request.get("mutations") or []
     name = export.get("output_file_name") if isinstance(export, dict) else None
     if not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
         raise EngineFailed({"stage": "open", "message": "the run data names no export"})
     if not name or name in (".", "..") or "/" in name or "\\" in name:
         raise EngineFailed({"stage": "open", "message": f"{name!r} is no file name"})
+    if not isinstance(mutations, list) or not all(isinstance(mutation, dict) for mutation in mutations):
+        raise EngineFailed({"stage": "open", "message": "the mutations of the run data are no list of instructions"})
 
 
 def work(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
@@ -48,11 +50,12 @@ def sweep(request: dict[str, Any]) -> None:
 
 def _garment(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """The state that the garment shall have; choices of the command line win over those of the instruction."""
-    export = request.get("export") or {}
+    running = request["request"] == "run"
+    export = request["export"] if running else {}
     return {
         "path": job.get("garment_path"),
         "artwork": _artwork(job),
-        "mutations": request.get("mutations") or [],
+        "mutations": (request.get("mutations") or []) if running else [],
         "colorway": request.get("colorway") or export.get("colorway"),
         "snapshot": request.get("garment_snapshot") or export.get("snapshot"),
     }

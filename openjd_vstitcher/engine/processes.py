@@ -101,16 +101,20 @@ def end_all(known: Iterable[Process]) -> None:
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         _kill(left)
         for pid in left:
-            reap(pid)
+            _reap(pid)
         time.sleep(0.005)
 
 
-def reap(pid: int) -> None:
-    """Take note of the end of an adopted process."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
+def reap_adopted(known: Iterable[int]) -> None:
+    """Take note of the end of adopted processes, so that none stays as a zombie.
+
+    Parameters
+    ----------
+    known: processes that somebody else waits for.
+    """
+    if LINUX:
+        for pid in set(_children().get(os.getpid(), [])) - set(known):
+            _reap(pid)
 
 
 def descendants(pid: int) -> list[int]:
@@ -164,6 +168,13 @@ def _die_with_parent() -> Callable[[], None] | None:
             os._exit(1)
 
     return prepare
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
 
 
 def _signal_group(pid: int) -> None:

@@ -223,3 +223,21 @@ def test_killed_ray_tracer_fails_its_export(tmp_path: Path) -> None:
         assert process.returncode == 1
         assert "render.png failed in stage export: the render process was ended by SIGKILL" in output
         assert list(session.output.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_canceled_engine_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+    with misbehaving(tmp_path, what="block", **{"in": CALL}) as session:
+        start(session)
+        [engine] = descendants(session.connection["supervisor_pid"])
+        process = session.begin(SCENE)
+        wait_until(lambda: (tmp_path / "misbehaved").exists(), "the blocked call")
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=25)
+        assert process.returncode == 128 + signal.SIGTERM
+        assert time.monotonic() - begun < 20
+        assert "openjd_status: canceled" in output
+        assert not exists(engine)
+        assert list(session.output.iterdir()) == []
+        assert session.run(SCAN).returncode == 0

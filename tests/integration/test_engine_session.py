@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from openjd_vstitcher.engine.processes import exists
-from openjd_vstitcher.engine.protocol import connect, encode, receive
+from openjd_vstitcher.engine.processes import exists, memory_of
+from openjd_vstitcher.engine.protocol import ProtocolError, connect, encode, receive
 from tests.integration.engine_session import (
     DEADLINE_S,
     FAKE_ENGINE,
@@ -244,3 +246,44 @@ def test_start_without_a_job_file_is_refused(session: Session) -> None:
     result = session.start()
     assert result.returncode == 1
     assert "there is no job file" in result.stdout
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=6,
+)
+strange_exports = st.fixed_dictionaries(
+    {"output_file_name": json_values | st.just("x.png")},
+    optional={"export_type": json_values, "dpi": json_values, "camera_position": json_values, "colorway": json_values},
+)
+strange_requests = st.fixed_dictionaries(
+    {"request": st.sampled_from(["run", "run", "open", "adopt", "dance"]) | json_values},
+    optional={
+        "role": st.text(max_size=8),
+        "export": strange_exports | json_values,
+        "output_dir": json_values,
+        "mutations": json_values,
+        "frame": json_values,
+        "keep": json_values,
+    },
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+@given(strange_requests)
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_request_with_the_key_gets_an_answer_or_is_cut_off(lasting: Session, asked: dict[str, Any]) -> None:
+    with connect(str(lasting.connection_file), asked) as sock:
+        sock.settimeout(DEADLINE_S)
+        try:
+            replies = list(receive(sock))
+        except ProtocolError:
+            replies = []
+    assert not replies or replies[-1]["type"] in ("done", "failed", "canceled")
+    assert memory_of(lasting.connection["supervisor_pid"]) < 200_000_000
+
+
+def test_session_goes_on_after_all_of_that(lasting: Session) -> None:
+    assert lasting.run(export()).returncode == 0

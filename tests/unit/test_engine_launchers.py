@@ -77,6 +77,7 @@ def test_engine_gets_no_secret_and_no_lifeline(tmp_path: Path) -> None:
     launch = choose("standin", EngineConfig())
     inherited = {
         "PATH": "/bin",
+        "PYTHONPATH": "/ours",
         "AWS_SECRET_ACCESS_KEY": "x",
         "HASURA_ADMIN_SECRET": "x",
         "GITHUB_TOKEN": "x",
@@ -88,4 +89,13 @@ def test_engine_gets_no_secret_and_no_lifeline(tmp_path: Path) -> None:
     assert given["OPENJD_VS_CONNECTION"] == str(tmp_path / "connection.json")
     assert given["OPENJD_VS_EXTRA_EXPORTS"] == str(tmp_path / "mine")
     assert given["OPENJD_VS_STANDIN_MAX_PIXELS"] == "1000"
+    assert given["PYTHONPATH"] == "/ours"
     assert not {"AWS_SECRET_ACCESS_KEY", "HASURA_ADMIN_SECRET", "GITHUB_TOKEN", "OPENJD_VS_LIFELINE"} & set(given)
+
+
+def test_vstitcher_gets_nothing_of_our_python(tmp_path: Path) -> None:
+    launch = launchers.Launch("vstitcher", ("VStitcher.exe",))
+    inherited = {"PATH": "/bin", "PYTHONPATH": "/ours", "PYTHONHOME": "/ours", "VIRTUAL_ENV": "/ours"}
+    given = environment(launch, EngineConfig(), tmp_path / "c.json", tmp_path / "engine.log", inherited)
+    assert "/ours" not in given.values()
+    assert not [name for name in given if "STANDIN" in name]
