@@ -13,12 +13,12 @@ from typing import Any
 
 import jwt
 import pytest
-from faulty_proxy import FaultyProxy, faulty_proxy
 
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import PlatformError
 from openjd_vstitcher.platform import Claim, NewAsset, NewJob, Outcome, Platform, open_platform
 from tests.contract.platforms import JWT_KEY, Deployment
+from tests.integration.faulty_proxy import FaultyProxy, faulty_proxy
 
 pytest_plugins = ["tests.contract.fixtures"]
 
@@ -184,10 +184,8 @@ def test_a_jwt_that_expires_in_the_middle_of_a_job_is_renewed(line: Line, tmp_pa
     minted = tmp_path / "minted"
     claims = {"x-hasura-allowed-roles": ["admin"], "x-hasura-default-role": "admin"}
     mint = (
-        "import jwt, time, pathlib;"
-        f"p = pathlib.Path({str(minted)!r}); p.write_text(p.read_text() + 'x' if p.exists() else 'x');"
-        f"c = {{'exp': time.time() + 31, 'https://hasura.io/jwt/claims': {claims!r}}};"
-        f"print(jwt.encode(c, {JWT_KEY!r}, algorithm='HS256'))"
+        f"import jwt, time; c = {{'exp': time.time() + 1, 'https://hasura.io/jwt/claims': {claims!r}}};"
+        f"t = jwt.encode(c, {JWT_KEY!r}, algorithm='HS256'); print(t); open({str(minted)!r}, 'a').write(t + '\\n')"
     )
     config = dataclasses.replace(
         line.config, auth="jwt", credential_file=None, credential_command=(sys.executable, "-c", mint)
@@ -196,11 +194,19 @@ def test_a_jwt_that_expires_in_the_middle_of_a_job_is_renewed(line: Line, tmp_pa
 
     def fault(number: int) -> None:
         if number == 4:
-            threading.Event().wait(1.5)
+            first = minted.read_text().splitlines()[0]
+            deadline = time.monotonic() + 10
+            while "JWTExpired" not in str(answer_to(line, first)) and time.monotonic() < deadline:
+                threading.Event().wait(0.05)
 
     assert_ended_once(line, *run_job(platform, fault))
     platform.close()
-    assert len(minted.read_text()) >= 2
+    assert "JWTExpired" in str(answer_to(line, minted.read_text().splitlines()[0]))
+
+
+def answer_to(line: Line, bearer: str) -> dict[str, Any]:
+    query = "{ platform_job(limit: 1) { id } }"
+    return line.deployment.server.request(query, headers={"Authorization": f"Bearer {bearer}"})
 
 
 def test_a_refused_jwt_is_fetched_anew_once(line: Line, tmp_path: Path) -> None:
