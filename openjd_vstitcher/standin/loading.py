@@ -74,7 +74,7 @@ def _from_bw(file: GarmentFile) -> Garment:
 
 
 def _check(garment: Garment) -> None:
-    """ValueError or TypeError when a part of an untrusted file cannot be drawn; files that its textures name are not read."""
+    """ValueError or TypeError when a part of an untrusted file cannot be drawn; its textures are dropped unread."""
     for colorway in garment.colorways:
         for material in colorway.materials.values():
             material["texture"] = None
