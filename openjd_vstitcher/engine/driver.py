@@ -145,9 +145,9 @@ class Engine:
             if self._process.exit_code() is not None:
                 raise self.failed("start", "Failed to start: the engine ended before it was ready")
             if time.monotonic() - begun > limit_s:
-                raise self.failed(
-                    "start", f"Failed to start: the engine was not ready after {limit_s:g} s", looked=True
-                )
+                hint = " (is the plugin installed? openjd-vs plugin status)" if self.launch.kind == "vstitcher" else ""
+                late = f"Failed to start: the engine was not ready after {limit_s:g} s{hint}"
+                raise self.failed("start", late, looked=True)
             self._answer_popups("start")
             self._trim_log()
         self.start_s = round(time.monotonic() - begun, 3)
@@ -417,7 +417,7 @@ class _Vigil:
         if self._canceled_s is None:
             self._canceled_s = time.monotonic()
             assert self._engine._writer is not None
-            self._engine._writer.write(encode({"request": "cancel"}))
+            self._engine._writer.write(encode({"request": "cancel", "id": self._engine._ids}))
         elif time.monotonic() - self._canceled_s > _CANCEL_GRACE_S:
             self._engine.kill()
             raise self._engine.failed(self.order.stage, "canceled; the engine was killed", canceled=True)

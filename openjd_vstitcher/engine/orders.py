@@ -69,8 +69,6 @@ def _artwork(job: dict[str, Any]) -> dict[str, Any]:
         "file": job.get("local_artwork_path") or "",
         "bundle_dir": job.get("local_artwork_bundle_dir_path") or "",
         "replacements": [
-            {"name": item.get("name") or "", "path": item["local_file_path"]}
-            for item in replacements or []
-            if item.get("local_file_path")
+            {"name": item.get("name") or "", "path": item.get("local_file_path") or ""} for item in replacements or []
         ],
     }

@@ -45,6 +45,8 @@ def _placed(garment, colorway, materials, artwork):
     for replacement in artwork.get("replacements") or []:
         path = replacement["path"]
         name = replacement.get("name") or _stem(path)
+        if not path:
+            raise Failure("artwork for %r was not staged" % name)
         if _plain(name) not in by_name:
             known = ", ".join(sorted(material.get("name", "") for material in materials.values()))
             raise Failure("artwork for %r: the garment has no such material; it has: %s" % (name, known))

@@ -12,7 +12,10 @@ ORPHANED = 70
 
 
 class Link(object):
-    """Receives on a thread of its own, so that cancelation and the end are noticed while the engine works."""
+    """Receives on a thread of its own, so that cancelation and the end are noticed while the engine works.
+
+    `canceled` is the id of the request that was withdrawn last.
+    """
 
     def __init__(self, connection_file):
         self._file = connection_file
@@ -21,7 +24,7 @@ class Link(object):
         self._sending = threading.Lock()
         self._socket = None
         self._api = None
-        self.canceled = threading.Event()
+        self.canceled = None
 
     def watch(self, api):
         """Report the calls of an Api with each heartbeat."""
@@ -97,7 +100,7 @@ class Link(object):
 
     def _take(self, message):
         if message.get("request") == "cancel":
-            self.canceled.set()
+            self.canceled = message.get("id")
             return
         with self._arrived:
             self._queue.append(message)

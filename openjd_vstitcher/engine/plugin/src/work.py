@@ -79,7 +79,7 @@ class Request(object):
 
     def check_canceled(self):
         """Raise Canceled if the request was withdrawn; call it between pieces of work."""
-        if self._link.canceled.is_set():
+        if self._link.canceled == self._id:
             raise Canceled()
 
     def clean(self):
@@ -108,7 +108,6 @@ class Work(object):
         elif kind == "resume":
             self._go_on(message)
         else:
-            self.link.canceled.clear()
             self._running = Running(self, message)
             self._go_on(None)
 
@@ -147,7 +146,7 @@ class Running(object):
 
     def _wake(self, answer):
         """Let the module go on, or tell it why it cannot."""
-        if self.work.link.canceled.is_set() and answer is not None:
+        if self.work.link.canceled == self.id and answer is not None:
             return self.steps.throw(Canceled())
         if answer is not None and answer.get("code"):
             return self.steps.throw(Failure("the render process " + answer["ending"]))
