@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,18 @@ class Journal:
             os.write(self._file, b"\n")
 
     def append(self, name: str, /, **fields: Any) -> Event:
-        """Write one event. The line is with the operating system when this returns."""
+        """Write one event. The line is with the operating system when this returns.
+
+        A journal that cannot be written (a full disk) costs the event, never the job.
+        """
         with self._lock:
             self._seq += 1
             event = Event(self._seq, datetime.now(UTC), self._job_id, self._attempt, name, fields)
             line = json.dumps(event.as_json(), ensure_ascii=False, separators=(",", ":"), default=str)
-            os.write(self._file, line.encode("utf-8", "backslashreplace") + b"\n")
+            try:
+                os.write(self._file, line.encode("utf-8", "backslashreplace") + b"\n")
+            except OSError as error:
+                _log.warning("%s cannot be written: %s", self.path, error)
         if self._on_event is not None:
             self._on_event(event)
         return event

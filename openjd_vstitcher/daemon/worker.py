@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from ..config import CONFIG_VARIABLE, Config
-from ..errors import ClaimLost, OpenjdVsError, PlatformError
+from ..errors import ClaimLost, InvalidInput, OpenjdVsError, PlatformError
 from ..journal import JournalReader
 from ..outputs.resume import is_unfinished, resume
 from ..outputs.retention import clean
@@ -68,27 +68,42 @@ class Worker:
         """
         self._work_dir.mkdir(parents=True, exist_ok=True)
         handled = 0
+        reached = False
         while not self._stop.is_set():
             try:
                 for directory in self._unreported():
-                    self._take_over(directory)
-                    handled += 1
+                    handled += self._take_over(directory)
                 self._clean()
                 claim = self._claim()
             except PlatformError as error:
-                if not error.transient:
+                if not reached and not error.transient:
                     raise
-                _log.warning("the queue cannot be reached: %s", error)
+                _log.warning("the queue cannot be used: %s", error)
                 self._stop.wait(self._config.worker.poll_s)
                 continue
+            reached = True
             if claim is not None:
-                self._take_over(self._begin(claim))
-                handled += 1
+                handled += self._work_on(claim)
             elif once:
                 break
             else:
                 self._wait_for_jobs()
         return handled
+
+    def _work_on(self, claim: Claim) -> bool:
+        """Run a claimed job to its end; whether it began. What keeps it from beginning is this machine's trouble."""
+        try:
+            directory = self._begin(claim)
+        except OSError as error:
+            _log.error("%s cannot begin on this machine: %s", claim.job.id, error)
+            self._finish(claim, Outcome("NEW", f"{self._name} could not begin it: {error}", counted=False))
+            self._stop.wait(self._config.worker.poll_s)
+            return False
+        try:
+            return self._take_over(directory)
+        except PlatformError as error:
+            _log.warning("the outcome of %s is told later: %s", claim.job.id, error)
+            return True
 
     def _claim(self) -> Claim | None:
         self._platform.requeue_expired(max_attempts=self._config.worker.max_attempts)
@@ -103,8 +118,11 @@ class Worker:
     def _unreported(self) -> Iterator[JobDirectory]:
         for request_file in sorted(self._work_dir.glob("*/request.json")):
             directory = JobDirectory(request_file.parent)
-            if not directory.reported.exists() and directory.request().worker == self._name:
-                yield directory
+            try:
+                if not directory.reported.exists() and directory.request().worker == self._name:
+                    yield directory
+            except InvalidInput as error:
+                _log.error("passed over: %s", error)
 
     def _begin(self, claim: Claim) -> JobDirectory:
         """Start the job's process, in a directory of its own."""
@@ -126,26 +144,27 @@ class Worker:
         _log.info("running %s, attempt %d, in %s", claim.job.id, claim.attempt, directory.path)
         return directory
 
-    def _take_over(self, directory: JobDirectory) -> None:
+    def _take_over(self, directory: JobDirectory) -> bool:
         """Stay with a job to its end and report it: one that was just begun, or one of an earlier daemon."""
         claim = directory.request().claim
         status = read_status(directory.status)
         if status is not None and status.process_lives():
-            self._supervise(claim, directory, psutil.Process(status.pid))
+            self._supervise(claim, directory, status.pid)
         if directory.path in self._children:
             self._children.pop(directory.path).wait()
         self._report(claim, directory)
+        return True
 
     def _environment(self) -> dict[str, str]:
         changed = {CONFIG_VARIABLE: str(self._config.source)} if self._config.source else {}
         return {**os.environ, **changed}
 
-    def _supervise(self, claim: Claim, directory: JobDirectory, process: psutil.Process) -> None:
+    def _supervise(self, claim: Claim, directory: JobDirectory, pid: int) -> None:
         """Keep the lease while the job's process lives; cancel it when it is asked for, or when the claim is lost."""
         canceling = False
         journal = JournalReader(directory.journal)
         next_beat = time.monotonic()
-        while not _ended(process, _STOP_NOTICED_S):
+        while not _ended(pid, _STOP_NOTICED_S):
             wanted = self._give_back.is_set()
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._config.worker.lease_s / 4
@@ -157,7 +176,7 @@ class Worker:
                     wanted = True
             if wanted and not canceling:
                 canceling = True
-                _cancel(process)
+                _cancel(pid)
 
     def _heartbeat(self, claim: Claim, status: Status | None) -> bool:
         """Keep the lease; whether the job should be canceled."""
@@ -190,11 +209,25 @@ class Worker:
         outcome = self._outcome(claim, directory)
         try:
             self._record(claim, JournalReader(directory.journal))
-            self._platform.finish(claim, outcome)
+            self._finish(claim, outcome)
         except ClaimLost as lost:
-            _log.warning("the outcome of %s is not wanted any more: %s", claim.job.id, lost)
+            _log.warning("%s: %s", claim.job.id, lost)
         directory.reported.touch()
         _log.info("%s ended: %s %s", claim.job.id, outcome.status, outcome.status_details or "")
+
+    def _finish(self, claim: Claim, outcome: Outcome) -> None:
+        """Tell the queue an outcome. One that it refuses for good is not told again: the lease ends the claim.
+
+        Raises
+        ------
+        PlatformError: the queue cannot be reached now.
+        """
+        try:
+            self._platform.finish(claim, outcome)
+        except PlatformError as error:
+            if error.transient:
+                raise
+            _log.error("the queue refused the outcome of %s: %s", claim.job.id, error)
 
     def _outcome(self, claim: Claim, directory: JobDirectory) -> Outcome:
         status = read_status(directory.status)
@@ -224,22 +257,25 @@ class Worker:
             )
 
 
-def _ended(process: psutil.Process, timeout_s: float) -> bool:
+def _ended(pid: int, timeout_s: float) -> bool:
     try:
-        process.wait(timeout=timeout_s)
+        psutil.Process(pid).wait(timeout=timeout_s)
     except psutil.TimeoutExpired:
         return False
+    except psutil.NoSuchProcess:
+        return True
     return True
 
 
-def _cancel(process: psutil.Process) -> None:
+def _cancel(pid: int) -> None:
     """Ask a job's process to cancel, and end its whole group when it does not."""
     try:
+        process = psutil.Process(pid)
         process.terminate()
         process.wait(timeout=_CANCEL_GRACE_S)
     except psutil.TimeoutExpired:
         if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
         else:
             process.kill()
     except psutil.NoSuchProcess:

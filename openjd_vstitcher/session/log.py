@@ -41,7 +41,7 @@ class SessionLog(logging.Handler):
         """Begin to collect the output of another action."""
         self._output.clear()
         self._facts.clear()
-        self._file.write(f"=== {title}\n")
+        self._write(f"=== {title}\n")
 
     def last_lines(self) -> list[str]:
         """The last lines that the action printed, without the messages of the protocol."""
@@ -59,11 +59,18 @@ class SessionLog(logging.Handler):
             elif _is_output(record) and not line.startswith(("openjd_", "Output:")):
                 self._output.append(line)
         record = logging.makeLogRecord({**record.__dict__, "msg": text, "args": None})
-        self._file.write(self.format(record) + "\n")
+        self._write(self.format(record) + "\n")
 
     def close(self) -> None:
         self._file.close()
         super().close()
+
+    def _write(self, text: str) -> None:
+        """A log that cannot be written (a full disk) costs its lines, never the job."""
+        try:
+            self._file.write(text)
+        except OSError as error:
+            logging.getLogger(__name__).warning("the session's log cannot be written: %s", error)
 
     def _fact(self, text: str) -> None:
         try:

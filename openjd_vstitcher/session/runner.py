@@ -312,12 +312,14 @@ class SessionRunner:
     def _on_status(self, session_id: str, status: ActionStatus) -> None:
         """The session's callback: it is called from the thread that reads the action's output."""
         last, self._last_status = self._last_status, status
-        if status.progress is not None and (last is None or status.progress != last.progress):
-            self._journal.append("action_progress", progress=status.progress)
-        if status.status_message is not None and (last is None or status.status_message != last.status_message):
-            self._journal.append("action_status", status=self._log.redact(status.status_message))
-        if status.state is not ActionState.RUNNING:
-            self._action_done.set()
+        try:
+            if status.progress is not None and (last is None or status.progress != last.progress):
+                self._journal.append("action_progress", progress=status.progress)
+            if status.status_message is not None and (last is None or status.status_message != last.status_message):
+                self._journal.append("action_status", status=self._log.redact(status.status_message))
+        finally:
+            if status.state is not ActionState.RUNNING:
+                self._action_done.set()
 
     def _failure(self, action: str, step: str, status: ActionStatus, seconds: float) -> Failure:
         lines: Sequence[str] = self._log.last_lines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ import psutil
 from ..journal import Event
 from .job_directory import write_whole
 
+_log = logging.getLogger(__name__)
 _HEARTBEAT_S = 5.0
 _LEAST_INTERVAL_S = 0.5
 
@@ -68,12 +70,15 @@ class Status:
 
 
 def read_status(path: Path) -> Status | None:
-    """The status in a file, None where there is none yet."""
+    """The status in a file, None where there is none yet, or none that can be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        return Status(**{**data, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
     except FileNotFoundError:
         return None
-    return Status(**{**data, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        _log.warning("%s cannot be read: %s", path, error)
+        return None
 
 
 def write_status(path: Path, status: Status) -> None:
@@ -144,4 +149,7 @@ class StatusFile:
     def _write(self) -> None:
         self._written = time.monotonic()
         self._status = replace(self._status, heartbeat=datetime.now(UTC))
-        write_status(self._path, self._status)
+        try:
+            write_status(self._path, self._status)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._path, error)

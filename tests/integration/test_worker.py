@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -191,6 +193,31 @@ def test_a_job_that_is_killed_every_time_ends_with_errors(farm: Farm, monkeypatc
     job = farm.job(job_id)
     assert (job.status, job.attempt) == ("COMPLETED_ERRORS", 2)
     assert "killed" in (job.status_details or "")
+
+
+def test_a_machine_that_cannot_begin_a_job_gives_it_back(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: JobDirectory, request: object) -> None:
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(JobDirectory, "create", full)
+    farm.config = dataclasses.replace(farm.config, worker=dataclasses.replace(farm.config.worker, poll_s=0.01))
+    job_id = farm.submit(input_file_uri="s3://body-files/none.bw")
+    farm.work()
+    job = farm.job(job_id)
+    assert job.attempt == 2
+    assert job.auto_retries == 0
+    details = [str(event.fields) for event in farm.platform.events(job_id)]
+    assert any("No space left on device" in text for text in details)
+
+
+def test_a_directory_without_a_readable_request_is_passed_over(farm: Farm) -> None:
+    broken = farm.config.worker.work_dir / "x.1"
+    broken.mkdir(parents=True)
+    (broken / "request.json").write_text("{")
+    job_id = farm.submit(input_file_uri="s3://body-files/none.bw")
+    assert farm.work() == 1
+    assert farm.job(job_id).status == "COMPLETED_ERRORS"
 
 
 def test_a_canceled_job_is_canceled_by_its_worker(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
