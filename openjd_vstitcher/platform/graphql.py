@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from concurrent.futures import Future
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -54,13 +55,15 @@ class Connection:
 
     Raises
     ------
-    ConfigError: the endpoint is no http(s) URL, or the credential has no source.
+    ConfigError: the endpoint is no http(s) URL or holds a password, or the credential has no source.
     """
 
     def __init__(self, config: PlatformConfig) -> None:
         self._address = urlsplit(config.endpoint)
         if self._address.scheme not in ("http", "https") or not self._address.netloc:
             raise ConfigError(f"platform.endpoint: expected an http(s) URL, found {config.endpoint!r}")
+        if self._address.username or self._address.password:
+            raise ConfigError("platform.endpoint: expected a URL without user and password")
         self._endpoint = config.endpoint
         self._retry_limit_s = config.retry_limit_s
         self._credential = Credential(config)
@@ -81,7 +84,7 @@ class Connection:
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Let a coroutine run on the connection's loop until it ends or the connection is closed."""
-        asyncio.run_coroutine_threadsafe(work, self._loop)
+        asyncio.run_coroutine_threadsafe(work, self._loop).add_done_callback(_log_failure)
 
     def close(self) -> None:
         """End everything that runs on the loop, and the connection."""
@@ -156,6 +159,11 @@ class Connection:
                 self._credential.forget()
             raise refused from None
         except TransportServerError as error:
+            if error.code in (401, 403):
+                self._credential.forget()
+                raise RequestRefused(
+                    f"{self._endpoint} answered {error.code}", code="access-denied", transient=False
+                ) from error
             passing = error.code is None or error.code == 429 or error.code >= 500
             raise PlatformError(f"{self._endpoint} answered {error.code}", transient=passing) from error
         except (TransportError, OSError, TimeoutError) as error:
@@ -168,6 +176,11 @@ class Connection:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._client.close_async()  # type: ignore[no-untyped-call]  # gql has no types here
+
+
+def _log_failure(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        _log.error("what ran in the background has ended: %s", _short(error), exc_info=error)
 
 
 def refusal(error: TransportQueryError) -> RequestRefused:

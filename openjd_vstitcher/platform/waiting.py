@@ -54,11 +54,6 @@ class JobsWatch:
         self._polled_at = time.monotonic()
         connection.start(self._listen())
 
-    @property
-    def live(self) -> bool:
-        """Whether the subscription stands."""
-        return self._live
-
     def wait(self, timeout_s: float) -> bool:
         """True when a job was announced or it is time to look; False when neither came in time."""
         deadline = time.monotonic() + timeout_s
@@ -89,14 +84,15 @@ class JobsWatch:
                         self._pushed.set()
             except (TransportError, WebSocketException, OSError, TimeoutError, PlatformError) as error:
                 self._note(error)
-            if self._live:
-                self._live = False
-                self._pushed.set()
+            finally:
+                if self._live:
+                    self._live = False
+                    self._pushed.set()
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _note(self, error: Exception) -> None:
         if isinstance(error, TransportQueryError) or "jwt" in str(error).lower():
             self._connection.forget_credential()
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = " ".join(str(error.__cause__ or error).split())[:300] or type(error).__name__
         _log.info("no subscription, looking for jobs every %g s: %s", self._poll_s, reason)

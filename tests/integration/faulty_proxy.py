@@ -8,15 +8,17 @@ import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_ANSWERS = {
+    503: b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    403: b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+}
 
 
 class FaultyProxy:
     """Forwards to a port of this machine until it is told to fail.
 
-    `unavailable`: answers 503 itself. `websockets_refused`: answers 403 to a websocket's handshake. `cut` drops all
-    connections. `lose_answers` cuts the next connections at the moment when the answer to a request arrives.
+    `status`: answers with it itself, 503 or 403. `websockets_refused`: answers 403 to a websocket's handshake. `cut`
+    drops all connections. `lose_answers` cuts the next connections at the moment when the answer to a request arrives.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -26,9 +28,10 @@ class FaultyProxy:
         self._thread.start()
         self._writers: set[asyncio.StreamWriter] = set()
         self._answers_to_lose = 0
-        self.unavailable = False
+        self.status: int | None = None
         self.websockets_refused = False
         self.requests = 0
+        self.refused = 0
         self.websockets = 0
         self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.port: int = self._server.sockets[0].getsockname()[1]
@@ -43,13 +46,13 @@ class FaultyProxy:
     def cut(self) -> None:
         self._run(self._cut())
 
-    def fail(self) -> None:
-        """Answers 503 from now on, on connections that are there too."""
-        self.unavailable = True
+    def fail(self, status: int = 503) -> None:
+        """Answers so from now on, on connections that are there too."""
+        self.status = status
         self.cut()
 
     def close(self) -> None:
-        self._server.close()
+        self._loop.call_soon_threadsafe(self._server.close)
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -67,8 +70,9 @@ class FaultyProxy:
             head = await reader.read(65536)
             websocket = b"upgrade: websocket" in head.lower()
             self.websockets += websocket
-            if self.unavailable or (websocket and self.websockets_refused):
-                writer.write(_UNAVAILABLE if self.unavailable else _FORBIDDEN)
+            if self.status or (websocket and self.websockets_refused):
+                self.refused += 1
+                writer.write(_ANSWERS[self.status or 403])
                 await writer.drain()
                 return
             onward, back = await asyncio.open_connection("127.0.0.1", self._target_port)

@@ -62,8 +62,3 @@ def test_a_platform_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_kind_of_platform_is_refused() -> None:
     with pytest.raises(ConfigError, match="expected embedded or hasura, found 'mongo'"):
         open_platform(PlatformConfig(kind="mongo"))
-
-
-def test_a_platform_without_an_endpoint_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"platform\.endpoint"):
-        open_platform(PlatformConfig(kind="hasura"))

@@ -122,7 +122,7 @@ def test_the_gateway_answers_503_for_a_while(line: Line, seconds: float) -> None
     def fault(number: int) -> None:
         if number == 4:
             line.proxy.fail()
-            threading.Timer(seconds, setattr, (line.proxy, "unavailable", False)).start()
+            threading.Timer(seconds, setattr, (line.proxy, "status", None)).start()
 
     began = time.monotonic()
     assert_ended_once(line, *run_job(line.platform, fault))
@@ -136,6 +136,14 @@ def test_a_gateway_that_stays_unavailable_is_reported_as_passing(line: Line) -> 
         platform.jobs()
     assert failed.value.transient
     platform.close()
+
+
+def test_a_gateway_that_refuses_the_credential_is_asked_once_more(line: Line) -> None:
+    line.proxy.fail(403)
+    with pytest.raises(PlatformError, match="answered 403") as failed:
+        line.platform.jobs()
+    assert not failed.value.transient
+    assert line.proxy.refused == 2
 
 
 def test_what_hasura_refuses_is_not_tried_again(line: Line) -> None:

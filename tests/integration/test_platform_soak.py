@@ -21,6 +21,7 @@ from tests.contract.platforms import Deployment
 pytest_plugins = ["tests.contract.fixtures"]
 
 TYPES = ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST")
+_KILLS = 60
 SCRIPT = Path(__file__).with_name("soak_worker.py")
 
 
@@ -40,6 +41,7 @@ class Workers:
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def kill_one(self) -> None:
+        """Kills a worker at random; returns when the one that follows it has begun."""
         running = [i for i, process in enumerate(self.processes) if process.poll() is None]
         if running:
             index = random.choice(running)
@@ -47,6 +49,7 @@ class Workers:
             self.processes[index].wait()
             self.killed += 1
             self.processes[index] = self._start()
+            self.processes[index].stdout.readline()  # type: ignore[union-attr]
 
     def running(self) -> bool:
         return any(process.poll() is None for process in self.processes)
