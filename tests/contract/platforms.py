@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -20,6 +22,7 @@ PROJECT = HERE.parents[1] / "schemas" / "hasura"
 ADMIN_SECRET = "contract-secret"
 JWT_KEY = "a key of at least thirty-two bytes for HS256"
 LIVE_QUERY_INTERVAL_S = 0.05
+JOB_TABLE = "dxa.flow_node_run"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,8 @@ class Deployment:
 def extended(postgres_server: str, directory: Path) -> Iterator[Deployment]:
     """The shipped project on an empty database."""
     with temporary_database(postgres_server) as url:
-        database = Database(url)
-        database.migrate()
-        database.close()
+        with closing(Database(url)) as database:
+            database.migrate()
         with _deployment(url, PROJECT, directory) as deployment:
             yield deployment
 
@@ -75,6 +77,28 @@ def legacy(postgres_server: str, directory: Path) -> Iterator[Deployment]:
             connection.execute((TODAY / "today.sql").read_bytes())
         with _deployment(url, TODAY, directory) as deployment:
             yield deployment
+
+
+@contextmanager
+def renamed(postgres_server: str, directory: Path, *, extend: bool) -> Iterator[Deployment]:
+    """Today's tables with `dxa.flow_node_run` as the table of jobs, extended or not, and metadata that says so."""
+    with temporary_database(postgres_server) as url:
+        today = re.sub(r"\bplatform\.job(?![_.\w])", JOB_TABLE, (TODAY / "today.sql").read_text())
+        with psycopg.connect(url) as connection:
+            connection.execute(f"CREATE SCHEMA dxa; {today}".encode())
+        if extend:
+            with closing(Database(url, job_table=JOB_TABLE)) as database:
+                database.migrate()
+        project = directory / "project"
+        shutil.copytree(PROJECT / "metadata" if extend else TODAY / "metadata", project / "metadata")
+        for file in project.rglob("*.yaml"):
+            text = file.read_text()
+            text = text.replace("schema: platform, name: job}", "schema: dxa, name: flow_node_run}")
+            file.write_text(
+                re.sub(r"schema: platform\n(\s*)name: job$", r"schema: dxa\n\1name: flow_node_run", text, flags=re.M)
+            )
+        with _deployment(url, project, directory) as deployment:
+            yield replace(deployment, config=replace(deployment.config, job_table=JOB_TABLE))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ from psycopg.rows import dict_row
 
 from openjd_vstitcher.errors import PlatformError
 from openjd_vstitcher.platform.migrations import Database
-from tests.contract.platforms import TODAY
+from tests.contract.platforms import JOB_TABLE, TODAY
 from tests.hasura.process import temporary_database
 
 pytest_plugins = ["tests.contract.fixtures"]
@@ -144,17 +145,14 @@ def test_a_database_that_hasuras_tool_migrated_is_left_alone(postgres_url: str) 
 
 
 def test_the_table_of_jobs_may_have_another_name(postgres_url: str) -> None:
-    text = (TODAY / "today.sql").read_text().replace("platform.job (", "dxa.flow_node_run (")
-    text = text.replace("ON platform.job\n", "ON dxa.flow_node_run\n").replace(
-        "REFERENCES platform.job,", "REFERENCES dxa.flow_node_run,"
-    )
-    run(postgres_url, "CREATE SCHEMA dxa;" + text)
+    text = re.sub(r"\bplatform\.job(?![_.\w])", JOB_TABLE, (TODAY / "today.sql").read_text())
+    run(postgres_url, f"CREATE SCHEMA dxa; {text}")
     before = schema(postgres_url)
-    assert migrate(postgres_url, job_table="dxa.flow_node_run") == NAMES
+    assert migrate(postgres_url, job_table=JOB_TABLE) == NAMES
     run(postgres_url, "INSERT INTO dxa.flow_node_run (status, type) VALUES ('NEW', 'TEST')")
     (claimed,) = run(postgres_url, "SELECT * FROM platform.claim_job('w', '[\"TEST\"]', 60, NULL, '{}')")
     assert claimed["status"] == "IN_PROGRESS"
-    migrate(postgres_url, to=0, job_table="dxa.flow_node_run")
+    migrate(postgres_url, to=0, job_table=JOB_TABLE)
     assert schema(postgres_url) == before
 
 

@@ -1,0 +1,57 @@
+"""Deployments whose table of jobs is `dxa.flow_node_run`, and schemas that lack what is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from openjd_vstitcher.errors import ConfigError, PlatformError
+from openjd_vstitcher.platform import NewAsset, NewJob, Outcome, open_platform
+from tests.contract.platforms import Deployment, renamed
+
+pytest_plugins = ["tests.contract.fixtures"]
+
+
+@pytest.mark.parametrize("extend", [True, False])
+def test_the_way_of_a_job_in_a_table_of_another_name(postgres_server: str, tmp_path: Path, extend: bool) -> None:
+    with renamed(postgres_server, tmp_path, extend=extend) as deployment:
+        platform = open_platform(deployment.config)
+        platform.put_preset({"key": "k", "name": "k", "version": 0, "details": {}})
+        job = platform.submit(NewJob("TEST", "k", {}))
+        assert platform.wait_for_jobs(["TEST"], timeout_s=4)
+        claim = platform.claim("worker-1", ["TEST"], lease_s=60)
+        assert claim is not None
+        platform.heartbeat(claim, lease_s=60)
+        asset = platform.begin_asset(claim, NewAsset("a.png", "MEDIA_RENDER", "s3://b/a.png", True))
+        platform.finish(claim, Outcome("COMPLETED_SUCCESS", uploaded={asset: {"size_bytes": 1}}))
+        assert platform.retry(job.id).status == "NEW"
+        assert [a.status for a in platform.assets(job.id)] == ["UPLOADED"]
+        assert ("legacy" in platform.describe()) is not extend
+        platform.close()
+
+
+def test_a_schema_without_the_table_of_jobs_is_refused(extended_deployment: Deployment) -> None:
+    with pytest.raises(PlatformError, match="no dxa_flow_node_run, or the role may not see it"):
+        open_platform(dataclasses.replace(extended_deployment.config, job_table="dxa.flow_node_run"))
+
+
+def test_a_table_without_a_schema_is_refused(extended_deployment: Deployment) -> None:
+    with pytest.raises(ConfigError, match=r"platform\.job_table: expected schema\.table, found 'job'"):
+        open_platform(dataclasses.replace(extended_deployment.config, job_table="job"))
+
+
+def test_what_a_role_lacks_is_said(extended_deployment: Deployment) -> None:
+    platform = open_platform(dataclasses.replace(extended_deployment.config, role="viewer"))
+    assert "not for this role: insert_platform_job_one" in platform.describe()
+    assert "platform_claim_job" in platform.describe()
+    platform.close()
+
+
+def test_a_wrong_secret_is_refused(extended_deployment: Deployment, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the secret")
+    with pytest.raises(PlatformError, match="access-denied") as refused:
+        open_platform(dataclasses.replace(extended_deployment.config, credential_file=wrong))
+    assert not refused.value.transient
