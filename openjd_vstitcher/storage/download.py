@@ -88,8 +88,11 @@ def _download(entry: InputEntry, partial: Path, allowed: Collection[str]) -> Non
         try:
             _continue(entry, partial, allowed)
         except (OSError, http.client.HTTPException, _Again) as error:
-            if attempt == _TRIES or isinstance(error, (ssl.SSLCertVerificationError, FileNotFoundError)):
-                raise StorageError(f"cannot fetch {_shown(entry)}: {_reason(error)}", transient=True) from error
+            untrusted = isinstance(error, ssl.SSLCertVerificationError)
+            if attempt == _TRIES or untrusted:
+                raise StorageError(
+                    f"cannot fetch {_shown(entry)}: {_reason(error)}", transient=not untrusted
+                ) from error
             threading.Event().wait(random.uniform(0.1, 0.2) * 2**attempt)  # noqa: S311  (no secret)
         else:
             return

@@ -92,6 +92,23 @@ def test_outputs_survive_a_network_that_fails_a_third_of_the_time(s3_server: S3S
     _deliver_through_faults(tmp_path, s3_server, count=16, largest=12 * _MIB, rate=0.3, kinds=5)
 
 
+def test_storage_that_is_away_is_waited_for_and_said_to_be(s3_server: S3Server, tmp_path: Path) -> None:
+    with fault_proxy(s3_server.endpoint_url, rate=0.0, seed=1) as proxy:
+        job = make_s3_job(tmp_path, s3_server, [1000, 6 * _MIB], seed=9, endpoint_url=proxy.endpoint_url)
+        proxy.rate = 1.0
+        process = job.start_resume()
+        pause, deadline = threading.Event(), time.monotonic() + 60
+        while len(waits := [e for e in read_journal(job.directory.journal) if e.name == "output_waiting"]) < 4:
+            assert time.monotonic() < deadline
+            pause.wait(0.05)
+        assert process.poll() is None
+        assert all("cannot store s3://style-assets/exports/" in event.fields["reason"] for event in waits)
+        proxy.rate = 0.0
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output.decode()
+    job.check_all_delivered()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_forty_outputs_survive_a_network_that_fails_a_third_of_the_time(s3_server: S3Server, tmp_path: Path) -> None:
