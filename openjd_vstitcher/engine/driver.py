@@ -199,7 +199,6 @@ class Engine:
                 continue
             if reply.pop("id", None) != self._ids:
                 continue
-            vigil.heard = True
             kind = reply.pop("type", None)
             if kind == "done":
                 return reply
@@ -388,7 +387,6 @@ class _Vigil:
     def __init__(self, engine: Engine, order: Order) -> None:
         self.order = order
         self.begun_s = time.monotonic()
-        self.heard = False
         self._engine = engine
         self._next_s = self.begun_s + _WATCH_S
         self._canceled_s: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -88,7 +89,8 @@ class Process:
             others = descendants(self.pid)
             _signal_group(self.pid)
             _kill(others)
-        self._popen.wait(timeout=_KILL_LIMIT_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout=_KILL_LIMIT_S)
 
 
 def end_all(known: Iterable[Process]) -> None:
