@@ -133,7 +133,7 @@ def latency(server: S3Server) -> None:
     )
 
 
-def throughput(server: S3Server, megabytes: int, rounds: int = 3) -> None:
+def throughput(server: S3Server, megabytes: int, rounds: int = 5) -> None:
     names = [f"large{n:02}.bin" for n in range(20)]
     size = megabytes * 1_000_000 // len(names)
     with tempfile.TemporaryDirectory() as folder:

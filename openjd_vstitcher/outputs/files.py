@@ -41,7 +41,7 @@ class OutputDirectory:
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path.resolve()
-        self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY) if _HAS_DIR_FD else None
+        self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if _HAS_DIR_FD else None
 
     def close(self) -> None:
         """Let go of the directory."""
