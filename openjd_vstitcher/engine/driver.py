@@ -390,12 +390,7 @@ class _Vigil:
         self._engine = engine
         self._next_s = self.begun_s + _WATCH_S
         self._canceled_s: float | None = None
-        config = engine._config
-        self._watch = Watch(
-            engine.sample(order.output_dir),
-            hang_limit_s=config.hang_limit_s,
-            idle_cpu_share=config.idle_cpu_share,
-        )
+        self._watch: Watch | None = None
 
     def due(self) -> bool:
         """Whether it is time to look."""
@@ -405,8 +400,11 @@ class _Vigil:
         return True
 
     def hung(self) -> bool:
-        """Whether the engine shows no sign of life."""
-        return self._watch.hung(self._engine.sample(self.order.output_dir))
+        """Whether the engine shows no sign of life. The first look only begins to watch: most requests end before."""
+        sample, config = self._engine.sample(self.order.output_dir), self._engine._config
+        if self._watch is None:
+            self._watch = Watch(sample, hang_limit_s=config.hang_limit_s, idle_cpu_share=config.idle_cpu_share)
+        return self._watch.hung(sample)
 
     def check_cancelation(self) -> None:
         """Pass a cancelation on; kill the engine when it does not heed it in time."""
