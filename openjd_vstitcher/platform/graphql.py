@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -67,7 +68,7 @@ class Connection:
         self._endpoint = config.endpoint
         self._retry_limit_s = config.retry_limit_s
         self._credential = Credential(config)
-        self.worker: str | None = None
+        self.worker = socket.gethostname()
         """The worker for which requests are made, for a credential that does not name it."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hasura", daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from openjd_vstitcher.cli import main
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.platform import Claim, NewAsset, Outcome, Platform, open_platform
+from openjd_vstitcher.platform.submission import Request, submit
 from openjd_vstitcher.resources import resource
 from tests.contract.platforms import Deployment
 
@@ -211,3 +213,34 @@ def test_a_database_is_migrated_and_asked_for_its_state(call: Call, postgres_url
     first = str(before[0]["version"])
     down = call("platform", "migrate", "--database-url", postgres_url, "--to", first).stdout.splitlines()
     assert [line.split()[0] for line in down] == ["down", "down"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "role"), [("extended", "worker"), ("legacy", "")])
+def test_the_daemon_runs_a_job_from_hasura(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, role: str
+) -> None:
+    deployment: Deployment = request.getfixturevalue(f"{kind}_deployment")
+    deployment.clear()
+    of = deployment.config
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[worker]\nwork_dir = "jobs"\n[storage]\nroot = "storage"\n'
+        f'read_from = ["{resource("examples").as_uri()}"]\n[engine]\nstandin_max_pixels = 4000\n'
+        f'[platform]\nkind = "hasura"\nendpoint = "{of.endpoint}"\ncredential_file = "{of.credential_file}"\n'
+        f'role = "{role}"\n'
+    )
+    platform = open_platform(of)
+    asked = Request(PRESET, details_path=None, garment=resource("examples/garments/tee.bw"))
+    job = submit(platform, asked)
+    command = [str(Path(sys.executable).with_name("openjd-vs")), "daemon", "--once", "--config", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    ended, assets = platform.job(job.id), platform.assets(job.id)
+    assert (ended.status, ended.status_details) == ("COMPLETED_SUCCESS", None)
+    names = {i["output_file_name"] for i in json.loads(Path(PRESET).read_text())["details"]["instructions"]}
+    assert {asset.name for asset in assets if asset.status == "UPLOADED"} == names
+    for asset in assets:
+        stored = tmp_path / "storage" / asset.path.removeprefix("s3://")
+        assert hashlib.sha256(stored.read_bytes()).hexdigest() == asset.details["sha256"]
+    platform.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-import time
+import threading
 from pathlib import Path
 
 from openjd_vstitcher.config import load_config
@@ -20,7 +20,7 @@ def work(platform: Platform, worker: str, claim: Claim, ended: Path) -> None:
     mark = f"{worker} {claim.attempt}"
     asset_id = platform.begin_asset(claim, NewAsset("a.png", "MEDIA_RENDER", "s3://b/a.png", True, "style-1"))
     if random.random() < 0.005:
-        time.sleep(LEASE_S + 1.0)
+        threading.Event().wait(LEASE_S + 1.0)
     platform.heartbeat(claim, lease_s=LEASE_S, progress=50.0)
     platform.asset_uploaded(claim, asset_id, {"mark": mark})
     platform.finish(claim, Outcome("COMPLETED_SUCCESS", mark))
