@@ -114,7 +114,7 @@ class OutputsConfig:
     """`[outputs]`: how outputs get from the disk into storage."""
 
     parallel_uploads: int = 8
-    """Small outputs uploaded at a time; half as many large ones go beside them."""
+    """Small outputs uploaded at a time; as many large ones go beside them."""
     settle_s: float = 2.0
     """How long size and time must stay the same where the system tells of no close."""
     watch: str = "auto"

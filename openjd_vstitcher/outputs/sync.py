@@ -66,7 +66,7 @@ class OutputSync:
             mode=config.watch,
         )
         self._small = ThreadPoolExecutor(config.parallel_uploads, "upload-small")
-        self._large = ThreadPoolExecutor(max(1, config.parallel_uploads // 2), "upload-large")
+        self._large = ThreadPoolExecutor(config.parallel_uploads, "upload-large")
         self._idle = threading.Condition()
         self._active: set[str] = set()
         self._again: set[str] = set()
@@ -103,6 +103,12 @@ class OutputSync:
         self._ledger.close()
         self._directory.close()
         return report
+
+    def hurry(self) -> None:
+        """Wait for nothing more; what is not delivered then is `pending` and can be resumed."""
+        self._hurry.set()
+        with self._idle:
+            self._idle.notify_all()
 
     def stop(self) -> None:
         """End without waiting for anything but the transfers under way; the rest stays in the ledger."""
@@ -159,9 +165,15 @@ class OutputSync:
                 self._again.add(output.name)
                 return
             self._active.add(output.name)
-        found = self._directory.look(output.name)
-        pool = self._large if found is not None and found.st_size > _SMALL_BYTES else self._small
+        pool = self._large if self._is_large(output) else self._small
         pool.submit(self._work, output)
+
+    def _is_large(self, output: ExpectedOutput) -> bool:
+        try:
+            found = self._directory.look(output.name)
+        except OSError:
+            return False
+        return found is not None and found.st_size > _SMALL_BYTES
 
     def _work(self, output: ExpectedOutput) -> None:
         try:
@@ -169,6 +181,8 @@ class OutputSync:
         except ClaimLost:
             self._claim_lost = True
             self._hurry.set()
+        except Exception:
+            _log.exception("output %s could not be delivered", output.name)
         finally:
             with self._idle:
                 self._active.discard(output.name)
