@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openjd_vstitcher.engine.processes import exists
+
 ROOT = Path(__file__).parents[2]
 _FAKE = Path(__file__).with_name("fake_engine.py")
 FAKE_ENGINE = f"start_limit_s = 20\n[engine.command]\nstandin = [{sys.executable!r}, {str(_FAKE)!r}, '{{script}}']"
@@ -84,6 +86,17 @@ class Session:
         return subprocess.run(
             self.command(*arguments), capture_output=True, text=True, env=self.environment, timeout=90, check=False
         )
+
+
+def processes_of(session: Session) -> list[int]:
+    """The processes of a session that run: those whose command or environment names its directory (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            named = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            if os.fsencode(session.root) + b"/" in named and exists(int(folder.name)):
+                found.append(int(folder.name))
+    return found
 
 
 def export(name: str = "front.png", **fields: Any) -> dict[str, Any]:

@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.engine.processes import descendants, exists
-from tests.integration.engine_session import GARMENT, Session, events, export, opened, wait_until, written_pid
+from tests.integration.engine_session import (
+    GARMENT,
+    Session,
+    events,
+    export,
+    opened,
+    processes_of,
+    wait_until,
+    written_pid,
+)
 
 SCENE = {"type": "EXPORT", "export_type": "MEDIA_3D_SCENE", "output_file_name": "3d.glb"}
 SCAN = export("scan.json", export_type="SCAN")
@@ -40,10 +49,10 @@ def start(session: Session) -> None:
     assert result.returncode == 0, result.stdout
 
 
-def assert_nothing_is_left(session: Session, supervisor: int) -> None:
+def assert_nothing_is_left(session: Session) -> None:
+    assert len(processes_of(session)) >= 2
     session.stop()
-    wait_until(lambda: not exists(supervisor), "the end of the supervisor")
-    assert not [pid for pid in descendants(os.getpid()) if exists(pid)]
+    wait_until(lambda: not processes_of(session), "the end of all processes")
     assert not [path for path in session.output.rglob("*") if ".part" in path.name]
 
 
@@ -75,7 +84,6 @@ def test_failure_says_what_happened_and_the_other_exports_are_intact(
 ) -> None:
     with misbehaving(tmp_path, engine, **{"in": CALL}, **rule) as session:
         start(session)
-        supervisor = session.connection["supervisor_pid"]
         assert session.run(SCAN).returncode == 0
         begun = time.monotonic()
         failed = session.run(SCENE)
@@ -92,7 +100,7 @@ def test_failure_says_what_happened_and_the_other_exports_are_intact(
         again = session.run(SCENE)
         assert again.returncode == 0, again.stdout
         assert (session.output / "3d.glb").stat().st_size > 100_000
-        assert_nothing_is_left(session, supervisor)
+        assert_nothing_is_left(session)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,7 @@ def test_engine_that_does_not_start(tmp_path: Path, engine: str, rule: dict[str,
         for part in said:
             assert part in result.stdout
         assert not session.connection_file.exists()
-        wait_until(lambda: not [pid for pid in descendants(os.getpid()) if exists(pid)], "the end of all processes")
+        wait_until(lambda: not processes_of(session), "the end of all processes")
         assert session.start().returncode == 0
 
 
