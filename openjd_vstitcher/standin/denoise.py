@@ -11,9 +11,7 @@ _PASSES = ((1, 8.0), (2, 1.2), (1, 0.8), (4, 0.6), (8, 0.35))
 """Distance to the neighbours in px, and the difference of light, relative, that still passes."""
 _NORMAL_SIGMA = 0.05
 _ALBEDO_SIGMA = 0.05
-_DARKEST = 0.004
-_INSIDE = 0.3
-"""The inside of cloth is not in the guides, which glow to one side; there the light is filtered with the colour."""
+_DARKEST = 0.01
 
 
 def denoise(film: Film, albedo: Film, normal: Film) -> Film:
@@ -30,8 +28,7 @@ def denoise(film: Film, albedo: Film, normal: Film) -> Film:
     (top, left), (bottom, right) = covered.min(axis=0), covered.max(axis=0) + 1
     part = np.s_[top:bottom, left:right]
     alpha = albedo[part][..., 3:4]
-    colors = _straight(albedo[part])
-    colors = np.where(colors.max(axis=2, keepdims=True) > _DARKEST, np.maximum(colors, _DARKEST), _INSIDE)
+    colors = np.maximum(_straight(albedo[part]), np.float32(_DARKEST))
     light: Film = np.asarray(_straight(film[part]) / colors, dtype=np.float32)
     guide = np.concatenate([_straight(normal[part]) / _NORMAL_SIGMA, colors / _ALBEDO_SIGMA], axis=2)
     for step, sigma in _PASSES:

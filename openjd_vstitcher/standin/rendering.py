@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .denoise import Film, denoise
+from .meshes import Mesh
 from .parts import Part
 
 Image = npt.NDArray[np.uint8]
@@ -20,6 +21,7 @@ Vector = tuple[float, float, float]
 DEFAULT_FOV = 15.0
 _SEED = 7
 _NEAR_CM = 0.5
+_LINING_CM = 0.02
 _SAMPLES_OF_A_PASS = 4
 _EDGE_SAMPLES = 6
 """Of the first hit only, which costs little: they make the edges smooth."""
@@ -83,8 +85,9 @@ def draw(
         if progress:
             progress((number + 1) / (passes + 1))
     first_hit = {"type": "path", "max_depth": 1}
-    albedo = rendered(_shapes(parts, _glowing_color), _EDGE_SAMPLES, first_hit)
-    normal = rendered(_shapes(parts, _glowing_normal), _EDGE_SAMPLES // 3, first_hit)
+    lined = [replace(part, mesh=_lined(part.mesh)) if part.kind == "piece" else part for part in parts]
+    albedo = rendered(_shapes(lined, _glowing_color), _EDGE_SAMPLES, first_hit)
+    normal = rendered(_shapes(lined, _glowing_normal), _EDGE_SAMPLES // 3, first_hit)
     picture = np.zeros((size[1], size[0], 4), dtype=np.uint8)
     picture[window.rows, window.columns] = _developed(denoise(film, albedo, normal), light.exposure)
     if progress:
@@ -207,6 +210,18 @@ def _shapes(parts: Sequence[Part], look: Callable[[Part], dict[str, Any]]) -> di
         values.update()
         shapes[f"part{number}"] = shape
     return shapes
+
+
+def _lined(mesh: Mesh) -> Mesh:
+    """Cloth with an inside of its own, close behind it: an emitter glows to one side only."""
+    count = len(mesh.vertices)
+    return Mesh(
+        mesh.name,
+        np.vstack([mesh.vertices, mesh.vertices - mesh.normals * _LINING_CM]),
+        np.vstack([mesh.normals, -mesh.normals]),
+        np.vstack([mesh.faces, mesh.faces[:, ::-1] + count]),
+        None if mesh.uv is None else np.vstack([mesh.uv, mesh.uv]),
+    )
 
 
 def _glowing_color(part: Part) -> dict[str, Any]:
