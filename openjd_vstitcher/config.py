@@ -192,6 +192,20 @@ class Config:
     source: Path | None = None
 
 
+_LEAST = {
+    "worker.lease_s": 1,
+    "worker.max_attempts": 1,
+    "worker.poll_s": 0.1,
+    "outputs.parallel_uploads": 1,
+    "outputs.settle_s": 0,
+    "outputs.retry_first_s": 0,
+    "engine.start_limit_s": 1,
+    "engine.export_limit_s": 1,
+    "engine.hang_limit_s": 1,
+    "engine.standin_max_pixels": 1,
+}
+
+
 def default_config_path() -> Path:
     """`$OPENJD_VS_CONFIG`, else `config.toml` in the user's configuration directory."""
     named = os.environ.get(CONFIG_VARIABLE)
@@ -225,6 +239,10 @@ def load_config(path: Path | None = None) -> Config:
         config = _table(Config, data, "", file.resolve().parent)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from None
+    for name, least in _LEAST.items():
+        table, _, key = name.partition(".")
+        if getattr(getattr(config, table), key) < least:
+            raise ConfigError(f"{file}: {name}: expected at least {least}")
     return dataclasses.replace(config, source=file.resolve())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ DEFAULT_SNAPSHOTS = 24
 """Pictures of a turntable whose preset names no `number_of_snapshots`."""
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
+_MAX_NAME_BYTES = 230
+"""File systems hold names of 255 bytes, and the plugin adds to a name while it writes."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def load_preset(
     problems = _problems(_preset_validator(tuple(sorted(extra))), data)
     instructions = _instructions(data)
     problems += _duplicate_names(instructions)
+    problems += _unportable(data, "")
     for index, instruction in enumerate(instructions):
         schema = extra.get(_text(instruction, "export_type"))
         if schema is not None:
@@ -154,7 +158,7 @@ def load_job_details(data: Any, source: str = "job details") -> JobDetails:
     InvalidInput: with every problem found, each at its JSON pointer.
     """
     prefix = ""
-    if isinstance(data, dict) and "details" in data:
+    if isinstance(data, dict) and "details" in data and ("preset_key" in data or "type" in data):
         data, prefix = data["details"], "/details"
     problems = _problems(_validator("job_details"), data)
     if problems:
@@ -223,6 +227,21 @@ def _text(instruction: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _unportable(data: Any, pointer: str) -> Iterator[Problem]:
+    """What no JSON text holds: numbers that are none, and halves of characters."""
+    if isinstance(data, float) and not math.isfinite(data):
+        yield Problem(pointer, f"found {data}; expected a number")
+    elif isinstance(data, str) and any("\ud800" <= c <= "\udfff" for c in data):
+        yield Problem(pointer, "holds half of a character (a lone surrogate)")
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            yield from _unportable(name, pointer)
+            yield from _unportable(value, f"{pointer}/{name}")
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _unportable(value, f"{pointer}/{index}")
+
+
 def _duplicate_names(instructions: Sequence[Mapping[str, Any]]) -> list[Problem]:
     first: dict[str, int] = {}
     problems = []
@@ -230,6 +249,9 @@ def _duplicate_names(instructions: Sequence[Mapping[str, Any]]) -> list[Problem]
         name = _text(instruction, "output_file_name")
         if instruction.get("type") != "EXPORT" or not name:
             continue
+        if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
+            pointer = f"/details/instructions/{index}/output_file_name"
+            problems.append(Problem(pointer, f"is longer than {_MAX_NAME_BYTES} bytes; expected a shorter name"))
         place = first.setdefault(same_file_key(name), index)
         if place != index:
             problems.append(

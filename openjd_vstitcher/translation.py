@@ -119,9 +119,10 @@ def constant_json(value: Any) -> str:
     """JSON that passes through an embedded file of a template unchanged.
 
     Embedded text is a format string: `{{` and `}}` in it would be read as references. Indentation keeps the braces of
-    the structure apart, and braces inside strings are written as escapes.
+    the structure apart, and braces inside strings are written as escapes. Keys are in alphabetical order: a database
+    keeps no other, and the same preset shall give the same bytes wherever it comes from.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=True)
+    text = json.dumps(value, indent=2, ensure_ascii=True, sort_keys=True, allow_nan=False)
     return _JSON_STRING.sub(lambda m: m[0].replace("{", "\\u007b").replace("}", "\\u007d"), text)
 
 
@@ -259,7 +260,7 @@ def _working_directory(preset_row: Mapping[str, Any]) -> dict[str, Any]:
         "name": "WorkingDirectory",
         "description": "Stages the inputs, and removes what it staged.",
         "script": {
-            "embeddedFiles": [_json_file("JobData", "job-data.json", {"preset": preset_row})],
+            "embeddedFiles": [_json_file("JobData", "job-data.json", {"preset": _told(preset_row)})],
             "actions": {
                 "onEnter": _action(
                     "openjd-vs",
@@ -275,6 +276,11 @@ def _working_directory(preset_row: Mapping[str, Any]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _told(preset_row: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset's row without what only its table knows: when it was written, and columns that are empty."""
+    return {name: v for name, v in preset_row.items() if v is not None and name not in ("created_at", "updated_at")}
 
 
 def _vstitcher() -> dict[str, Any]:

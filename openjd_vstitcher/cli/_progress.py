@@ -13,12 +13,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from ..journal import Event
 from ..session.plan import Plan
 from ..session.runner import Failure
 
-_MARKS = {"succeeded": "[green]done[/]", "failed": "[red]failed[/]", "skipped": "[yellow]skipped[/]"}
+_MARKS = {"succeeded": "done"}
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
@@ -26,11 +27,11 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
     def __init__(self, plan: Plan) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=Console(stderr=True),
         )
         self._session = self._progress.add_task("session", total=None, note="starting")
@@ -77,7 +78,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
                 self._progress.stop_task(ended)
                 self._current = None
             case "limited" if self._limits.is_new(event):
-                self._progress.console.print(f"[yellow]{limited(event)}[/]")
+                self._progress.console.print(limited(event), style="yellow", markup=False)
             case "run_ended":
                 self._progress.update(self._session, total=1, completed=1, note="ended")
 
@@ -157,7 +158,7 @@ def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> 
     table.add_column("state")
     table.add_column("size", justify="right")
     for name, state, bytes_ in rows:
-        table.add_row(name, state, size(bytes_) if bytes_ is not None else "-")
+        table.add_row(Text(name), state, size(bytes_) if bytes_ is not None else "-")
     click.echo(f"Outputs in {folder}")
     Console().print(table)
 

@@ -53,6 +53,7 @@ def command(
     """
     from ..config import load_config
     from ..journal import Journal
+    from ..session.job import JobRun
     from ..session.job_directory import JobDirectory
     from ..session.render import prepare, read_path_mapping_rules, rendering_run
     from ._progress import display, print_failures, print_outputs
@@ -62,6 +63,17 @@ def command(
     directory = JobDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
     directory.sessions.mkdir(parents=True, exist_ok=True)
     keep = log_dir is not None
+    runs: list[JobRun] = []
+    asked = 0
+
+    def cancel(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        for run in runs:
+            run.cancel(now=asked > 1)
+
+    signal.signal(signal.SIGINT, cancel)
+    signal.signal(signal.SIGTERM, cancel)
     try:
         rendering = prepare(
             file,
@@ -82,17 +94,12 @@ def command(
                 fail_fast=fail_fast,
                 path_mapping_rules=rules,
             )
-            asked = 0
-
-            def cancel(*_: object) -> None:
-                nonlocal asked
-                asked += 1
+            runs.append(run)
+            if asked:
                 run.cancel(now=asked > 1)
-
-            signal.signal(signal.SIGINT, cancel)
-            signal.signal(signal.SIGTERM, cancel)
+            kept_on_success, keep = keep, True
             result = run.run()
-        keep = keep or not result.succeeded
+        keep = kept_on_success or not result.succeeded
     finally:
         if not keep:
             shutil.rmtree(directory.path, ignore_errors=True)

@@ -4,53 +4,53 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+from filelock import FileLock, Timeout
 
 from ..config import CONFIG_VARIABLE, Config
-from ..errors import ClaimLost, InvalidInput, OpenjdVsError, PlatformError
-from ..journal import JournalReader
-from ..outputs.resume import is_unfinished, resume
+from ..errors import ClaimLost, InvalidInput, OpenjdVsError, PlatformError, Problem
+from ..journal import JournalReader, read_journal
+from ..outputs.resume import is_unfinished
 from ..outputs.retention import clean
 from ..platform import Claim, Outcome, Platform
 from ..session.job_directory import JobDirectory, JobRequest
-from ..session.status import Status, read_status, write_status
+from ..session.status import Status, StatusUnreadable, read_status
 from ..storage import open_storage
+from .job_process import JobProcess, NotClear, set_aside
 
 _log = logging.getLogger(__name__)
-_CANCEL_GRACE_S = 60.0
-_STOP_NOTICED_S = 1.0
-
-
-def worker_name(config: Config) -> str:
-    """The name under which this machine claims jobs."""
-    return config.worker.id or socket.gethostname()
+_LOOK_S = 1.0
+_CLEAN_EVERY_S = 600.0
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 
 class Worker:
     """Runs jobs from the queue, one at a time.
 
-    Each job runs in a process group of its own, which goes on when the daemon ends however it ends: a daemon that
-    starts takes over the jobs that it finds running, and reports those that ended meanwhile.
+    Each job runs in a process that goes on when the daemon ends, however it ends: a daemon that starts takes over the
+    jobs that it finds running, and reports those that ended meanwhile.
+
+    Raises
+    ------
+    OpenjdVsError: the configured storage cannot be used.
     """
 
     def __init__(self, config: Config, platform: Platform) -> None:
         self._config = config
         self._platform = platform
-        self._name = worker_name(config)
+        self._storage = open_storage(config.storage)
+        self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
         self._stop = threading.Event()
         self._give_back = threading.Event()
-        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+        self._cleaned_s = -_CLEAN_EVERY_S
 
     def stop(self) -> None:
         """Claim no more and end after the running job; asked a second time, give that job back to the queue.
@@ -65,15 +65,26 @@ class Worker:
         """Work until told to stop, or with `once` until the queue has no job for this worker.
 
         Returns how many attempts it ran or took over.
+
+        Raises
+        ------
+        OpenjdVsError: another daemon works in the same directory.
+        PlatformError: the queue refused the first request.
         """
         self._work_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self._work_dir / "daemon.lock", timeout=0):
+                return self._work(once)
+        except Timeout:
+            raise OpenjdVsError(f"another daemon already works in {self._work_dir}") from None
+
+    def _work(self, once: bool) -> int:
         handled = 0
         reached = False
         while not self._stop.is_set():
+            handled += sum(self._guarded(directory) for directory in self._unreported())
+            self._clean()
             try:
-                for directory in self._unreported():
-                    handled += self._take_over(directory)
-                self._clean()
                 claim = self._claim()
             except PlatformError as error:
                 if not reached and not error.transient:
@@ -83,27 +94,12 @@ class Worker:
                 continue
             reached = True
             if claim is not None:
-                handled += self._work_on(claim)
+                handled += self._begin(claim)
             elif once:
                 break
             else:
                 self._wait_for_jobs()
         return handled
-
-    def _work_on(self, claim: Claim) -> bool:
-        """Run a claimed job to its end; whether it began. What keeps it from beginning is this machine's trouble."""
-        try:
-            directory = self._begin(claim)
-        except OSError as error:
-            _log.error("%s cannot begin on this machine: %s", claim.job.id, error)
-            self._finish(claim, Outcome("NEW", f"{self._name} could not begin it: {error}", counted=False))
-            self._stop.wait(self._config.worker.poll_s)
-            return False
-        try:
-            return self._take_over(directory)
-        except PlatformError as error:
-            _log.warning("the outcome of %s is told later: %s", claim.job.id, error)
-            return True
 
     def _claim(self) -> Claim | None:
         self._platform.requeue_expired(max_attempts=self._config.worker.max_attempts)
@@ -112,71 +108,76 @@ class Worker:
     def _wait_for_jobs(self) -> None:
         deadline = time.monotonic() + self._config.worker.poll_s
         while not self._stop.is_set() and time.monotonic() < deadline:
-            if self._platform.wait_for_jobs(self._config.worker.job_types, timeout_s=_STOP_NOTICED_S):
+            if self._platform.wait_for_jobs(self._config.worker.job_types, timeout_s=_LOOK_S):
                 return
 
     def _unreported(self) -> Iterator[JobDirectory]:
         for request_file in sorted(self._work_dir.glob("*/request.json")):
             directory = JobDirectory(request_file.parent)
-            try:
-                if not directory.reported.exists() and directory.request().worker == self._name:
-                    yield directory
-            except InvalidInput as error:
-                _log.error("passed over: %s", error)
+            if not directory.reported.exists():
+                yield directory
 
-    def _begin(self, claim: Claim) -> JobDirectory:
-        """Start the job's process, in a directory of its own."""
+    def _begin(self, claim: Claim) -> bool:
+        """Start the process of a claimed job and stay with it; whether it could be started."""
         directory = JobDirectory(self._work_dir / f"{claim.job.id}.{claim.attempt}")
-        if directory.path.exists():
-            shutil.rmtree(directory.path)
-        directory.create(JobRequest.of(claim))
-        with directory.process_log.open("ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "openjd_vstitcher.cli", "run-job", str(directory.path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environment(),
-                start_new_session=True,
-            )
-        write_status(directory.status, Status.starting(claim.job.id, claim.attempt, child.pid))
-        self._children[directory.path] = child
-        _log.info("running %s, attempt %d, in %s", claim.job.id, claim.attempt, directory.path)
-        return directory
+        try:
+            process = self._start(claim, directory)
+        except OSError as error:
+            _log.error("%s cannot begin on this machine: %s", claim.job.id, error)
+            shutil.rmtree(directory.path, ignore_errors=True)
+            self._tell(claim, Outcome("NEW", f"{self._name} could not begin it: {error}", counted=False))
+            self._stop.wait(self._config.worker.poll_s)
+            return False
+        except InvalidInput as error:
+            return self._tell(claim, Outcome("COMPLETED_ERRORS", str(error)))
+        return self._guarded(directory, process)
 
-    def _take_over(self, directory: JobDirectory) -> bool:
-        """Stay with a job to its end and report it: one that was just begun, or one of an earlier daemon."""
-        claim = directory.request().claim
-        status = read_status(directory.status)
-        if status is not None and status.process_lives():
-            self._supervise(claim, directory, status.pid)
-        if directory.path in self._children:
-            self._children.pop(directory.path).wait()
-        self._report(claim, directory)
-        return True
+    def _start(self, claim: Claim, directory: JobDirectory) -> JobProcess:
+        if not _JOB_ID.match(claim.job.id):
+            raise InvalidInput("job", [Problem("/id", f"{claim.job.id!r} is no job id")])
+        if directory.path.exists():
+            set_aside(directory.path)
+        directory.create(JobRequest.of(claim))
+        _log.info("running %s, attempt %d, in %s", claim.job.id, claim.attempt, directory.path)
+        return JobProcess.start(directory, ["run-job", str(directory.path)], self._environment())
 
     def _environment(self) -> dict[str, str]:
         changed = {CONFIG_VARIABLE: str(self._config.source)} if self._config.source else {}
         return {**os.environ, **changed}
 
-    def _supervise(self, claim: Claim, directory: JobDirectory, pid: int) -> None:
-        """Keep the lease while the job's process lives; cancel it when it is asked for, or when the claim is lost."""
-        canceling = False
+    def _guarded(self, directory: JobDirectory, process: JobProcess | None = None) -> bool:
+        """Stay with a job to its end and report it; whether that was done. Its trouble never ends the daemon."""
+        try:
+            claim = directory.request().claim
+            process = process or JobProcess.find(directory)
+            self._supervise(claim, directory, process)
+            self._deliver_rest(claim, directory)
+            return self._report(claim, directory)
+        except NotClear as error:
+            _log.info("later: %s", error)
+        except Exception:  # noqa: BLE001  # at 3 a.m. one broken job must not stop the others
+            _log.exception("%s could not be worked on, and is tried again", directory.path)
+            self._stop.wait(_LOOK_S)
+        return False
+
+    def _supervise(self, claim: Claim, directory: JobDirectory, process: JobProcess) -> None:
+        """Keep the lease while the process lives; cancel it when that is asked for, or when the claim is lost."""
         journal = JournalReader(directory.journal)
         next_beat = time.monotonic()
-        while not _ended(pid, _STOP_NOTICED_S):
+        while not process.ended(_LOOK_S):
+            status = _status(directory)
+            process.enforce(status.heartbeat if status else None)
             wanted = self._give_back.is_set()
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._config.worker.lease_s / 4
                 try:
-                    wanted = self._heartbeat(claim, read_status(directory.status)) or wanted
+                    wanted = self._heartbeat(claim, status) or wanted
                     self._record(claim, journal)
                 except ClaimLost:
                     _log.warning("%s was taken from this worker", claim.job.id)
                     wanted = True
-            if wanted and not canceling:
-                canceling = True
-                _cancel(pid)
+            if wanted:
+                process.cancel()
 
     def _heartbeat(self, claim: Claim, status: Status | None) -> bool:
         """Keep the lease; whether the job should be canceled."""
@@ -204,82 +205,87 @@ class Worker:
         except PlatformError as error:
             _log.warning("%d events of %s were not recorded: %s", len(events), claim.job.id, error)
 
-    def _report(self, claim: Claim, directory: JobDirectory) -> None:
+    def _deliver_rest(self, claim: Claim, directory: JobDirectory) -> None:
+        """Deliver whole outputs that a killed process left, in a process again, while the lease is kept."""
+        if _outcome_told(directory) is None and is_unfinished(directory):
+            command = ["outputs", "resume", str(directory.path)]
+            self._supervise(claim, directory, JobProcess.start(directory, command, self._environment()))
+
+    def _report(self, claim: Claim, directory: JobDirectory) -> bool:
         """Tell the queue how the attempt ended; until it takes it, the directory stays unreported."""
         outcome = self._outcome(claim, directory)
         try:
             self._record(claim, JournalReader(directory.journal))
-            self._finish(claim, outcome)
-        except ClaimLost as lost:
-            _log.warning("%s: %s", claim.job.id, lost)
+        except ClaimLost:
+            _log.warning("the events of %s are not wanted any more", claim.job.id)
+        if not self._tell(claim, outcome):
+            self._stop.wait(self._config.worker.poll_s)
+            return False
         directory.reported.touch()
-        _log.info("%s ended: %s %s", claim.job.id, outcome.status, outcome.status_details or "")
+        if outcome.status == "NEW":
+            self._stop.wait(self._config.worker.poll_s if not outcome.counted else 0)
+        return True
 
-    def _finish(self, claim: Claim, outcome: Outcome) -> None:
-        """Tell the queue an outcome. One that it refuses for good is not told again: the lease ends the claim.
-
-        Raises
-        ------
-        PlatformError: the queue cannot be reached now.
-        """
-        try:
-            self._platform.finish(claim, outcome)
-        except PlatformError as error:
-            if error.transient:
-                raise
-            _log.error("the queue refused the outcome of %s: %s", claim.job.id, error)
+    def _tell(self, claim: Claim, outcome: Outcome) -> bool:
+        """Tell the queue an outcome; whether it has it, or wants it no more. One that it refuses is told in short."""
+        short = Outcome("COMPLETED_ERRORS", (outcome.status_details or outcome.status)[:200])
+        for attempt in (outcome, short):
+            try:
+                self._platform.finish(claim, attempt)
+            except ClaimLost as lost:
+                _log.warning("the outcome of %s is not wanted any more: %s", claim.job.id, lost)
+                return True
+            except PlatformError as error:
+                _log.error("the queue did not take the outcome of %s: %s", claim.job.id, error)
+                if error.transient:
+                    return False
+            else:
+                _log.info("%s ended: %s %s", claim.job.id, attempt.status, attempt.status_details or "")
+                return True
+        return False
 
     def _outcome(self, claim: Claim, directory: JobDirectory) -> Outcome:
-        status = read_status(directory.status)
-        if self._give_back.is_set() and (status is None or (status.outcome or {}).get("status") == "CANCELED"):
+        outcome = _outcome_told(directory)
+        if self._give_back.is_set() and (outcome is None or outcome.status == "CANCELED"):
             return Outcome("NEW", "given back: the worker was told to stop", counted=False)
-        if status is not None and status.outcome is not None:
-            return Outcome(**status.outcome)
-        self._deliver_rest(directory)
+        if outcome is not None:
+            return outcome
         last = _last_line(directory.process_log)
         reason = "the job's process was killed" + (f"; its last line: {last}" if last else "")
-        final = claim.attempt >= self._config.worker.max_attempts
+        final = claim.job.auto_retries + 1 >= self._config.worker.max_attempts
         return Outcome("COMPLETED_ERRORS" if final else "NEW", reason, errors=[{"stage": "process", "message": reason}])
 
-    def _deliver_rest(self, directory: JobDirectory) -> None:
-        """Deliver whole outputs that a killed process left; nothing of it is lost if that fails."""
-        try:
-            if is_unfinished(directory):
-                resume(directory, self._config, self._platform)
-        except OpenjdVsError as error:
-            _log.warning("outputs in %s are not delivered: %s", directory.path, error)
-
     def _clean(self) -> None:
-        """Remove the directories of ended jobs whose time is over (Law 3)."""
-        for removal in clean(self._work_dir, self._config.outputs, open_storage(self._config.storage)):
-            _log.info(
-                "removed %s: %s%s", removal.job.path, removal.reason, f"; {removal.error}" if removal.error else ""
-            )
+        """Remove, now and then, the directories of ended jobs whose time is over (Law 3)."""
+        if time.monotonic() - self._cleaned_s < _CLEAN_EVERY_S:
+            return
+        self._cleaned_s = time.monotonic()
+        try:
+            for removal in clean(self._work_dir, self._config.outputs, self._storage):
+                told = f"{removal.reason}; {removal.error}" if removal.error else removal.reason
+                _log.info("removed %s: %s", removal.job.path, told)
+        except Exception:  # noqa: BLE001  # cleaning can wait
+            _log.exception("old job directories could not be removed")
 
 
-def _ended(pid: int, timeout_s: float) -> bool:
+def _status(directory: JobDirectory) -> Status | None:
     try:
-        psutil.Process(pid).wait(timeout=timeout_s)
-    except psutil.TimeoutExpired:
-        return False
-    except psutil.NoSuchProcess:
-        return True
-    return True
+        return read_status(directory.status)
+    except StatusUnreadable as error:
+        _log.warning("%s", error)
+        return None
 
 
-def _cancel(pid: int) -> None:
-    """Ask a job's process to cancel, and end its whole group when it does not."""
-    try:
-        process = psutil.Process(pid)
-        process.terminate()
-        process.wait(timeout=_CANCEL_GRACE_S)
-    except psutil.TimeoutExpired:
-        if os.name == "posix":
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            process.kill()
-    except psutil.NoSuchProcess:
-        return
+def _outcome_told(directory: JobDirectory) -> Outcome | None:
+    """How the job's process said that the attempt ended: in its status, or where that failed, in its journal."""
+    status = _status(directory)
+    if status is not None and status.outcome is not None:
+        return Outcome(**status.outcome)
+    if directory.journal.exists():
+        for event in reversed(list(read_journal(directory.journal))):
+            if event.name == "job_ended":
+                return Outcome(**event.fields["outcome"])
+    return None
 
 
 def _last_line(path: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..config import OutputsConfig
 from ..errors import StorageError
 from ..session.job_directory import JobDirectory
-from ..session.status import read_status
+from ..session.status import StatusUnreadable, read_status
 from ..storage import Storage
 from .ledger import Ledger
 from .resume import is_safe
@@ -25,12 +25,14 @@ class EndedJob:
     ----------
     safe: whether every expected output is where it was to go, and the queue knows how the attempt ended.
     ended_at: when its process last wrote, UTC.
+    reported: whether the queue knows how it ended.
     """
 
     path: Path
     safe: bool
     ended_at: datetime
     size_bytes: int
+    reported: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def removable(jobs: list[EndedJob], config: OutputsConfig, now: datetime) -> lis
         limit = timedelta(days=config.keep_done_days if job.safe else config.keep_failed_days)
         if now - job.ended_at >= limit:
             chosen.append((job, "all outputs are safe" if job.safe else "its retention has run out"))
-    left = [job for job in jobs if all(job is not gone for gone, _ in chosen)]
+    left = [job for job in jobs if job.reported and all(job is not gone for gone, _ in chosen)]
     too_much = sum(job.size_bytes for job in left) - config.keep_bytes if config.keep_bytes else 0
     for job in sorted(left, key=lambda job: (not job.safe, job.ended_at)):
         if too_much <= 0:
@@ -102,13 +104,16 @@ def _ended(work_dir: Path) -> Iterator[EndedJob]:
         directory = JobDirectory(path)
         if path.is_symlink() or not directory.request_file.is_file():
             continue
-        status = read_status(directory.status)
+        try:
+            status = read_status(directory.status)
+        except StatusUnreadable:
+            continue
         if status is not None and status.process_lives():
             continue
         touched = datetime.fromtimestamp(directory.request_file.stat().st_mtime, UTC)
         ended_at = status.heartbeat if status is not None else touched
         safe = directory.reported.exists() and is_safe(directory)
-        yield EndedJob(path, safe, ended_at, _size(path))
+        yield EndedJob(path, safe, ended_at, _size(path), directory.reported.exists())
 
 
 def _size(path: Path) -> int:

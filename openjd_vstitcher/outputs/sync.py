@@ -181,7 +181,7 @@ class OutputSync:
         except ClaimLost:
             self._claim_lost = True
             self._hurry.set()
-        except Exception:
+        except Exception:  # noqa: BLE001  # nobody looks at what a pool's thread raises
             _log.exception("output %s could not be delivered", output.name)
         finally:
             with self._idle:

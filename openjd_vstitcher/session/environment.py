@@ -6,9 +6,9 @@ import logging
 import os
 import re
 import socket
-import sys
+import sysconfig
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ..config import CONFIG_VARIABLE
@@ -18,10 +18,12 @@ ENGINE_LOG_VARIABLE = "OPENJD_VS_ENGINE_LOG"
 
 _SECRET_NAME = re.compile(
     r"^AWS_(?!DEFAULT_REGION$|REGION$)|SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY"
-    r"|AUTH|COOKIE|SIGNATURE|^PG|DATABASE_URL|_DSN$|_KEY$|^HASURA_",
+    r"|AUTH|COOKIE|SIGNATURE|^PG|DATABASE_URL|_DSN$|_KEY$|^HASURA_|JWT|BEARER",
     re.IGNORECASE,
 )
-_SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|^Bearer ", re.IGNORECASE)
+_SECRET_VALUE = re.compile(
+    r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|^Bearer |^eyJ[\w-]+\.[\w-]+\.", re.IGNORECASE
+)
 _SIGNED_QUERY = re.compile(r"((?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|sig|token)=)[^&\s\"']+", re.I)
 
 
@@ -31,7 +33,12 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def session_environment(
-    inherited: Mapping[str, str], *, lifeline: str, engine_log: Path, config: Path | None
+    inherited: Mapping[str, str],
+    *,
+    lifeline: str,
+    engine_log: Path,
+    config: Path | None,
+    secrets: Collection[str] = (),
 ) -> dict[str, str | None]:
     """The changes to the inherited environment with which actions run; None takes a variable out.
 
@@ -41,9 +48,12 @@ def session_environment(
     lifeline: the address (`host:port`) of this process's `Lifeline`.
     engine_log: where the engine's output goes.
     config: the configuration file that the engine bridge shall read.
+    secrets: further variables that hold credentials, whatever they are named.
     """
-    changes: dict[str, str | None] = {name: None for name, value in inherited.items() if is_secret(name, value)}
-    changes["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
+    changes: dict[str, str | None] = {
+        name: None for name, value in inherited.items() if name in secrets or is_secret(name, value)
+    }
+    changes["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), inherited.get("PATH", os.defpath)])
     changes[LIFELINE_VARIABLE] = lifeline
     changes[ENGINE_LOG_VARIABLE] = str(engine_log)
     if config is not None:
@@ -57,10 +67,11 @@ class Redaction:
     Parameters
     ----------
     environment: where the secrets stand; values of under 6 characters are too common to search for.
+    also: further variables that hold credentials, whatever they are named.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        values = {v for name, v in environment.items() if is_secret(name, v) and len(v) >= 6}
+    def __init__(self, environment: Mapping[str, str], also: Collection[str] = ()) -> None:
+        values = {v for name, v in environment.items() if (name in also or is_secret(name, v)) and len(v) >= 6}
         ordered = sorted(values, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 

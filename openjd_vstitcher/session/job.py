@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,7 +35,9 @@ from .plan import Plan, check_commands, decode, make_plan
 from .runner import Failure, RunResult, SessionRunner, fact_recorder
 from .status import StatusFile
 
+_log = logging.getLogger(__name__)
 _MAX_DETAILS = 2000
+_CANCELED_FINISH_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,10 @@ class JobRun:
         path_mapping_rules: Sequence[PathMappingRule] = (),
     ) -> None:
         self._journal = journal
-        self._expected = expected
+        self._delivering = False
         self._lifeline = Lifeline()
-        redact = Redaction(os.environ)
+        credential = (config.platform.credential_variable,)
+        redact = Redaction(os.environ, also=credential)
         self._log = SessionLog(directory.session_log, redact=redact, on_fact=fact_recorder(journal))
         self._sync = OutputSync(
             output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
@@ -104,14 +108,17 @@ class JobRun:
                 lifeline=self._lifeline.address,
                 engine_log=directory.engine_log,
                 config=config.source,
+                secrets=credential,
             ),
             fail_fast=fail_fast,
             path_mapping_rules=path_mapping_rules,
         )
 
     def cancel(self, *, now: bool = False) -> None:
-        """See `SessionRunner.cancel`."""
+        """See `SessionRunner.cancel`. What is not delivered then stays in the ledger."""
         self._runner.cancel(now=now)
+        if self._delivering or now:
+            self._sync.hurry()
 
     def run(self) -> JobResult:
         """Run to the end, and deliver what was made."""
@@ -120,7 +127,8 @@ class JobRun:
             result = self._runner.run()
             self._journal.append("run_ended", steps=dict(result.steps), canceled=result.canceled)
             self._lifeline.close()
-            return JobResult(result, self._sync.finish())
+            self._delivering = True
+            return JobResult(result, self._sync.finish(_CANCELED_FINISH_S if result.canceled else None))
         finally:
             self._lifeline.close()
             self._sync.stop()
@@ -167,33 +175,48 @@ def run_job(
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=status.on_event)
     journal.append("job_started", preset=request.preset.get("key"), worker=request.worker)
     try:
-        prepared = _prepare(directory, request, config, catalogue)
-    except OpenjdVsError as error:
-        outcome = _refused(error)
-    else:
-        status.planned(sum(step.task_count for step in prepared.plan.steps))
-        journal.append(
-            "job_planned",
-            template_sha256=prepared.digest,
-            steps=[step.name for step in prepared.plan.steps],
-            parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
-            destination=prepared.delivery.destination,
-        )
-        run = JobRun(
-            prepared.plan,
-            expected_outputs(prepared.preset),
-            directory=directory,
-            output=directory.output,
-            journal=journal,
-            config=config,
-            delivery=prepared.delivery,
-        )
-        on_cancelable(run)
-        outcome = _with_logs(_outcome(run.run(), prepared.preset), directory, request, config, journal)
-    journal.append("job_ended", status=outcome.status, status_details=outcome.status_details)
+        outcome = _attempt(directory, request, config, catalogue, status, journal, on_cancelable)
+    except Exception as error:  # noqa: BLE001  # whatever happens, the queue must hear how it ended
+        _log.exception("the job's process failed")
+        outcome = _failed(f"internal error: {type(error).__name__}: {error}", stage="internal")
+    journal.append("job_ended", status=outcome.status, status_details=outcome.status_details, outcome=asdict(outcome))
     journal.close()
     status.end(asdict(outcome))
     return outcome
+
+
+def _attempt(
+    directory: JobDirectory,
+    request: JobRequest,
+    config: Config,
+    catalogue: AssetCatalogue,
+    status: StatusFile,
+    journal: Journal,
+    on_cancelable: Callable[[JobRun], None],
+) -> Outcome:
+    try:
+        prepared = _prepare(directory, request, config, catalogue)
+    except OpenjdVsError as error:
+        return _refused(error)
+    status.planned(sum(step.task_count for step in prepared.plan.steps))
+    journal.append(
+        "job_planned",
+        template_sha256=prepared.digest,
+        steps=[step.name for step in prepared.plan.steps],
+        parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
+        destination=prepared.delivery.destination,
+    )
+    run = JobRun(
+        prepared.plan,
+        expected_outputs(prepared.preset),
+        directory=directory,
+        output=directory.output,
+        journal=journal,
+        config=config,
+        delivery=prepared.delivery,
+    )
+    on_cancelable(run)
+    return _with_logs(_outcome(run.run(), prepared.preset), directory, request, config, journal)
 
 
 def _prepare(directory: JobDirectory, request: JobRequest, config: Config, catalogue: AssetCatalogue) -> _Prepared:
@@ -242,13 +265,18 @@ def _write_inputs(directory: JobDirectory, details: JobDetails, storage: Storage
 
 
 def _refused(error: OpenjdVsError) -> Outcome:
-    """The outcome of a job that never began: its input is wrong, or what it needs cannot be reached now."""
-    text = str(error)
-    return Outcome(
-        status="COMPLETED_ERRORS",
-        status_details=_short(text),
-        errors=[{"stage": "prepare", "message": text, "transient": bool(getattr(error, "transient", False))}],
-    )
+    """The outcome of a job that never began: its input is wrong, or what it needs cannot be reached now.
+
+    In the last case it goes back into the queue as it was: nobody's input is at fault.
+    """
+    if getattr(error, "transient", False):
+        return replace(_failed(str(error), stage="prepare"), status="NEW", counted=False)
+    return _failed(str(error), stage="prepare")
+
+
+def _failed(text: str, *, stage: str) -> Outcome:
+    text = Redaction(os.environ)(text)
+    return Outcome("COMPLETED_ERRORS", _short(text), errors=[{"stage": stage, "message": text}])
 
 
 def _outcome(result: JobResult, preset: Preset) -> Outcome:

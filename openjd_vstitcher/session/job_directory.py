@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ class JobRequest:
     @property
     def claim(self) -> Claim:
         """The claim under which the attempt runs, for writes about the job and its assets."""
-        row: dict[str, Any] = dict(self.job)
+        known = {field.name for field in fields(Job)}
+        row: dict[str, Any] = {name: value for name, value in self.job.items() if name in known}
         for name in _TIMES:
             row[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
         return Claim(Job(**row), self.preset, self.attempt, self.worker, row["lease_expires_at"])
@@ -106,6 +107,11 @@ class JobDirectory:
     def process_log(self) -> Path:
         """What the job process itself printed."""
         return self.path / "process.log"
+
+    @property
+    def cancel_request(self) -> Path:
+        """There when the job's process shall cancel: the daemon's word to it, the same on every system."""
+        return self.path / "cancel"
 
     @property
     def reported(self) -> Path:

@@ -75,7 +75,7 @@ class SessionLog(logging.Handler):
     def _fact(self, text: str) -> None:
         try:
             data = json.loads(text[:_MAX_EVENT_CHARS])
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         name = data.pop("event", None) if isinstance(data, dict) else None
         if isinstance(name, str) and _EVENT_NAME.fullmatch(name):

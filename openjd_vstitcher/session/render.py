@@ -17,6 +17,7 @@ from ..journal import Journal
 from ..outputs.expected import ExpectedOutput
 from ..presets import load_preset, read_document
 from ..storage import open_storage
+from ..storage.address import local_path
 from ..storage.inputs import resolve_inputs
 from ..storage.manifest import write_manifest
 from ..translation import translate
@@ -130,6 +131,8 @@ def _with_inputs(
     if not known.issuperset({"GarmentFile", "InputsManifest"}):
         return values
     garment = values.get("GarmentFile", "")
+    if garment.startswith("file:"):
+        garment = str(local_path(garment))
     if not garment and not values.get("InputsManifest"):
         expected = "give -p GarmentFile=FILE or -p InputsManifest=FILE"
         raise InvalidInput(source, [Problem("/parameterDefinitions/GarmentFile", f"no garment: {expected}")])
@@ -140,6 +143,7 @@ def _with_inputs(
         return {**values, "GarmentFile": "", "InputsManifest": str(directory.inputs)}
     if garment:
         check_garment(Path(garment))
+        return {**values, "GarmentFile": garment}
     return values
 
 

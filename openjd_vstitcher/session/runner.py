@@ -22,7 +22,7 @@ from .log import SessionLog
 from .plan import Plan, PlannedStep
 
 StepState = Literal["succeeded", "failed", "skipped", "canceled"]
-_RESERVED_FACTS = ("job_", "session_", "step_", "action_", "output_")
+_RESERVED_FACTS = ("job_", "session_", "step_", "action_", "output", "run_", "log", "warning")
 _POLL_S = 0.1
 
 

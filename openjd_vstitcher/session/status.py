@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -15,14 +16,20 @@ from typing import Any, Literal
 
 import psutil
 
+from ..errors import OpenjdVsError
 from ..journal import Event
 from .job_directory import write_whole
 
 _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 5.0
 _LEAST_INTERVAL_S = 0.5
+_LAST_WRITE_S = 30.0
 
 State = Literal["starting", "running", "uploading", "ended"]
+
+
+class StatusUnreadable(OpenjdVsError):
+    """A status file is there and cannot be read; its process may well live."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,8 @@ class Status:
     step: the step that runs, None between steps.
     progress: of the whole job, in percent.
     message: the last status message of an action, or what an upload is waiting for.
-    pid, pid_started: the process, and when it started (seconds since the epoch), which tells it from a later one
-        with the same number.
+    pid, pid_started: the process, and when it started, which tells it from a later one with the same number: in
+        seconds since the machine's start on Linux, where the clock can be set meanwhile, else since the epoch.
     heartbeat: when this was written, UTC.
     outcome: how the attempt ended, once it has.
     """
@@ -54,31 +61,31 @@ class Status:
     @classmethod
     def starting(cls, job_id: str, attempt: int, pid: int) -> Status:
         """The status of a job whose process has just begun."""
-        try:
-            started = psutil.Process(pid).create_time()
-        except psutil.NoSuchProcess:
-            started = 0.0
-        return cls(job_id, attempt, "starting", None, 0.0, "", pid, started, datetime.now(UTC))
+        return cls(job_id, attempt, "starting", None, 0.0, "", pid, _started(pid), datetime.now(UTC))
 
     def process_lives(self) -> bool:
         """Whether the process that wrote this is still there."""
         try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.pid_started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            alive = psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+            return alive and abs(_started(self.pid) - self.pid_started) < 1.0
         except psutil.NoSuchProcess:
             return False
 
 
 def read_status(path: Path) -> Status | None:
-    """The status in a file, None where there is none yet, or none that can be read."""
+    """The status in a file, None where there is none yet.
+
+    Raises
+    ------
+    StatusUnreadable: there is one, but it cannot be read now.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return Status(**{**data, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        _log.warning("%s cannot be read: %s", path, error)
-        return None
+        raise StatusUnreadable(f"{path} cannot be read: {error}") from error
 
 
 def write_status(path: Path, status: Status) -> None:
@@ -127,7 +134,9 @@ class StatusFile:
         self._ended.set()
         with self._lock:
             self._status = replace(self._status, state="ended", step=None, progress=100.0, outcome=dict(outcome))
-            self._write()
+            deadline = time.monotonic() + _LAST_WRITE_S
+            while not self._write() and time.monotonic() < deadline:
+                time.sleep(_LEAST_INTERVAL_S)
 
     def _percent(self, of_task: float) -> float:
         if not self._tasks:
@@ -146,10 +155,23 @@ class StatusFile:
                 if not self._ended.is_set():
                     self._write()
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
         self._written = time.monotonic()
         self._status = replace(self._status, heartbeat=datetime.now(UTC))
         try:
             write_status(self._path, self._status)
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._path, error)
+            return False
+        return True
+
+
+def _started(pid: int) -> float:
+    """When a process started, see `Status`."""
+    if sys.platform == "linux":
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        except FileNotFoundError:
+            raise psutil.NoSuchProcess(pid) from None
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return psutil.Process(pid).create_time()

@@ -45,7 +45,11 @@ class Run:
 
     def start(self, **options: Any) -> RunResult:
         journal = Journal(self.path / "journal.jsonl", job_id="j", on_event=self._on_event)
-        log = SessionLog(self.path / "session.log", redact=Redaction(os.environ), on_fact=fact_recorder(journal))
+        log = SessionLog(
+            self.path / "session.log",
+            redact=Redaction(os.environ, also=("ANY_NAME_AT_ALL",)),
+            on_fact=fact_recorder(journal),
+        )
         self.runner = SessionRunner(
             self.plan,
             journal=journal,
@@ -142,7 +146,8 @@ def test_progress_status_and_facts_reach_the_journal(tmp_path: Path) -> None:
     code = (
         "print('openjd_progress: 42.5'); print('openjd_status: draping');"
         'print(\'vstitcher_event: {"event": "limited", "field": "dpi", "name": "x", "seq": 7}\');'
-        "print('vstitcher_event: {\"event\": \"job_ended\"}'); print('vstitcher_event: no json')"
+        "print('vstitcher_event: {\"event\": \"job_ended\"}'); print('vstitcher_event: no json');"
+        "print('vstitcher_event: ' + '[' * 60000)"
     )
     run = Run(tmp_path, [step("s", code)])
     assert run.start().succeeded
@@ -225,12 +230,27 @@ def test_path_mapping_rules_reach_path_parameters(tmp_path: Path) -> None:
     assert out.read_text() == "/here/tee.bw"
 
 
-@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "HASURA_GRAPHQL_ADMIN_SECRET", "MY_TOKEN", "PGPASSWORD"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PLATFORM_JWT",
+        "WORKER_BEARER",
+        "ANY_NAME_AT_ALL",
+        "AWS_SECRET_ACCESS_KEY",
+        "HASURA_GRAPHQL_ADMIN_SECRET",
+        "MY_TOKEN",
+        "PGPASSWORD",
+    ],
+)
 def test_no_secret_is_inherited_or_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "canary-4711")
     run = Run(tmp_path, [step("s", "import os; print('has', 'canary-4711' in os.environ.values(), 'canary-4711')")])
     run.environment = session_environment(
-        os.environ, lifeline="127.0.0.1:1", engine_log=tmp_path / "engine.log", config=None
+        os.environ,
+        lifeline="127.0.0.1:1",
+        engine_log=tmp_path / "engine.log",
+        config=None,
+        secrets=("ANY_NAME_AT_ALL",),
     )
     assert run.start().succeeded
     log = (tmp_path / "session.log").read_text()

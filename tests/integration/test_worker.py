@@ -21,6 +21,7 @@ import pytest
 
 from openjd_vstitcher.config import Config, load_config
 from openjd_vstitcher.daemon.worker import Worker
+from openjd_vstitcher.errors import OpenjdVsError
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.platform import Job, NewJob, Platform, open_platform
 from openjd_vstitcher.presets import read_document
@@ -187,7 +188,7 @@ def test_a_killed_job_process_delivers_what_it_made_and_the_job_runs_again(
 
 
 def test_a_job_that_is_killed_every_time_ends_with_errors(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openjd_vstitcher.daemon.worker.sys.executable", "/bin/false")
+    monkeypatch.setattr("openjd_vstitcher.daemon.job_process.sys.executable", "/bin/false")
     job_id = farm.submit()
     farm.work()
     job = farm.job(job_id)
@@ -209,6 +210,59 @@ def test_a_machine_that_cannot_begin_a_job_gives_it_back(farm: Farm, monkeypatch
     assert job.auto_retries == 0
     details = [str(event.fields) for event in farm.platform.events(job_id)]
     assert any("No space left on device" in text for text in details)
+
+
+def test_two_daemons_never_work_in_one_directory(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag = hang_once(farm, monkeypatch)
+    farm.submit()
+    daemon = farm.daemon()
+    wait_until(flag.exists)
+    with pytest.raises(OpenjdVsError, match="another daemon already works in"):
+        farm.work()
+    daemon.kill()
+    daemon.communicate()
+
+
+def test_a_status_that_cannot_be_read_is_no_sign_of_death(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag = hang_once(farm, monkeypatch)
+    job_id = farm.submit()
+    daemon = farm.daemon()
+    wait_until(flag.exists)
+    status = farm.directory(job_id).status
+    living = read_status(status)
+    assert living is not None
+    daemon.kill()
+    daemon.communicate()
+    os.kill(living.pid, signal.SIGSTOP)
+    status.write_text("{")
+    assert farm.work() == 0
+    assert farm.job(job_id).status == "IN_PROGRESS"
+    os.kill(living.pid, signal.SIGCONT)
+
+
+def test_storage_that_is_away_when_a_job_begins_puts_it_back_uncounted(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    away = """
+kind = "s3"
+endpoint_url = "http://127.0.0.1:1"
+region = "us-east-1"
+read_from = ["s3://body-files"]
+write_to = ["s3://style-assets"]
+"""
+    (farm.folder / "c.toml").write_text(CONFIG.replace('root = "storage"', away))
+    job_id = farm.submit()
+    worker = Worker(load_config(farm.folder / "c.toml"), farm.platform)
+    thread = threading.Thread(target=lambda: worker.run(once=True))
+    thread.start()
+    wait_until(lambda: farm.job(job_id).status_details)
+    worker.stop()
+    thread.join(60)
+    job = farm.job(job_id)
+    assert (job.status, job.auto_retries) == ("NEW", 0)
+    assert "127.0.0.1:1" in (job.status_details or "")
 
 
 def test_a_directory_without_a_readable_request_is_passed_over(farm: Farm) -> None:

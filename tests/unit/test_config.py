@@ -47,6 +47,8 @@ def test_the_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ("[worker]\nwork_dir = ''", "worker.work_dir: expected a path"),
         ("worker = 1", "worker: expected a table, found 1"),
         ("[engine.command]\nvs-cli = 'vs {script}'", "engine.command.vs-cli: expected a list"),
+        ("[worker]\nlease_s = 0", "worker.lease_s: expected at least 1"),
+        ("[outputs]\nparallel_uploads = 0", "outputs.parallel_uploads: expected at least 1"),
         ("source = 'x'", "source: unknown key"),
     ],
 )

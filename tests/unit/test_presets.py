@@ -124,6 +124,8 @@ BAD_PRESETS = [
         "/details/instructions/0/camera_position/z",
         "is missing; expected a number in cm",
     ),
+    (preset(export(dpi=float("nan"))), "/details/instructions/0/dpi", "found nan; expected a number"),
+    (preset(export(techpack_name="a\ud800")), "/details/instructions/0/techpack_name", "half of a character"),
     (preset(export(dpi=0)), "/details/instructions/0/dpi", "found 0; expected 1 to 2400"),
     *(
         (preset(export(output_file_name=name)), "/details/instructions/0/output_file_name", reason)
@@ -146,6 +148,10 @@ BAD_PRESETS = [
             ("a.", "ends with a dot or a space"),
             ("a ", "ends with a dot or a space"),
             ("a" * 201, "is longer than 200 characters"),
+            ("裳" * 80, "is longer than 230 bytes"),
+            ("COM\u00b9.png", "is a reserved name on Windows"),
+            ("CONIN$", "is a reserved name on Windows"),
+            ("CON .png", "is a reserved name on Windows"),
         ]
     ),
 ]
@@ -170,7 +176,7 @@ def test_bad_preset_is_refused_with_its_place_and_what_was_expected(data: Any, p
         ({"style_id": "a/b"}, "/style_id", "expected an id without path separators"),
         ({"style_id": ".."}, "/style_id", "expected an id without path separators"),
         ({"artwork_replacements": [{}]}, "/artwork_replacements/0/remote_file_path", "is missing"),
-        ({"details": {"body_version": "ten"}}, "/details/body_version", "expected a whole number"),
+        ({"type": "TEST", "details": {"body_version": "ten"}}, "/details/body_version", "expected a whole number"),
     ],
 )
 def test_bad_job_details_are_refused(data: Any, pointer: str, message: str) -> None:

@@ -64,6 +64,14 @@ def test_same_preset_same_bytes() -> None:
     assert template_digest(translate(sample("techpack_v0"))) != template_digest(translate(sample("dxf_v0")))
 
 
+def test_the_row_of_a_database_gives_the_bytes_of_the_file() -> None:
+    raw = sample("onboarding_v0").raw
+    row = {"description": None, "created_at": "2026-01-01", **dict(sorted(raw.items()))}
+    row["details"] = dict(sorted(raw["details"].items()))
+    row["details"]["instructions"] = [dict(sorted(i.items(), reverse=True)) for i in raw["details"]["instructions"]]
+    assert to_yaml(translate(load_preset(row))) == to_yaml(translate(sample("onboarding_v0")))
+
+
 def test_an_export_is_a_step_with_its_instruction_and_the_mutations_before_it() -> None:
     template = decode(translate(sample("techpack_p2f_v0")))
     assert [step.name for step in template.steps] == [
