@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OPENJD := .venv-openjd
+PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint format bench clean
@@ -25,10 +26,10 @@ demo: $(VENV)/.ready  ## Run the sample presets on the sample garment, end to en
 	$(BIN)/openjd-vs demo
 
 test: setup  ## Run the tests (under 5 minutes on 2 cores)
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' $(PARALLEL)
 
 test-slow: setup  ## Run the longer tests too
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(PARALLEL)
 
 lint: $(VENV)/.ready  ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -96,6 +96,7 @@ def _start(directory: Path) -> tuple[subprocess.Popen[bytes], S3Server]:
     fixed = ["-dir", str(directory), "-ip=127.0.0.1", "-filer", "-s3", f"-s3.config={identities}"]
     fixed += [
         "-s3.autoCreateBucket=false",
+        "-s3.port.lance=0",
         "-volume.max=0",
         "-master.volumeSizeLimitMB=256",
         "-master.telemetry=false",
