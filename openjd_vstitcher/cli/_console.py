@@ -52,6 +52,14 @@ def configured_platform(config_path: Path | None) -> Iterator[Platform]:
         platform.close()
 
 
+def configured_exports(config_path: Path | None) -> dict[str, dict[str, Any]]:
+    """The export types of one's own that the configuration names, each with its JSON Schema."""
+    from ..config import load_config
+    from ..engine.extras import extra_exports
+
+    return extra_exports(load_config(config_path).engine.extra_exports)
+
+
 def print_json(value: Any) -> None:
     """Write dataclasses and JSON data as JSON, times in ISO 8601."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))

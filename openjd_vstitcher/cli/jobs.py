@@ -53,6 +53,9 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+_LONGEST = 100
+
+
 @click.group()
 def command() -> None:
     """List, show and steer the jobs of the queue."""
@@ -89,7 +92,12 @@ def show_job(job_id: str, config_path: Path | None, as_json: bool) -> None:
     for name, value in job.details.items():
         click.echo(f"  details.{name}: {value}")
     for error in job.errors:
-        click.echo("  error: " + ", ".join(f"{key} {value}" for key, value in error.items()))
+        click.echo(f"  error: {error.get('message', '')}")
+        for key, value in error.items():
+            if key not in ("message", "last_lines") and value not in (None, "", {}):
+                click.echo(f"    {key} {value}")
+        for line in error.get("last_lines") or ():
+            click.echo(f"    | {line}")
     if assets:
         _print_assets(assets)
 
@@ -183,7 +191,13 @@ _steering("release", "release", "Let held jobs be claimed.")
 
 
 def _print_jobs(jobs: Sequence[Job]) -> None:
-    print_table(tuple(_LISTED), ([getattr(job, name) for name in _LISTED.values()] for job in jobs))
+    """A line for each job; the whole of a long reason is in `jobs show`."""
+    rows = ([_short(getattr(job, name)) for name in _LISTED.values()] for job in jobs)
+    print_table(tuple(_LISTED), rows)
+
+
+def _short(value: object) -> object:
+    return value[: _LONGEST - 1] + "…" if isinstance(value, str) and len(value) > _LONGEST else value
 
 
 def _print_assets(assets: Sequence[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ._console import config_option, configured_platform, json_option, print_json, print_table
+from ._console import config_option, configured_exports, configured_platform, json_option, print_json, print_table
 
 
 @click.group()
@@ -49,7 +49,8 @@ def put_presets(files: tuple[Path, ...], config_path: Path | None) -> None:
     from ..presets import load_preset, read_document
 
     rows = [read_document(file) for file in files]
-    presets = [load_preset(row, str(file)) for row, file in zip(rows, files, strict=True)]
+    extra = configured_exports(config_path)
+    presets = [load_preset(row, str(file), extra_exports=extra) for row, file in zip(rows, files, strict=True)]
     with configured_platform(config_path) as platform:
         for row, preset in zip(rows, presets, strict=True):
             platform.put_preset(row)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from . import CANCELED, FAILED
-from ._console import config_option, configured_platform, job_line, json_option, print_json
+from ._console import config_option, configured_exports, configured_platform, job_line, json_option, print_json
 
 
 @click.command()
@@ -57,7 +57,7 @@ def command(
         status="ON_HOLD" if hold else "NEW",
     )
     with configured_platform(config_path) as platform:
-        job = submit(platform, request)
+        job = submit(platform, request, extra_exports=configured_exports(config_path))
         if wait:
             job_id = job.id
             for job in follow(platform, job_id):

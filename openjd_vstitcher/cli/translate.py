@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ._console import config_option
+from ._console import config_option, configured_exports
 
 
 @click.command()
@@ -19,15 +19,11 @@ def command(preset: Path, details: Path | None, output: Path | None, config_path
 
     With --details, the parameter values of that job follow on stderr, as `openjd run -p` takes them.
     """
-    from ..config import load_config
-    from ..engine.extras import extra_exports
     from ..presets import load_job_details, load_preset, read_document
     from ..session.plan import decode
     from ..translation import details_parameters, to_yaml, translate
 
-    loaded = load_preset(
-        read_document(preset), str(preset), extra_exports=extra_exports(load_config(config_path).engine.extra_exports)
-    )
+    loaded = load_preset(read_document(preset), str(preset), extra_exports=configured_exports(config_path))
     template = translate(loaded)
     decode(template, str(preset))
     values = {}

@@ -32,8 +32,12 @@ class Request:
     status: JobStatus = "NEW"
 
 
-def submit(queue: JobQueue, request: Request) -> Job:
+def submit(queue: JobQueue, request: Request, *, extra_exports: Mapping[str, Mapping[str, Any]] | None = None) -> Job:
     """Validate a request and put it into the queue; a preset file is stored on the platform first.
+
+    Parameters
+    ----------
+    extra_exports: see `load_preset`.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def submit(queue: JobQueue, request: Request) -> Job:
     file = Path(request.preset)
     from_file = file.suffix.lower() in (".json", ".yaml", ".yml") or file.is_file()
     row = read_document(file) if from_file else queue.preset(request.preset)
-    preset = load_preset(row, request.preset)
+    preset = load_preset(row, request.preset, extra_exports=extra_exports)
     given = read_document(request.details_path) if request.details_path else {}
     job = _new_job(preset, given, request)
     if from_file:
