@@ -160,13 +160,18 @@ class Worker:
             self._stop.wait(_LOOK_S)
         return False
 
-    def _supervise(self, claim: Claim, directory: JobDirectory, process: JobProcess) -> None:
-        """Keep the lease while the process lives; cancel it when that is asked for, or when the claim is lost."""
+    def _supervise(self, claim: Claim, directory: JobDirectory, process: JobProcess, *, beats: bool = True) -> None:
+        """Keep the lease while the process lives; cancel it when that is asked for, or when the claim is lost.
+
+        Parameters
+        ----------
+        beats: whether the process writes a heartbeat into the job's status, whose end means that it hangs.
+        """
         journal = JournalReader(directory.journal)
         next_beat = time.monotonic()
         while not process.ended(_LOOK_S):
             status = _status(directory)
-            process.enforce(status.heartbeat if status else None)
+            process.enforce(status.heartbeat if status and beats else None)
             wanted = self._give_back.is_set()
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._config.worker.lease_s / 4
@@ -209,7 +214,8 @@ class Worker:
         """Deliver whole outputs that a killed process left, in a process again, while the lease is kept."""
         if _outcome_told(directory) is None and is_unfinished(directory):
             command = ["outputs", "resume", str(directory.path)]
-            self._supervise(claim, directory, JobProcess.start(directory, command, self._environment()))
+            rest = JobProcess.start(directory, command, self._environment())
+            self._supervise(claim, directory, rest, beats=False)
 
     def _report(self, claim: Claim, directory: JobDirectory) -> bool:
         """Tell the queue how the attempt ended; until it takes it, the directory stays unreported."""
