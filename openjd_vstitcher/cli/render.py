@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from . import CANCELED, FAILED
+from ._cancelation import Cancelation
 from ._console import config_option
 
 
@@ -53,7 +53,6 @@ def command(
     """
     from ..config import load_config
     from ..journal import Journal
-    from ..session.job import JobRun
     from ..session.job_directory import JobDirectory
     from ..session.render import prepare, read_path_mapping_rules, rendering_run
     from ._progress import display, print_failures, print_outputs
@@ -63,17 +62,7 @@ def command(
     directory = JobDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
     directory.sessions.mkdir(parents=True, exist_ok=True)
     keep = log_dir is not None
-    runs: list[JobRun] = []
-    asked = 0
-
-    def cancel(*_: object) -> None:
-        nonlocal asked
-        asked += 1
-        for run in runs:
-            run.cancel(now=asked > 1)
-
-    signal.signal(signal.SIGINT, cancel)
-    signal.signal(signal.SIGTERM, cancel)
+    cancelation = Cancelation()
     try:
         rendering = prepare(
             file,
@@ -94,9 +83,7 @@ def command(
                 fail_fast=fail_fast,
                 path_mapping_rules=rules,
             )
-            runs.append(run)
-            if asked:
-                run.cancel(now=asked > 1)
+            cancelation.of(run)
             kept_on_success, keep = keep, True
             result = run.run()
         keep = kept_on_success or not result.succeeded

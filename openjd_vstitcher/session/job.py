@@ -122,8 +122,8 @@ class JobRun:
 
     def run(self) -> JobResult:
         """Run to the end, and deliver what was made."""
-        self._sync.start()
         try:
+            self._sync.start()
             result = self._runner.run()
             self._journal.append("run_ended", steps=dict(result.steps), canceled=result.canceled)
             self._lifeline.close()
@@ -152,8 +152,7 @@ class _Prepared:
     plan: Plan
     preset: Preset
     delivery: Delivery
-    template: str
-    digest: str
+    template_sha256: str
 
 
 def run_job(
@@ -201,7 +200,7 @@ def _attempt(
     status.planned(sum(step.task_count for step in prepared.plan.steps))
     journal.append(
         "job_planned",
-        template_sha256=prepared.digest,
+        template_sha256=prepared.template_sha256,
         steps=[step.name for step in prepared.plan.steps],
         parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
         destination=prepared.delivery.destination,
@@ -216,7 +215,11 @@ def _attempt(
         delivery=prepared.delivery,
     )
     on_cancelable(run)
-    return _with_logs(_outcome(run.run(), prepared.preset), directory, request, config, journal)
+    outcome = _outcome(run.run(), prepared.preset)
+    if not config.outputs.logs_prefix:
+        return outcome
+    prefix = join(config.outputs.logs_prefix, request.job_id, str(request.attempt))
+    return _with_logs(outcome, directory, prefix, prepared.delivery.storage, journal)
 
 
 def _prepare(directory: JobDirectory, request: JobRequest, config: Config, catalogue: AssetCatalogue) -> _Prepared:
@@ -229,9 +232,8 @@ def _prepare(directory: JobDirectory, request: JobRequest, config: Config, catal
     storage.check(destination)
     _write_inputs(directory, details, storage, config)
     template = translate(preset)
-    text = to_yaml(template)
     digest = template_digest(template)
-    write_whole(directory.template, text)
+    write_whole(directory.template, to_yaml(template))
     check_commands(template, config.worker.allowed_commands, str(directory.template))
     values = parameter_values(
         job_id=request.job_id,
@@ -253,7 +255,7 @@ def _prepare(directory: JobDirectory, request: JobRequest, config: Config, catal
         metadata={"job": request.job_id, "attempt": str(request.attempt), "template-sha256": digest},
         provenance=Provenance(directory.journal),
     )
-    return _Prepared(plan, preset, delivery, text, digest)
+    return _Prepared(plan, preset, delivery, digest)
 
 
 def _write_inputs(directory: JobDirectory, details: JobDetails, storage: Storage, config: Config) -> None:
@@ -294,16 +296,10 @@ def _outcome(result: JobResult, preset: Preset) -> Outcome:
     )
 
 
-def _with_logs(
-    outcome: Outcome, directory: JobDirectory, request: JobRequest, config: Config, journal: Journal
-) -> Outcome:
-    """Store the logs of the attempt where the configuration says, and tell where in the job's status details."""
-    if not config.outputs.logs_prefix:
-        return outcome
-    prefix = join(config.outputs.logs_prefix, request.job_id, str(request.attempt))
+def _with_logs(outcome: Outcome, directory: JobDirectory, prefix: str, storage: Storage, journal: Journal) -> Outcome:
+    """Store the logs of the attempt under a prefix, and tell where in the job's status details."""
     files = (directory.session_log, directory.engine_log, directory.journal, directory.template)
-    stored = store_logs({f.name: f for f in files}, prefix, storage=open_storage(config.storage), journal=journal)
-    if not stored:
+    if not store_logs({file.name: file for file in files}, prefix, storage=storage, journal=journal):
         return outcome
     return replace(outcome, status_details=f"{outcome.status_details or 'done'}; logs: {prefix}")
 
