@@ -119,8 +119,8 @@ class OutputsConfig:
     """How long size and time must stay the same where the system tells of no close."""
     watch: str = "auto"
     """`auto`, `events` or `polling`; `auto` polls on network drives."""
-    finish_limit_s: float = 3600.0
-    """How long the end of a session waits for uploads."""
+    finish_limit_s: float = 14_400.0
+    """How long the end of a session waits for uploads: longer than storage is usually away."""
     retry_first_s: float = 1.0
     retry_longest_s: float = 60.0
     logs_prefix: str = ""

@@ -155,6 +155,19 @@ def test_a_job_with_bad_input_ends_with_the_place_and_runs_nothing(
     assert "session_started" not in names
 
 
+def test_the_logs_of_an_attempt_are_stored_and_the_job_says_where(farm: Farm) -> None:
+    with (farm.folder / "c.toml").open("a") as file:
+        file.write('[outputs]\nlogs_prefix = "s3://style-assets/logs/"\n')
+    farm.config = load_config(farm.folder / "c.toml")
+    job_id = farm.submit(input_file_uri="s3://body-files/tee.bw")
+    farm.work()
+    job = farm.job(job_id)
+    assert job.status == "COMPLETED_SUCCESS"
+    assert job.status_details == f"done; logs: s3://style-assets/logs/{job_id}/1"
+    stored = farm.config.storage.root / "style-assets" / "logs" / job_id / "1"
+    assert {path.name for path in stored.iterdir()} >= {"session.log", "journal.jsonl", "template.yaml"}
+
+
 def test_failed_exports_are_told_and_the_others_are_kept(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = {"what": "crash", "in": "GarmentTechpackExport", "nth": 0}
     monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
