@@ -120,7 +120,7 @@ def load_preset(
     ----------
     data: the row as JSON data.
     source: how errors name it, such as its file.
-    extra_exports: further export types, each with the JSON Schema of its instruction.
+    extra_exports: further export and mutation types, each with the JSON Schema of its instruction.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def load_preset(
     problems += _duplicate_names(instructions)
     problems += _unportable(data, "")
     for index, instruction in enumerate(instructions):
-        schema = extra.get(_text(instruction, "export_type"))
+        schema = extra.get(_text(instruction, "export_type") or _text(instruction, "mutation_type"))
         if schema is not None:
             found = _problems(Draft202012Validator(schema), instruction)
             problems += [Problem(f"/details/instructions/{index}{p.pointer}", p.message) for p in found]
@@ -275,11 +275,12 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 @functools.cache
-def _preset_validator(extra_export_types: tuple[str, ...]) -> Draft202012Validator:
-    if not extra_export_types:
+def _preset_validator(extra_types: tuple[str, ...]) -> Draft202012Validator:
+    if not extra_types:
         return _validator("job_preset")
     schema = json.loads(json.dumps(_validator("job_preset").schema))
-    schema["$defs"]["export"]["properties"]["export_type"]["enum"].extend(extra_export_types)
+    for kind in ("export", "mutation"):
+        schema["$defs"][kind]["properties"][f"{kind}_type"]["enum"].extend(extra_types)
     return Draft202012Validator(schema)
 
 

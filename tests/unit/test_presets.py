@@ -202,6 +202,17 @@ def test_an_extra_export_type_is_checked_by_its_own_schema() -> None:
     assert load_preset(given, extra_exports={"FLAT_SKETCH": schema}).exports[0].export_type == "FLAT_SKETCH"
 
 
+def test_an_extra_mutation_type_is_checked_by_its_own_schema() -> None:
+    schema = {"type": "object", "required": ["length"], "properties": {"length": {"type": "number"}}}
+    mutation = {"type": "MUTATION", "mutation_type": "SHORTEN"}
+    with pytest.raises(InvalidInput, match="unknown value"):
+        load_preset(preset(mutation, export()))
+    with pytest.raises(InvalidInput, match="/details/instructions/0/length"):
+        load_preset(preset(mutation, export()), extra_exports={"SHORTEN": schema})
+    loaded = load_preset(preset({**mutation, "length": 2}, export()), extra_exports={"SHORTEN": schema})
+    assert loaded.exports[0].mutations[0].mutation_type == "SHORTEN"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
