@@ -6,7 +6,6 @@ import functools
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from .errors import InvalidInput, Problem
+from .names import same_file_key
 from .resources import resource
 
 ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
@@ -261,11 +261,6 @@ def _duplicate_names(instructions: Sequence[Mapping[str, Any]]) -> list[Problem]
                 )
             )
     return problems
-
-
-def same_file_key(name: str) -> str:
-    """A key that is equal for names which a case-folding, Unicode-normalising file system takes for one file."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 @functools.cache

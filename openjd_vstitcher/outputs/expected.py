@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -128,8 +127,3 @@ class SyncReport:
     def unsafe(self) -> Sequence[OutputResult]:
         """The outputs that are missing, failed, or still on their way."""
         return [output for output in self.outputs if not output.safe]
-
-
-def folded(name: str) -> str:
-    """A name as file systems that ignore case and Unicode form compare it."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

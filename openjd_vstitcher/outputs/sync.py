@@ -13,7 +13,8 @@ from pathlib import Path
 from ..config import OutputsConfig
 from ..errors import ClaimLost, StorageError
 from ..journal import Journal
-from .expected import Delivery, ExpectedOutput, Fate, OutputResult, SyncReport, folded
+from ..names import same_file_key
+from .expected import Delivery, ExpectedOutput, Fate, OutputResult, SyncReport
 from .files import EmptyOutput, NotSettled, OutputDirectory
 from .ledger import Entry, Ledger
 from .upload import Upload
@@ -55,7 +56,7 @@ class OutputSync:
         if delivery is not None:
             self._ledger.note(delivery.as_facts())
         self._expected = {entry.output.name: entry.output for entry in self._ledger.entries()}
-        self._by_folded = {folded(name): name for name in self._expected}
+        self._by_folded = {same_file_key(name): name for name in self._expected}
         self._hurry = threading.Event()
         self._upload = Upload(self._directory, self._ledger, journal, delivery, config, self._hurry)
         self._watch = Watch(
@@ -145,7 +146,7 @@ class OutputSync:
         """The output that a name stands for, as the file system compares names."""
         if name in self._expected:
             return self._expected[name]
-        near = self._by_folded.get(folded(name))
+        near = self._by_folded.get(same_file_key(name))
         if near is None:
             return None
         there, same = self._directory.look(name), self._directory.look(near)

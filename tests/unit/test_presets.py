@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import InvalidInput
-from openjd_vstitcher.presets import load_job_details, load_preset, read_document, same_file_key
+from openjd_vstitcher.names import same_file_key
+from openjd_vstitcher.presets import load_job_details, load_preset, read_document
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
