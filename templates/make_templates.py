@@ -6,7 +6,9 @@ from pathlib import Path
 
 from openjd_vstitcher.presets import load_preset, read_document
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.translation import environment_templates, to_yaml, translate
+from openjd_vstitcher.translation.environments import environment_templates
+from openjd_vstitcher.translation.preset import translate
+from openjd_vstitcher.translation.text import to_yaml
 
 
 def texts() -> dict[str, str]:

@@ -13,10 +13,13 @@ from typing import Any, BinaryIO
 
 from openjd_vstitcher.config import OutputsConfig, StorageConfig
 from openjd_vstitcher.journal import Event, Journal
-from openjd_vstitcher.outputs import Delivery, ExpectedOutput, OutputSync
-from openjd_vstitcher.platform import Asset, Claim, Job, NewAsset
-from openjd_vstitcher.storage import NEW_TRANSFER, PutOptions, Storage, StoredObject, Transfer
+from openjd_vstitcher.outputs.sync import OutputSync
+from openjd_vstitcher.outputs.values import Delivery
+from openjd_vstitcher.platform.values import Asset, Claim, Job, NewAsset
 from openjd_vstitcher.storage.local import LocalStorage
+from openjd_vstitcher.storage.ports import NEW_TRANSFER, Storage, Transfer
+from openjd_vstitcher.storage.values import PutOptions, StoredObject
+from openjd_vstitcher.translation.outputs import ExpectedOutput
 
 PROMPT = OutputsConfig(settle_s=0.05, retry_first_s=0.01, retry_longest_s=0.05)
 """Configuration with short waits."""

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.request import JobRequest
 from openjd_vstitcher.config import Config, load_config
 from openjd_vstitcher.journal import Journal
-from openjd_vstitcher.outputs import Delivery, ExpectedOutput, OutputSync
-from openjd_vstitcher.platform import NewJob, open_platform
-from openjd_vstitcher.session.job_directory import JobDirectory, JobRequest
-from openjd_vstitcher.storage import open_storage
+from openjd_vstitcher.outputs.sync import OutputSync
+from openjd_vstitcher.outputs.values import Delivery
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.values import NewJob
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.translation.outputs import ExpectedOutput
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 BUCKET = "style-assets"

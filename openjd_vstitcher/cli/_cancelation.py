@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..session.job import JobRun
+    from ..attempt.run import JobRun
 
 
 class Cancelation:

@@ -16,7 +16,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..platform import Job, Platform
+    from ..platform.ports import Platform
+    from ..platform.values import Job
 
 config_option = click.option(
     "--config",
@@ -43,7 +44,7 @@ _STYLES = {
 def configured_platform(config_path: Path | None) -> Iterator[Platform]:
     """The platform that the configuration names, closed afterwards."""
     from ..config import load_config
-    from ..platform import open_platform
+    from ..platform.adapters import open_platform
 
     platform = open_platform(load_config(config_path).platform)
     try:
@@ -55,7 +56,7 @@ def configured_platform(config_path: Path | None) -> Iterator[Platform]:
 def configured_exports(config_path: Path | None) -> dict[str, dict[str, Any]]:
     """The export types of one's own that the configuration names, each with its JSON Schema."""
     from ..config import load_config
-    from ..engine.extras import extra_exports
+    from ..export_types import extra_exports
 
     return extra_exports(load_config(config_path).engine.extra_exports)
 

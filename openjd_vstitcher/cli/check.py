@@ -18,7 +18,7 @@ def command(files: tuple[Path, ...], config_path: Path | None) -> None:
     """Check each FILE: a template, an environment template, a preset, or a job with its details."""
     from ..config import load_config
     from ..errors import InvalidInput
-    from ..session.check import check_file
+    from ..translation.check import check_file
 
     config = load_config(config_path)
     bad = 0

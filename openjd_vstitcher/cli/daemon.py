@@ -22,7 +22,7 @@ def command(once: bool, config_path: Path | None) -> None:
     """
     from ..config import load_config
     from ..daemon.worker import Worker
-    from ..platform import open_platform
+    from ..platform.adapters import open_platform
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     config = load_config(config_path)

@@ -19,7 +19,7 @@ def command(folder: Path) -> None:
 
     It needs no VStitcher, no server and no account. Everything is in one folder, made anew each time.
     """
-    from ..daemon.demo import run_demo
+    from ..demo import run_demo
     from ..journal import Event
     from ..storage.address import local_path
     from ._progress import PlainLines, print_outputs

@@ -11,7 +11,7 @@ import click
 from ._console import config_option, configured_platform, job_line, json_option, print_json, print_table, show
 
 if TYPE_CHECKING:
-    from ..platform import Job
+    from ..platform.values import Job
 
 _STATUSES = (
     "NEW",

@@ -12,7 +12,7 @@ import click
 from ._console import config_option, configured_platform, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..outputs import SyncReport
+    from ..outputs.values import SyncReport
 
 _directories = click.argument(
     "directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False)
@@ -29,9 +29,9 @@ def command() -> None:
 @json_option
 def status(directory: Path, as_json: bool) -> None:
     """Show how far each output of a job DIRECTORY is."""
+    from ..attempt.directory import JobDirectory
     from ..errors import InvalidInput, Problem
     from ..outputs.ledger import Ledger
-    from ..session.job_directory import JobDirectory
 
     path = JobDirectory(directory).ledger
     if not path.exists():
@@ -53,9 +53,9 @@ def status(directory: Path, as_json: bool) -> None:
 @config_option
 def resume(directories: tuple[Path, ...], timeout_s: float | None, as_json: bool, config_path: Path | None) -> None:
     """Finish the uploads of job DIRECTORIES whose process is gone. Exit code 1 when an output is still not safe."""
+    from ..attempt.directory import JobDirectory
+    from ..attempt.resume import resume as go_on
     from ..config import load_config
-    from ..outputs.resume import resume as go_on
-    from ..session.job_directory import JobDirectory
 
     config = load_config(config_path)
     with configured_platform(config_path) as platform:
@@ -84,10 +84,10 @@ def clean(work_dir: Path | None, dry_run: bool, config_path: Path | None) -> Non
     """Remove the directories of ended jobs whose outputs are safe, or whose retention has run out."""
     from datetime import UTC, datetime
 
+    from ..attempt.retention import Removal, ended_jobs, removable
+    from ..attempt.retention import clean as remove
     from ..config import load_config
-    from ..outputs.retention import Removal, ended_jobs, removable
-    from ..outputs.retention import clean as remove
-    from ..storage import open_storage
+    from ..storage.adapters import open_storage
 
     config = load_config(config_path)
     folder = work_dir or config.worker.work_dir

@@ -17,7 +17,7 @@ from ..errors import InvalidInput, OpenjdVsError, Problem
 @click.option("--frames", required=True, type=click.IntRange(1, 1024), help="How many frames there must be.")
 def command(run_data: str, output_dir: Path, frames: int) -> None:
     """Pack the frames of a turntable."""
-    from ..outputs.pack import pack_frames
+    from ..actions.pack import pack_frames
 
     began = time.monotonic()
     name = "turntable"

@@ -12,7 +12,7 @@ import click
 from ._console import config_option, configured_platform, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..platform.migrations import Database
+    from ..platform.hasura.migrations import Database
 
 _DATABASE_HELP = "PostgreSQL URL; better given as $OPENJD_VS_DATABASE_URL, a command line can be read by others."
 _job_table_option = click.option(
@@ -65,7 +65,7 @@ def status(database_url: str | None, config_path: Path | None, as_json: bool) ->
 @contextmanager
 def _database(url: str, job_table: str = "platform.job") -> Iterator[Database]:
     try:
-        from ..platform.migrations import Database
+        from ..platform.hasura.migrations import Database
     except ImportError as error:
         raise click.ClickException("this needs psycopg: install openjd-vstitcher[server]") from error
     database = Database(url, job_table=job_table)

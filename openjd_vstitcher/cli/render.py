@@ -51,10 +51,10 @@ def command(
 
     Ctrl-C cancels what runs and ends the engine; a second one does it at once.
     """
+    from ..attempt.directory import JobDirectory
+    from ..attempt.local import prepare, read_path_mapping_rules, rendering_run
     from ..config import load_config
     from ..journal import Journal
-    from ..session.job_directory import JobDirectory
-    from ..session.render import prepare, read_path_mapping_rules, rendering_run
     from ._progress import display, print_failures, print_outputs
 
     config = load_config(config_path)

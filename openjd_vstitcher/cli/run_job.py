@@ -19,10 +19,10 @@ _LOOK_S = 0.5
 @config_option
 def command(directory: Path, config_path: Path | None) -> None:
     """Run the job of a job DIRECTORY. SIGTERM, or a file named `cancel` in it, cancels it; a second SIGTERM at once."""
+    from ..attempt.directory import JobDirectory
+    from ..attempt.run import run_job
     from ..config import load_config
-    from ..platform import open_platform
-    from ..session.job import run_job
-    from ..session.job_directory import JobDirectory
+    from ..platform.adapters import open_platform
 
     config = load_config(config_path)
     job = JobDirectory(directory.resolve())

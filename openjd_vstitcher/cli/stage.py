@@ -12,8 +12,8 @@ import click
 from ..errors import InvalidInput, OpenjdVsError, Problem
 
 if TYPE_CHECKING:
-    from ..storage.download import Fetched
-    from ..storage.manifest import InputEntry
+    from ..storage.inputs.download import Fetched
+    from ..storage.inputs.manifest import InputEntry
 
 
 @click.command("stage")
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @click.option("--job-data", default="", help="JSON file with the preset, for job.json (a path or file://…).")
 def command(into: Path, garment: str, manifest: str, job_id: str, output_dir: str, job_data: str) -> None:
     """Bring a session's inputs into its working directory."""
+    from ..actions.staging import stage
     from ..config import load_config
-    from ..storage.manifest import Manifest, read_manifest
-    from ..storage.staging import stage
+    from ..storage.inputs.manifest import Manifest, read_manifest
 
     try:
         job = {

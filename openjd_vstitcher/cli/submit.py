@@ -46,7 +46,7 @@ def command(
     PRESET is the key of a preset of the platform, or a preset file, which is stored on the platform first.
     """
     from ..platform.following import follow
-    from ..platform.submission import Request, submit
+    from ..submission import Request, submit
 
     request = Request(
         preset=preset,

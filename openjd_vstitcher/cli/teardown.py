@@ -11,6 +11,6 @@ import click
 @click.argument("working_directory", type=click.Path(path_type=Path))
 def command(working_directory: Path) -> None:
     """Remove what a session staged. Outputs are never touched."""
-    from ..storage.staging import teardown
+    from ..actions.staging import teardown
 
     teardown(working_directory)

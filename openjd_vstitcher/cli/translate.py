@@ -20,8 +20,9 @@ def command(preset: Path, details: Path | None, output: Path | None, config_path
     With --details, the parameter values of that job follow on stderr, as `openjd run -p` takes them.
     """
     from ..presets import load_job_details, load_preset, read_document
-    from ..session.plan import decode
-    from ..translation import details_parameters, to_yaml, translate
+    from ..translation.check import decode
+    from ..translation.preset import details_parameters, translate
+    from ..translation.text import to_yaml
 
     loaded = load_preset(read_document(preset), str(preset), extra_exports=configured_exports(config_path))
     template = translate(loaded)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from ..attempt.directory import JobDirectory
+from ..attempt.status import StatusUnreadable, read_status
 from ..errors import OpenjdVsError
-from ..session.job_directory import JobDirectory
-from ..session.status import StatusUnreadable, read_status
 
 _BEGIN_LIMIT_S = 60.0
 _CANCEL_GRACE_S = 90.0

@@ -14,15 +14,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ..attempt.directory import JobDirectory
+from ..attempt.request import JobRequest
+from ..attempt.resume import is_unfinished
+from ..attempt.retention import clean
+from ..attempt.status import Status, StatusUnreadable, read_status
 from ..config import CONFIG_VARIABLE, Config
 from ..errors import ClaimLost, InvalidInput, OpenjdVsError, PlatformError, Problem
 from ..journal import JournalReader, read_journal
-from ..outputs.resume import is_unfinished
-from ..outputs.retention import clean
-from ..platform import Claim, Outcome, Platform
-from ..session.job_directory import JobDirectory, JobRequest
-from ..session.status import Status, StatusUnreadable, read_status
-from ..storage import open_storage
+from ..platform.ports import Platform
+from ..platform.values import Claim, Outcome
+from ..storage.adapters import open_storage
 from .job_process import JobProcess, NotClear, set_aside
 
 _log = logging.getLogger(__name__)

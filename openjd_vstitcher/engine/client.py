@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from .failures import describe, one_line
+from ..failures import describe, one_line
 from .protocol import ProtocolError, connect, encode, receive
 
 TYPE_CHECKING = False

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config import EngineConfig
+from ..failures import TAIL_LINES
 from . import launchers, popups, windows
-from .failures import TAIL_LINES
 from .processes import Process, end_all, memory_of, reap_adopted
 from .protocol import ProtocolError, decode, encode
 from .watch import Sample, Watch

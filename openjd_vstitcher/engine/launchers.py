@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..config import EngineConfig
 from ..errors import EngineError
-from ..session.environment import LIFELINE_VARIABLE, is_secret
+from ..lifeline import LIFELINE_VARIABLE
+from ..redaction import is_secret
 
 PLUGIN = Path(__file__).resolve().parent / "plugin"
 SCRIPT = PLUGIN / "main.py"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..config import CONFIG_VARIABLE, Config, load_config
 from ..errors import EngineError, OpenjdVsError
-from ..session.environment import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
+from ..lifeline import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
 from . import client, launchers, warm
 from .protocol import ProtocolError, connect, read_connection, receive
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..config import EngineConfig, load_config
 from ..errors import EngineError, OpenjdVsError
-from ..session.environment import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
+from ..lifeline import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
 from . import launchers, orders, warm
 from .driver import Engine, EngineFailed, Order
 from .listener import Client, Listener

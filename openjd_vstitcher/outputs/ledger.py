@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import StorageError
-from .expected import ExpectedOutput
+from ..translation.outputs import ExpectedOutput
 
 State = Literal["expected", "seen", "settled", "uploading", "stored", "registered", "kept", "failed"]
 """The states of an output. The way is `expected → seen → settled → uploading → stored → registered`."""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ..errors import PlatformError, StorageError
 from ..journal import Journal
-from ..storage import PutOptions, Storage
+from ..retry import retrying
 from ..storage.address import join
-from .retry import retrying
+from ..storage.ports import Storage
+from ..storage.values import PutOptions
 
 _WAIT_S = 60.0
 

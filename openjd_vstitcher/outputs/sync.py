@@ -14,10 +14,11 @@ from ..config import OutputsConfig
 from ..errors import ClaimLost, StorageError
 from ..journal import Journal
 from ..names import same_file_key
-from .expected import Delivery, ExpectedOutput, Fate, OutputResult, SyncReport
+from ..translation.outputs import ExpectedOutput
 from .files import EmptyOutput, NotSettled, OutputDirectory
 from .ledger import Entry, Ledger
 from .upload import Upload
+from .values import Delivery, Fate, OutputResult, SyncReport
 from .watch import Watch
 
 _SMALL_BYTES = 16 << 20

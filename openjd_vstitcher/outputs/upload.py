@@ -12,13 +12,15 @@ from typing import Any, BinaryIO, TypeVar
 from ..config import OutputsConfig
 from ..errors import ClaimLost, PlatformError, StorageError
 from ..journal import Journal
-from ..platform import NewAsset
-from ..storage import PutOptions, StoredObject, Transfer
+from ..platform.values import NewAsset
+from ..retry import retrying
 from ..storage.destination import output_uri
-from .expected import Delivery, ExpectedOutput
+from ..storage.ports import Transfer
+from ..storage.values import PutOptions, StoredObject
+from ..translation.outputs import ExpectedOutput
 from .files import NotSettled, OutputDirectory, OutputRefused, digest, identity
 from .ledger import Entry, Ledger
-from .retry import retrying
+from .values import Delivery
 
 _T = TypeVar("_T")
 _PROGRESS_S = 2.0

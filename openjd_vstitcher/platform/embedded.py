@@ -15,8 +15,8 @@ from typing import Any, cast
 
 from ..errors import ClaimLost, NotFound, PlatformError
 from ..journal import Event
-from . import ENDED, WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
 from .sql import script, statements
+from .values import ENDED, WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
 
 _SCHEMA_VERSION = 1
 _BUSY_LIMIT_S = 60.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from . import ENDED, Job, JobQueue
+from .ports import JobQueue
+from .values import ENDED, Job
 
 _LOOK_S = 0.5
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openjd.model import (
     DecodeValidationError,
-    EnvironmentTemplate,
     Job,
     JobParameterValues,
     JobTemplate,
@@ -19,12 +18,11 @@ from openjd.model import (
     StepParameterSpaceIterator,
     SymbolTable,
     create_job,
-    decode_environment_template,
-    decode_job_template,
     preprocess_job_parameters,
 )
 
 from ..errors import InvalidInput, Problem
+from ..translation.check import model_problems
 
 
 @dataclass(frozen=True)
@@ -75,34 +73,6 @@ class Plan:
         return next((_export_of(planned.step) for planned in self.steps if planned.name == step_name), None)
 
 
-def decode(data: Any, source: str) -> JobTemplate:
-    """A template from its data.
-
-    Raises
-    ------
-    InvalidInput: the OpenJD model refuses it; each problem with the model's own account of its place.
-    """
-    if not isinstance(data, dict) or "specificationVersion" not in data:
-        raise InvalidInput(source, [Problem("/specificationVersion", "is missing; expected an OpenJD job template")])
-    try:
-        return decode_job_template(template=data)
-    except (DecodeValidationError, NotImplementedError, ValueError) as error:
-        raise InvalidInput(source, list(_problems(str(error)))) from error
-
-
-def decode_environment(data: Any, source: str) -> EnvironmentTemplate:
-    """An environment template from its data.
-
-    Raises
-    ------
-    InvalidInput: the OpenJD model refuses it.
-    """
-    try:
-        return decode_environment_template(template=data)
-    except (DecodeValidationError, NotImplementedError, ValueError) as error:
-        raise InvalidInput(source, list(_problems(str(error)))) from error
-
-
 def make_plan(
     template: JobTemplate, given: Mapping[str, str], *, source: str, base: Path, only: Sequence[str] = ()
 ) -> Plan:
@@ -129,7 +99,7 @@ def make_plan(
         )
         job = create_job(job_template=template, job_parameter_values=values)
     except (DecodeValidationError, ValueError) as error:
-        raise InvalidInput(source, list(_problems(str(error)))) from error
+        raise InvalidInput(source, list(model_problems(str(error)))) from error
     graph = StepDependencyGraph(job=job)
     depends_on = {
         step.name: tuple(edge.origin.step.name for edge in graph.step_node(stepname=step.name).in_edges)
@@ -138,35 +108,6 @@ def make_plan(
     wanted = _with_dependencies(only, depends_on, source) if only else set(depends_on)
     ordered = [step for step in graph.topo_sorted() if step.name in wanted]
     return Plan(job, values, tuple(PlannedStep(step, depends_on[step.name]) for step in ordered))
-
-
-def check_commands(data: Mapping[str, Any], allowed: Collection[str], source: str) -> None:
-    """Refuse a template whose actions run anything but the allowed commands (Law 8).
-
-    Raises
-    ------
-    InvalidInput: with the place of each command that is not allowed.
-    """
-    problems = [
-        Problem(pointer, f"runs {command!r}; this worker allows only {', '.join(sorted(allowed))}")
-        for pointer, command in _commands(data, "")
-        if command not in allowed
-    ]
-    if problems:
-        raise InvalidInput(source, problems)
-
-
-def _commands(node: Any, pointer: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "actions" and isinstance(value, dict):
-                for name, action in value.items():
-                    yield f"{pointer}/actions/{name}/command", action.get("command")
-            else:
-                yield from _commands(value, f"{pointer}/{key}")
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _commands(value, f"{pointer}/{index}")
 
 
 def _with_dependencies(only: Sequence[str], depends_on: Mapping[str, tuple[str, ...]], source: str) -> set[str]:
@@ -196,24 +137,3 @@ def _export_of(step: Step) -> dict[str, Any] | None:
         if isinstance(export, dict) and isinstance(export.get("output_file_name"), str):
             return export
     return None
-
-
-def _problems(text: str) -> Iterator[Problem]:
-    """The model's report, a problem for each place that it names.
-
-    It names a place by a line such as `steps[0] -> script -> actions:` and tells what is wrong in the lines below it.
-    """
-    place, message = "", [""]
-    for line in text.splitlines():
-        if line.endswith(":") and (" -> " in line or line.split("[")[0].rstrip(":").isidentifier()):
-            if message != [""]:
-                yield Problem(place, " ".join(filter(None, message)))
-            place, message = _pointer(line[:-1]), [""]
-        elif not line.startswith(("Validation failed", "1 validation", "validation error")):
-            message.append(line.strip())
-    if message != [""]:
-        yield Problem(place, " ".join(filter(None, message)))
-
-
-def _pointer(place: str) -> str:
-    return "".join("/" + part.replace("[", "/").replace("]", "") for part in place.split(" -> "))

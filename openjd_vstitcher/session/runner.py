@@ -16,7 +16,7 @@ from typing import Any, Literal
 from openjd.model import StepParameterSpaceIterator, TaskParameterSet
 from openjd.sessions import LOG, ActionState, ActionStatus, PathMappingRule, Session
 
-from ..engine import failures
+from .. import failures
 from ..journal import Journal
 from .log import SessionLog
 from .plan import Plan, PlannedStep

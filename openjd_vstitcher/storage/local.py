@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import InvalidInput, Problem, StorageError
-from . import NEW_TRANSFER, OnBytes, PutOptions, StoredObject, Transfer
 from .address import is_https, is_s3, join, local_path, split_s3, within
 from .pace import Pace
+from .ports import NEW_TRANSFER, OnBytes, Transfer
+from .values import PutOptions, StoredObject
 
 if TYPE_CHECKING:
     from ..config import StorageConfig

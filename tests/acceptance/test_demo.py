@@ -16,7 +16,7 @@ import pytest
 
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.journal import Event, read_journal
-from openjd_vstitcher.platform import open_platform
+from openjd_vstitcher.platform.adapters import open_platform
 
 from .conftest import BIN, SMALL_PICTURES, commands_environment
 

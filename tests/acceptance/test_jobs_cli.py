@@ -15,9 +15,11 @@ from click.testing import CliRunner, Result
 
 from openjd_vstitcher.cli import main
 from openjd_vstitcher.config import load_config
-from openjd_vstitcher.platform import Claim, NewAsset, Outcome, Platform, open_platform
-from openjd_vstitcher.platform.submission import Request, submit
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Claim, NewAsset, Outcome
 from openjd_vstitcher.resources import resource
+from openjd_vstitcher.submission import Request, submit
 from tests.contract.platforms import Deployment
 
 pytest_plugins = ["tests.contract.fixtures"]

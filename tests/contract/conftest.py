@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from openjd_vstitcher.config import PlatformConfig
-from openjd_vstitcher.platform import Platform, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
 
 from .platforms import Deployment, Subject
 

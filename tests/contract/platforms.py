@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 
 from openjd_vstitcher.config import PlatformConfig
-from openjd_vstitcher.platform import Platform
-from openjd_vstitcher.platform.migrations import Database
+from openjd_vstitcher.platform.hasura.migrations import Database
+from openjd_vstitcher.platform.ports import Platform
 from tests.hasura.process import HasuraServer, hasura_server, temporary_database
 
 HERE = Path(__file__).parent

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import PlatformError
-from openjd_vstitcher.platform import Claim, NewAsset, Outcome, Platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Claim, NewAsset, Outcome
 
 from .platforms import Subject
 from .test_queue import claim, submit

@@ -8,7 +8,7 @@ import pytest
 
 from openjd_vstitcher.errors import ClaimLost, PlatformError
 from openjd_vstitcher.journal import Event
-from openjd_vstitcher.platform import NewAsset, Outcome
+from openjd_vstitcher.platform.values import NewAsset, Outcome
 
 from .platforms import Subject
 from .test_queue import TYPES, claim, submit

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import ClaimLost, NotFound, PlatformError
-from openjd_vstitcher.platform import Claim, Job, NewAsset, NewJob, Outcome, Platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Claim, Job, NewAsset, NewJob, Outcome
 
 from .platforms import Subject
 

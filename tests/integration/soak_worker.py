@@ -9,7 +9,9 @@ from pathlib import Path
 
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.errors import ClaimLost
-from openjd_vstitcher.platform import Claim, NewAsset, Outcome, Platform, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Claim, NewAsset, Outcome
 
 LEASE_S = 3.0
 TYPES = ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST")

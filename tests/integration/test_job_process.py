@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.request import JobRequest
+from openjd_vstitcher.attempt.status import Status, write_status
 from openjd_vstitcher.daemon.job_process import JobProcess, NotClear, set_aside
-from openjd_vstitcher.session.job_directory import JobDirectory, JobRequest
-from openjd_vstitcher.session.status import Status, write_status
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 

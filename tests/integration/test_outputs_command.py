@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from openjd_vstitcher.attempt.status import Status, write_status
 from openjd_vstitcher.outputs.ledger import Ledger
-from openjd_vstitcher.session.status import Status, write_status
 from tests.s3_job import S3Job, make_s3_job
 from tests.s3_server import S3Server
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import ClaimLost, PlatformError, StorageError
-from openjd_vstitcher.outputs.expected import OutputResult
-from openjd_vstitcher.storage import StoredObject
+from openjd_vstitcher.outputs.values import OutputResult
+from openjd_vstitcher.storage.values import StoredObject
 from tests.outputs_bench import PROMPT, Bench
 
 

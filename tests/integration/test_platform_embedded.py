@@ -11,7 +11,8 @@ import pytest
 
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import ConfigError, PlatformError
-from openjd_vstitcher.platform import NewJob, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.values import NewJob
 
 _PROCESS = """
 import sys

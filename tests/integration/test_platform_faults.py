@@ -16,7 +16,9 @@ import pytest
 
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import PlatformError
-from openjd_vstitcher.platform import Claim, NewAsset, NewJob, Outcome, Platform, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Claim, NewAsset, NewJob, Outcome
 from tests.contract.platforms import JWT_KEY, Deployment
 from tests.integration.faulty_proxy import FaultyProxy, faulty_proxy
 

@@ -13,7 +13,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from openjd_vstitcher.errors import PlatformError
-from openjd_vstitcher.platform.migrations import Database
+from openjd_vstitcher.platform.hasura.migrations import Database
 from tests.contract.platforms import JOB_TABLE, TODAY
 from tests.hasura.process import temporary_database
 

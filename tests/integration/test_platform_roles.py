@@ -13,8 +13,10 @@ import pytest
 from graphql import build_client_schema, get_introspection_query, validate
 
 from openjd_vstitcher.errors import NotFound, PlatformError
-from openjd_vstitcher.platform import Claim, NewAsset, NewJob, Outcome, Platform, open_platform
-from openjd_vstitcher.platform.queries import requests
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.hasura.queries import requests
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Claim, NewAsset, NewJob, Outcome
 from tests.contract.__main__ import schema_text
 from tests.contract.platforms import JWT_KEY, PROJECT, Deployment
 

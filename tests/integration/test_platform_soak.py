@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from openjd_vstitcher.config import load_config
-from openjd_vstitcher.platform import NewJob, Platform, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import NewJob
 from tests.contract.platforms import Deployment
 
 pytest_plugins = ["tests.contract.fixtures"]

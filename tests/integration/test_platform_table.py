@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from openjd_vstitcher.errors import ConfigError, PlatformError
-from openjd_vstitcher.platform import NewAsset, NewJob, Outcome, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.values import NewAsset, NewJob, Outcome
 from tests.contract.platforms import Deployment, renamed
 
 pytest_plugins = ["tests.contract.fixtures"]

@@ -12,10 +12,12 @@ import pytest
 from openjd.sessions import PathFormat, PathMappingRule
 
 from openjd_vstitcher.journal import Event, Journal, read_journal
-from openjd_vstitcher.session.environment import Redaction, session_environment
+from openjd_vstitcher.redaction import Redaction
+from openjd_vstitcher.session.environment import session_environment
 from openjd_vstitcher.session.log import SessionLog
-from openjd_vstitcher.session.plan import decode, make_plan
+from openjd_vstitcher.session.plan import make_plan
 from openjd_vstitcher.session.runner import RunResult, SessionRunner, fact_recorder
+from openjd_vstitcher.translation.check import decode
 
 
 def python(code: str, **action: Any) -> dict[str, Any]:

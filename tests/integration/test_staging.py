@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from openjd_vstitcher.actions.staging import stage, teardown
 from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.storage import open_storage
-from openjd_vstitcher.storage.inputs import resolve_inputs
-from openjd_vstitcher.storage.manifest import Manifest, write_manifest
-from openjd_vstitcher.storage.staging import stage, teardown
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.storage.inputs.manifest import Manifest, write_manifest
+from openjd_vstitcher.storage.inputs.resolve import resolve_inputs
 
 _TEE = resource("examples/garments/tee.glb")
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import InvalidInput, StorageError
-from openjd_vstitcher.storage.cache import Cache
-from openjd_vstitcher.storage.download import fetch
-from openjd_vstitcher.storage.manifest import InputEntry
+from openjd_vstitcher.storage.inputs.cache import Cache
+from openjd_vstitcher.storage.inputs.download import fetch
+from openjd_vstitcher.storage.inputs.manifest import InputEntry
 
 _CONTENT = bytes(range(256)) * 4000
 _SHA256 = hashlib.sha256(_CONTENT).hexdigest()

@@ -11,10 +11,12 @@ import pytest
 
 from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
-from openjd_vstitcher.storage import PutOptions, Storage, StoredObject, Transfer, open_storage
-from openjd_vstitcher.storage.download import fetch
-from openjd_vstitcher.storage.inputs import resolve_inputs
-from openjd_vstitcher.storage.s3_errors import explained
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.storage.inputs.download import fetch
+from openjd_vstitcher.storage.inputs.resolve import resolve_inputs
+from openjd_vstitcher.storage.ports import Storage, Transfer
+from openjd_vstitcher.storage.s3.errors import explained
+from openjd_vstitcher.storage.values import PutOptions, StoredObject
 from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")

@@ -19,15 +19,17 @@ from typing import Any
 import psutil
 import pytest
 
+from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.status import read_status
 from openjd_vstitcher.config import Config, load_config
 from openjd_vstitcher.daemon.worker import Worker
 from openjd_vstitcher.errors import OpenjdVsError
 from openjd_vstitcher.journal import read_journal
-from openjd_vstitcher.platform import Job, NewJob, Platform, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Job, NewJob
 from openjd_vstitcher.presets import read_document
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.session.job_directory import JobDirectory
-from openjd_vstitcher.session.status import read_status
 
 CONFIG = """
 [platform]

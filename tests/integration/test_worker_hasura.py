@@ -13,7 +13,9 @@ import pytest
 
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
-from openjd_vstitcher.platform import NewJob, Platform, open_platform
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import NewJob
 from openjd_vstitcher.presets import read_document
 from openjd_vstitcher.resources import resource
 from tests.contract.platforms import Deployment

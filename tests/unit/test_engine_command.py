@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from openjd_vstitcher.engine.command import main
-from openjd_vstitcher.engine.failures import describe
+from openjd_vstitcher.failures import describe
 
 SLOW_MODULES = {
     "argparse",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from openjd_vstitcher.engine.extras import extra_exports
 from openjd_vstitcher.errors import ConfigError, InvalidInput
+from openjd_vstitcher.export_types import extra_exports
 from openjd_vstitcher.presets import load_preset
 from openjd_vstitcher.resources import resource
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from openjd_vstitcher.actions.pack import pack_frames
 from openjd_vstitcher.errors import InvalidInput, StorageError
-from openjd_vstitcher.outputs import ExpectedOutput
 from openjd_vstitcher.outputs.ledger import Ledger
-from openjd_vstitcher.outputs.pack import pack_frames
-from openjd_vstitcher.outputs.retry import retrying
+from openjd_vstitcher.retry import retrying
+from openjd_vstitcher.translation.outputs import ExpectedOutput
 
 _OUTPUTS = [ExpectedOutput("b.png", True, "MEDIA_RENDER", 0), ExpectedOutput("a.zip", False, "TURNTABLE", 3)]
 

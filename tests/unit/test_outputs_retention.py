@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.request import JobRequest
+from openjd_vstitcher.attempt.resume import is_safe, is_unfinished
+from openjd_vstitcher.attempt.retention import EndedJob, clean, ended_jobs, removable
+from openjd_vstitcher.attempt.status import Status, write_status
 from openjd_vstitcher.config import OutputsConfig, StorageConfig
 from openjd_vstitcher.journal import Journal, read_journal
-from openjd_vstitcher.outputs import ExpectedOutput
 from openjd_vstitcher.outputs.ledger import Ledger, State
 from openjd_vstitcher.outputs.logs import store_logs
-from openjd_vstitcher.outputs.resume import is_safe, is_unfinished
-from openjd_vstitcher.outputs.retention import EndedJob, clean, ended_jobs, removable
-from openjd_vstitcher.session.job_directory import JobDirectory, JobRequest
-from openjd_vstitcher.session.status import Status, write_status
-from openjd_vstitcher.storage import open_storage
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.translation.outputs import ExpectedOutput
 from tests.outputs_bench import claim
 
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)

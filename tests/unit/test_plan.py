@@ -8,8 +8,9 @@ import pytest
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.presets import load_preset, read_document
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.session.plan import Plan, check_commands, decode, make_plan
-from openjd_vstitcher.translation import translate
+from openjd_vstitcher.session.plan import Plan, make_plan
+from openjd_vstitcher.translation.check import check_commands, decode
+from openjd_vstitcher.translation.preset import translate
 
 GIVEN = {"GarmentFile": "tee.bw", "OutputDir": "/out"}
 

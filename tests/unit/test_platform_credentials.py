@@ -12,7 +12,7 @@ import pytest
 
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import ConfigError, PlatformError
-from openjd_vstitcher.platform.credentials import Credential
+from openjd_vstitcher.platform.hasura.credentials import Credential
 
 
 def token(expires_in_s: float) -> str:

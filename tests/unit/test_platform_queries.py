@@ -7,7 +7,7 @@ import re
 import pytest
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, build_schema, print_ast, validate
 
-from openjd_vstitcher.platform.queries import requests
+from openjd_vstitcher.platform.hasura.queries import requests
 from openjd_vstitcher.resources import resource
 
 FILES = ["extended.graphql", "legacy.graphql", "introspection.graphql"]

@@ -9,8 +9,8 @@ from gql.transport.exceptions import TransportQueryError
 
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import ConfigError
-from openjd_vstitcher.platform import open_platform
-from openjd_vstitcher.platform.graphql import refusal
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.hasura.connection import refusal
 
 
 def error(code: str | None, message: str = "", state: str | None = None) -> TransportQueryError:

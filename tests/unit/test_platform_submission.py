@@ -10,9 +10,10 @@ import pytest
 
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import InvalidInput, NotFound
-from openjd_vstitcher.platform import Platform, open_platform
-from openjd_vstitcher.platform.submission import Request, submit
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.resources import resource
+from openjd_vstitcher.submission import Request, submit
 
 PRESET = resource("examples/presets/onboarding_v0.json")
 JOB = resource("examples/jobs/onboarding.json")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
+from openjd_vstitcher.attempt.status import StatusFile, read_status
 from openjd_vstitcher.journal import Journal
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.session.status import StatusFile, read_status
 
 SCHEMA = Draft202012Validator(json.loads(resource("schemas/status.schema.json").read_text()))
 
@@ -45,7 +45,7 @@ def test_no_status_yet(tmp_path: Path) -> None:
 
 def test_a_dead_process_is_told_from_a_later_one_with_its_number(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from openjd_vstitcher.session.status import StatusFile;"
+        "import sys; from pathlib import Path; from openjd_vstitcher.attempt.status import StatusFile;"
         "StatusFile(Path(sys.argv[1]), job_id='7', attempt=1)"
     )
     path = tmp_path / "status.json"

@@ -6,8 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from openjd_vstitcher.storage.cache import Cache
-from openjd_vstitcher.storage.manifest import InputEntry
+from openjd_vstitcher.storage.inputs.cache import Cache
+from openjd_vstitcher.storage.inputs.manifest import InputEntry
 
 
 def _keep(cache: Cache, tmp_path: Path, content: bytes, version: str = "v1") -> InputEntry:

@@ -12,9 +12,9 @@ import pytest
 from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.storage import open_storage
-from openjd_vstitcher.storage.inputs import plain_name, resolve_inputs, unique_name
-from openjd_vstitcher.storage.manifest import InputEntry, read_manifest, write_manifest
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.storage.inputs.manifest import InputEntry, read_manifest, write_manifest
+from openjd_vstitcher.storage.inputs.resolve import plain_name, resolve_inputs, unique_name
 
 _BODY = "body-files/bodies/3d_body_files/tk_6129"
 

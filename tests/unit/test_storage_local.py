@@ -10,7 +10,9 @@ import pytest
 
 from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
-from openjd_vstitcher.storage import PutOptions, Storage, Transfer, open_storage
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.storage.ports import Storage, Transfer
+from openjd_vstitcher.storage.values import PutOptions
 
 
 @pytest.fixture

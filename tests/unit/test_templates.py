@@ -5,7 +5,7 @@ from pathlib import Path
 
 from openjd_vstitcher.config import Config
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.session.check import check_file
+from openjd_vstitcher.translation.check import check_file
 
 
 def test_the_shipped_templates_are_what_translation_makes() -> None:

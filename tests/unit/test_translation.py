@@ -12,15 +12,9 @@ from openjd.model import JobTemplate, SymbolTable, create_job, decode_job_templa
 
 from openjd_vstitcher.presets import Preset, load_preset, read_document
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.translation import (
-    constant_json,
-    environments,
-    parameter_values,
-    step_name,
-    template_digest,
-    to_yaml,
-    translate,
-)
+from openjd_vstitcher.translation.environments import environments, parameter_values
+from openjd_vstitcher.translation.preset import translate
+from openjd_vstitcher.translation.text import constant_json, step_name, template_digest, to_yaml
 
 PRESETS = sorted(resource("examples/presets").glob("*.json"))
 

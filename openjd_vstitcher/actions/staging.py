@@ -1,0 +1,167 @@
+"""Fills a session's working directory with the job's inputs and `job.json`, and empties it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..config import StorageConfig
+from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
+from ..storage.address import local_path
+from ..storage.inputs.cache import Cache
+from ..storage.inputs.download import Fetched, fetch
+from ..storage.inputs.manifest import InputEntry, Manifest
+
+_INPUTS = "inputs"
+_JOB = "job.json"
+_PARALLEL = 4
+_FOLDERS = {
+    "garment": "garment",
+    "artwork": "artwork",
+    "artwork_bundle": "artwork_bundle",
+    "artwork_replacement": "artwork_replacements",
+}
+
+OnStaged = Callable[[InputEntry, Fetched], None]
+"""Called with each input that has arrived; from any thread, one call at a time is not promised."""
+
+
+def stage(
+    into: Path,
+    *,
+    garment: str,
+    manifest: Manifest,
+    job: Mapping[str, Any],
+    config: StorageConfig,
+    on_staged: OnStaged | None = None,
+) -> Path:
+    """Bring a job's inputs into a working directory and write `job.json` there.
+
+    Parameters
+    ----------
+    garment: a path or `file://` address; "" when the manifest has the garment. It wins over the manifest's.
+    job: what `job.json` says of the job beside its inputs (id, preset, output directory).
+
+    Returns the path of `job.json`.
+
+    Raises
+    ------
+    InvalidInput: no garment, an unusable one, or an input that is not what the manifest says.
+    StorageError: an input could not be fetched.
+    """
+    from ..garment import check_garment
+
+    entries = [entry for entry in manifest.inputs if not (garment and entry.role == "garment")]
+    if garment:
+        entries.insert(0, _local_garment(garment))
+    garments = [entry for entry in entries if entry.role == "garment"]
+    if len(garments) != 1:
+        found = "none is named" if not garments else f"{len(garments)} are named"
+        raise InvalidInput(
+            "inputs", [Problem("", f"expected one garment (garment file or inputs manifest), but {found}")]
+        )
+    folder = into.resolve() / _INPUTS
+    folder.mkdir(parents=True, exist_ok=True)
+    placed = [(entry, folder / _FOLDERS[entry.role] / entry.name) for entry in entries]
+    _fetch_all(placed, config, on_staged)
+    garment_path = next(path for entry, path in placed if entry.role == "garment").resolve()
+    check_garment(garment_path)
+    description = dict(job) | _described(manifest.details, placed, folder)
+    return _write(into / _JOB, description | {"garment_path": str(garment_path)})
+
+
+def teardown(into: Path) -> None:
+    """Remove what `stage` brought into a working directory, and nothing else. Repeating it is harmless.
+
+    Raises
+    ------
+    StorageError: something could not be removed.
+    """
+    job = into / _JOB
+    folder = into / _INPUTS
+    if not job.exists() and not folder.exists():
+        return
+    output = _output_directory(job)
+    if output is not None and output.is_relative_to(folder.resolve()):
+        raise StorageError(f"{folder} holds the output directory, so it stays", transient=False)
+    try:
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder, onerror=_make_writable)
+        job.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {folder}: {error.strerror}", transient=False) from error
+
+
+def _local_garment(garment: str) -> InputEntry:
+    path = local_path(garment) if garment.startswith("file:") else Path(garment).expanduser().absolute()
+    if not path.is_file():
+        raise InvalidInput("garment file", [Problem("", f"{path} is no file that can be read")])
+    return InputEntry("garment", path.name, path.as_uri(), source_uri=path.as_uri())
+
+
+def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: StorageConfig, on_staged: OnStaged | None) -> None:
+    if len({str(path).casefold() for _, path in placed}) != len(placed):
+        raise InvalidInput("inputs manifest", [Problem("", "two inputs have the same name")])
+
+    own = urlsplit(config.endpoint_url).netloc
+    hosts = (*config.allow_private_hosts, *([own] if own else []))
+    cache = Cache(config.cache_dir, config.cache_bytes) if config.cache_bytes else None
+
+    def bring(item: tuple[InputEntry, Path]) -> None:
+        entry, path = item
+        fetched = fetch(entry, path, allow_private_hosts=hosts, cache=cache)
+        if on_staged is not None:
+            on_staged(entry, fetched)
+
+    with ThreadPoolExecutor(_PARALLEL, "stage") as pool:
+        running = [pool.submit(bring, item) for item in placed]
+        try:
+            for future in running:
+                future.result()
+        except OpenjdVsError:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _described(details: Mapping[str, Any], placed: Sequence[tuple[InputEntry, Path]], folder: Path) -> dict[str, Any]:
+    """The job's details with the local paths beside them, in the fields of today's runner."""
+    artwork = next((str(path) for entry, path in placed if entry.role == "artwork"), None)
+    bundle = folder / _FOLDERS["artwork_bundle"]
+    by_source = {entry.source_uri: str(path) for entry, path in placed if entry.role == "artwork_replacement"}
+    replacements = [
+        {**item, "local_file_path": by_source.get(item["remote_file_path"])}
+        for item in details.get("artwork_replacements") or ()
+    ]
+    return {
+        "details": dict(details),
+        "local_artwork_path": artwork,
+        "local_artwork_bundle_dir_path": str(bundle) if bundle.is_dir() else None,
+        "artwork_replacements": replacements,
+    }
+
+
+def _write(path: Path, description: Mapping[str, Any]) -> Path:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def _output_directory(job: Path) -> Path | None:
+    try:
+        named = json.loads(job.read_text(encoding="utf-8")).get("local_job_output_path")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return Path(named).resolve() if isinstance(named, str) and named else None
+
+
+def _make_writable(function: Callable[[str], object], path: str, _: object) -> None:
+    os.chmod(path, stat.S_IRWXU)  # noqa: PTH101  (rmtree gives text)
+    function(path)

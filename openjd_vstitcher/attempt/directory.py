@@ -1,0 +1,108 @@
+"""The directory of one attempt at a job: which file is what, and the request that it was made for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..errors import InvalidInput, Problem
+from ..files import write_whole
+from .request import JobRequest
+
+
+@dataclass(frozen=True)
+class JobDirectory:
+    """The files of one attempt at a job, under `path`."""
+
+    path: Path
+
+    @property
+    def request_file(self) -> Path:
+        """What the attempt was started with."""
+        return self.path / "request.json"
+
+    @property
+    def template(self) -> Path:
+        """The template that ran."""
+        return self.path / "template.yaml"
+
+    @property
+    def parameters(self) -> Path:
+        """The parameter values that it ran with."""
+        return self.path / "parameters.json"
+
+    @property
+    def inputs(self) -> Path:
+        """The inputs manifest; its URLs can be pre-signed, so only the owner may read it."""
+        return self.path / "inputs.json"
+
+    @property
+    def journal(self) -> Path:
+        """What happened, as JSON lines."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def status(self) -> Path:
+        """The state of the job process, written whole."""
+        return self.path / "status.json"
+
+    @property
+    def ledger(self) -> Path:
+        """How far each output is on its way to storage."""
+        return self.path / "ledger.sqlite"
+
+    @property
+    def session_log(self) -> Path:
+        """What the session and its actions printed."""
+        return self.path / "session.log"
+
+    @property
+    def engine_log(self) -> Path:
+        """What the engine printed."""
+        return self.path / "engine.log"
+
+    @property
+    def process_log(self) -> Path:
+        """What the job process itself printed."""
+        return self.path / "process.log"
+
+    @property
+    def cancel_request(self) -> Path:
+        """There when the job's process shall cancel: the daemon's word to it, the same on every system."""
+        return self.path / "cancel"
+
+    @property
+    def reported(self) -> Path:
+        """There once the queue knows the outcome."""
+        return self.path / "reported"
+
+    @property
+    def output(self) -> Path:
+        """Where the exports go."""
+        return self.path / "output"
+
+    @property
+    def sessions(self) -> Path:
+        """Where sessions make their working directories."""
+        return self.path / "session"
+
+    def create(self, request: JobRequest) -> None:
+        """Make the directory, readable by its owner only, and write the request into it."""
+        self.path.mkdir(mode=0o700, parents=True)
+        self.output.mkdir()
+        self.sessions.mkdir(mode=0o700)
+        write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
+
+    def request(self) -> JobRequest:
+        """The request that the directory was made for.
+
+        Raises
+        ------
+        InvalidInput: the directory has no readable request.
+        """
+        try:
+            data = json.loads(self.request_file.read_text(encoding="utf-8"))
+            return JobRequest(data["job"], data["preset"], data["attempt"], data["worker"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InvalidInput(str(self.request_file), [Problem("", f"is no job request: {error}")]) from error

@@ -1,0 +1,49 @@
+"""What an attempt is started with: the claim's job and preset, as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from ..platform.values import Claim, Job
+
+_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What an attempt was started with. Holds no credential.
+
+    Parameters
+    ----------
+    job: the queue's row, as JSON data.
+    preset: the preset's row.
+    attempt, worker: of the claim under which it runs.
+    """
+
+    job: Mapping[str, Any]
+    preset: Mapping[str, Any]
+    attempt: int
+    worker: str
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return str(self.job["id"])
+
+    @property
+    def claim(self) -> Claim:
+        """The claim under which the attempt runs, for writes about the job and its assets."""
+        known = {field.name for field in fields(Job)}
+        row: dict[str, Any] = {name: value for name, value in self.job.items() if name in known}
+        for name in _TIMES:
+            row[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
+        return Claim(Job(**row), self.preset, self.attempt, self.worker, row["lease_expires_at"])
+
+    @classmethod
+    def of(cls, claim: Claim) -> JobRequest:
+        """The request for the attempt that a claim allows."""
+        return cls(json.loads(json.dumps(asdict(claim.job), default=str)), claim.preset, claim.attempt, claim.worker)

@@ -1,0 +1,177 @@
+"""`status.json`: what a job process is doing, for whoever watches it, and for a daemon that starts again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from ..errors import OpenjdVsError
+from ..files import write_whole
+from ..journal import Event
+
+_log = logging.getLogger(__name__)
+_HEARTBEAT_S = 5.0
+_LEAST_INTERVAL_S = 0.5
+_LAST_WRITE_S = 30.0
+
+State = Literal["starting", "running", "uploading", "ended"]
+
+
+class StatusUnreadable(OpenjdVsError):
+    """A status file is there and cannot be read; its process may well live."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a job process; its form is `schemas/status.schema.json`.
+
+    Parameters
+    ----------
+    step: the step that runs, None between steps.
+    progress: of the whole job, in percent.
+    message: the last status message of an action, or what an upload is waiting for.
+    pid, pid_started: the process, and when it started, which tells it from a later one with the same number: in
+        seconds since the machine's start on Linux, where the clock can be set meanwhile, else since the epoch.
+    heartbeat: when this was written, UTC.
+    outcome: how the attempt ended, once it has.
+    """
+
+    job_id: str
+    attempt: int
+    state: State
+    step: str | None
+    progress: float
+    message: str
+    pid: int
+    pid_started: float
+    heartbeat: datetime
+    outcome: Mapping[str, Any] | None = None
+
+    @classmethod
+    def starting(cls, job_id: str, attempt: int, pid: int) -> Status:
+        """The status of a job whose process has just begun."""
+        return cls(job_id, attempt, "starting", None, 0.0, "", pid, _started(pid), datetime.now(UTC))
+
+    def process_lives(self) -> bool:
+        """Whether the process that wrote this is still there."""
+        try:
+            alive = psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+            return alive and abs(_started(self.pid) - self.pid_started) < 1.0
+        except psutil.NoSuchProcess:
+            return False
+
+
+def read_status(path: Path) -> Status | None:
+    """The status in a file, None where there is none yet.
+
+    Raises
+    ------
+    StatusUnreadable: there is one, but it cannot be read now.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return Status(**{**data, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StatusUnreadable(f"{path} cannot be read: {error}") from error
+
+
+def write_status(path: Path, status: Status) -> None:
+    """Write a status, so that a reader sees the old one or this."""
+    write_whole(path, json.dumps(asdict(status), indent=1, default=lambda moment: moment.isoformat()))
+
+
+class StatusFile:
+    """Keeps a job's `status.json` up to date from its events, and a heartbeat in it while nothing happens."""
+
+    def __init__(self, path: Path, *, job_id: str, attempt: int) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._tasks = 0
+        self._done = 0
+        self._written = 0.0
+        self._ended = threading.Event()
+        self._status = Status.starting(job_id, attempt, os.getpid())
+        self._write()
+        threading.Thread(target=self._beat, name="status", daemon=True).start()
+
+    def planned(self, tasks: int) -> None:
+        """Say how many tasks the job has."""
+        self._tasks = tasks
+
+    def on_event(self, event: Event) -> None:
+        """Follow an event of the journal."""
+        fields = event.fields
+        match event.name:
+            case "step_started":
+                self._set(state="running", step=fields["step"], message="")
+            case "action_ended" if fields["action"].startswith("run "):
+                self._done += 1
+                self._set(progress=self._percent(0.0))
+            case "action_progress":
+                self._set(progress=self._percent(fields["progress"]))
+            case "action_status":
+                self._set(message=fields["status"])
+            case "output_waiting":
+                self._set(message=str(fields.get("reason", "an upload is waiting")))
+            case "run_ended":
+                self._set(state="uploading", step=None)
+
+    def end(self, outcome: Mapping[str, Any]) -> None:
+        """Write the outcome; the last thing that a job process does."""
+        self._ended.set()
+        with self._lock:
+            self._status = replace(self._status, state="ended", step=None, progress=100.0, outcome=dict(outcome))
+            deadline = time.monotonic() + _LAST_WRITE_S
+            while not self._write() and time.monotonic() < deadline:
+                time.sleep(_LEAST_INTERVAL_S)
+
+    def _percent(self, of_task: float) -> float:
+        if not self._tasks:
+            return 0.0
+        return round(min(100.0, 100 * (self._done + of_task / 100) / self._tasks), 1)
+
+    def _set(self, **changes: Any) -> None:
+        with self._lock:
+            self._status = replace(self._status, **changes)
+            if "state" in changes or time.monotonic() - self._written >= _LEAST_INTERVAL_S:
+                self._write()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_HEARTBEAT_S):
+            with self._lock:
+                if not self._ended.is_set():
+                    self._write()
+
+    def _write(self) -> bool:
+        self._written = time.monotonic()
+        self._status = replace(self._status, heartbeat=datetime.now(UTC))
+        try:
+            write_status(self._path, self._status)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._path, error)
+            return False
+        return True
+
+
+def _started(pid: int) -> float:
+    """When a process started, see `Status`."""
+    if sys.platform == "linux":
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        except FileNotFoundError:
+            raise psutil.NoSuchProcess(pid) from None
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return psutil.Process(pid).create_time()

@@ -1,0 +1,138 @@
+"""The demonstration: a scratch platform on which a daemon runs the sample presets for the sample garment."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import Config, load_config
+from .daemon.worker import Worker
+from .errors import InvalidInput, Problem
+from .journal import Event, JournalReader
+from .platform.adapters import open_platform
+from .platform.ports import Platform
+from .platform.values import Asset, Job, NewJob
+from .presets import load_preset, read_document
+from .resources import resource
+
+PRESETS = {"onboarding_v0": "style-0042", "techpack_v0": "style-0043"}
+"""The presets that run, each for a style of its own."""
+
+_MARK = "# made by openjd-vs demo, which removes this directory when it runs again\n"
+_CONFIG = (
+    _MARK
+    + """
+[platform]
+kind = "embedded"
+path = "platform.sqlite"
+
+[storage]
+kind = "local"
+root = "storage"
+
+[worker]
+id = "demo"
+work_dir = "jobs"
+
+[engine]
+kind = "standin"
+"""
+)
+_GARMENT_URI = "s3://body-files/bodies/3d_body_files/tk_6129/TK-6129-V10-3D_BODY.bw"
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What came of the demonstration.
+
+    Parameters
+    ----------
+    jobs: each job with its assets.
+    storage: the directory that holds what was stored.
+    """
+
+    jobs: Sequence[tuple[Job, Sequence[Asset]]]
+    storage: Path
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every job did."""
+        return all(job.status == "COMPLETED_SUCCESS" for job, _ in self.jobs)
+
+
+def run_demo(folder: Path, *, on_event: Callable[[str, Event], None]) -> DemoResult:
+    """Make a platform in a folder, put the sample jobs into its queue, and work the queue off.
+
+    Parameters
+    ----------
+    folder: made anew; a folder of an earlier demonstration is removed.
+    on_event: called with the preset's key and each event of its job, as it happens.
+
+    Raises
+    ------
+    InvalidInput: the folder is there and is not of a demonstration.
+    """
+    config = _make(folder)
+    platform = open_platform(config.platform)
+    try:
+        jobs = [_submit(platform, key, style) for key, style in PRESETS.items()]
+        presets = {job.id: job.preset_key for job in jobs}
+        with _followed(config.worker.work_dir, lambda event: on_event(presets[event.job_id], event)):
+            Worker(config, platform).run(once=True)
+        ended = [(platform.job(job.id), platform.assets(job.id)) for job in jobs]
+    finally:
+        platform.close()
+    return DemoResult(ended, config.storage.root)
+
+
+def _make(folder: Path) -> Config:
+    file = folder / "config.toml"
+    if folder.exists():
+        if not (file.exists() and file.read_text(encoding="utf-8").startswith(_MARK)):
+            raise InvalidInput(str(folder), [Problem("", "is there already, and not from a demonstration")])
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    file.write_text(_CONFIG, encoding="utf-8")
+    config = load_config(file)
+    garment = config.storage.root / _GARMENT_URI.removeprefix("s3://")
+    garment.parent.mkdir(parents=True)
+    shutil.copyfile(resource("examples/garments/tee.bw"), garment)
+    return config
+
+
+def _submit(platform: Platform, key: str, style: str) -> Job:
+    row = read_document(resource(f"examples/presets/{key}.json"))
+    preset = load_preset(row, key)
+    platform.put_preset(row)
+    details = {"style_id": style, "body_code": "TK-6129", "body_version": 10, "input_file_uri": _GARMENT_URI}
+    return platform.submit(NewJob(type=preset.job_type or "TEST", preset_key=key, details=details))
+
+
+@contextmanager
+def _followed(work_dir: Path, on_event: Callable[[Event], None]) -> Iterator[None]:
+    """Tell the events of every job directory while the block runs, and what is left of them after it."""
+    readers: dict[Path, JournalReader] = {}
+    ended = threading.Event()
+
+    def tell() -> None:
+        for path in sorted(work_dir.glob("*/journal.jsonl")):
+            for event in readers.setdefault(path, JournalReader(path)).read():
+                on_event(event)
+
+    def follow() -> None:
+        while not ended.wait(_LOOK_S):
+            tell()
+        tell()
+
+    thread = threading.Thread(target=follow, name="demo", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

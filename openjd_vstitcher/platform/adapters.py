@@ -1,0 +1,26 @@
+"""Chooses the adapter of queue and catalogue from the configuration."""
+
+from __future__ import annotations
+
+from ..config import PlatformConfig
+from ..errors import ConfigError
+from .ports import Platform
+
+
+def open_platform(config: PlatformConfig) -> Platform:
+    """Connect to the platform that the configuration names.
+
+    Raises
+    ------
+    ConfigError: the configuration names no platform that there is.
+    PlatformError: it cannot be reached, or is not what is needed.
+    """
+    if config.kind == "embedded":
+        from .embedded import EmbeddedPlatform
+
+        return EmbeddedPlatform(config.path)
+    if config.kind == "hasura":
+        from .hasura.platform import HasuraPlatform
+
+        return HasuraPlatform(config)
+    raise ConfigError(f"platform.kind: expected embedded or hasura, found {config.kind!r}")

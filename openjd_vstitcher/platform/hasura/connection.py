@@ -1,0 +1,204 @@
+"""Requests to a Hasura endpoint: one connection, retried where that can help. Knows no table."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from gql import Client, GraphQLRequest
+from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.exceptions import TransportError, TransportQueryError, TransportServerError
+from gql.transport.websockets import WebsocketsTransport
+from graphql import DocumentNode
+
+from ...config import PlatformConfig
+from ...errors import ConfigError, PlatformError
+from .credentials import Credential
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_REQUEST_LIMIT_S = 30
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+_REFUSED_CREDENTIAL = ("invalid-jwt", "access-denied", "invalid-headers")
+_CONFLICT_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08", "53")
+_CONFLICT_PHRASES = ("could not serialize", "deadlock detected", "connection error", "connection failed")
+
+
+class RequestRefused(PlatformError):
+    """Hasura answered with an error.
+
+    Parameters
+    ----------
+    code: `extensions.code`, such as `permission-error` or `constraint-violation`.
+    """
+
+    def __init__(self, message: str, *, code: str, transient: bool) -> None:
+        self.code = code
+        super().__init__(message, transient=transient)
+
+
+class Connection:
+    """Sends requests from any thread; they run on one event loop in a thread of its own.
+
+    Parameters
+    ----------
+    config: endpoint, credential, and how long to retry.
+
+    Raises
+    ------
+    ConfigError: the endpoint is no http(s) URL or holds a password, or the credential has no source.
+    """
+
+    def __init__(self, config: PlatformConfig) -> None:
+        self._address = urlsplit(config.endpoint)
+        if self._address.scheme not in ("http", "https") or not self._address.netloc:
+            raise ConfigError(f"platform.endpoint: expected an http(s) URL, found {config.endpoint!r}")
+        if self._address.username or self._address.password:
+            raise ConfigError("platform.endpoint: expected a URL without user and password")
+        self._endpoint = config.endpoint
+        self._retry_limit_s = config.retry_limit_s
+        self._credential = Credential(config)
+        self.worker = socket.gethostname()
+        """The worker for which requests are made, for a credential that does not name it."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hasura", daemon=True)
+        self._thread.start()
+        transport = AIOHTTPTransport(
+            self._endpoint, timeout=_REQUEST_LIMIT_S, client_session_args={"trust_env": True}, ssl_close_timeout=0
+        )
+        self._client = Client(transport=transport, execute_timeout=None)
+        self._session = self.run(self._client.connect_async())  # type: ignore[no-untyped-call]  # gql has no types here
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine on the connection's loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a coroutine run on the connection's loop until it ends or the connection is closed."""
+        asyncio.run_coroutine_threadsafe(work, self._loop).add_done_callback(_log_failure)
+
+    def close(self) -> None:
+        """End everything that runs on the loop, and the connection."""
+        if self._loop.is_closed():
+            return
+        self.run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def execute(self, document: DocumentNode, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send a request and return its data; failures that can pass are retried with backoff and jitter.
+
+        Raises
+        ------
+        RequestRefused: Hasura refused it.
+        PlatformError: nobody answered properly until the time to retry was over.
+        """
+        request = GraphQLRequest(document, variable_values=dict(variables or {}))
+        deadline = time.monotonic() + self._retry_limit_s
+        pause_s = _FIRST_PAUSE_S
+        renewed = False
+        while True:
+            try:
+                return self._send(request)
+            except RequestRefused as error:
+                renewable = error.code in _REFUSED_CREDENTIAL and not renewed
+                if not (renewable or error.transient) or time.monotonic() + pause_s > deadline:
+                    raise
+                renewed = renewed or renewable
+                failure: PlatformError = error
+            except PlatformError as error:
+                if not error.transient or time.monotonic() + pause_s > deadline:
+                    raise
+                failure = error
+            _log.info("trying again: %s", failure)
+            time.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # spreads load, guards nothing
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def subscribe(self, document: DocumentNode, variables: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """The results of a subscription over one websocket, until it breaks.
+
+        Raises
+        ------
+        TransportError, OSError: the websocket was refused or broke.
+        """
+        headers = await asyncio.to_thread(self._credential.headers, worker=self.worker)
+        scheme = "wss" if self._address.scheme == "https" else "ws"
+        transport = WebsocketsTransport(
+            urlunsplit(self._address._replace(scheme=scheme)),
+            init_payload={"headers": dict(headers)},
+            subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+            ping_interval=20,
+            pong_timeout=20,
+            close_timeout=2,
+        )
+        async with Client(transport=transport, execute_timeout=None) as session:
+            async for result in session.subscribe(GraphQLRequest(document, variable_values=dict(variables))):
+                yield result
+
+    def forget_credential(self) -> None:
+        """Fetch the credential anew before the next request."""
+        self._credential.forget()
+
+    def _send(self, request: GraphQLRequest) -> dict[str, Any]:
+        headers = self._credential.headers(worker=self.worker)
+        try:
+            answer = self.run(self._session.execute(request, extra_args={"headers": headers}))
+        except TransportQueryError as error:
+            refused = refusal(error)
+            if refused.code in _REFUSED_CREDENTIAL:
+                self._credential.forget()
+            raise refused from None
+        except TransportServerError as error:
+            if error.code in (401, 403):
+                self._credential.forget()
+                raise RequestRefused(
+                    f"{self._endpoint} answered {error.code}", code="access-denied", transient=False
+                ) from error
+            passing = error.code is None or error.code == 429 or error.code >= 500
+            raise PlatformError(f"{self._endpoint} answered {error.code}", transient=passing) from error
+        except (TransportError, OSError, TimeoutError) as error:
+            raise PlatformError(f"cannot reach {self._endpoint}: {_short(error)}", transient=True) from error
+        return dict(answer)
+
+    async def _stop(self) -> None:
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.close_async()  # type: ignore[no-untyped-call]  # gql has no types here
+
+
+def _log_failure(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        _log.error("what ran in the background has ended: %s", _short(error), exc_info=error)
+
+
+def refusal(error: TransportQueryError) -> RequestRefused:
+    """What an answer with errors means: only conflicts of transactions, and what is not Hasura's own, can pass."""
+    first: Mapping[str, Any] = (error.errors or [{}])[0]
+    extensions = first.get("extensions") or {}
+    code = str(extensions.get("code") or "")
+    internal = extensions.get("internal")
+    inner = internal.get("error") if isinstance(internal, Mapping) else None
+    details = inner if isinstance(inner, Mapping) else {}
+    state = str(details.get("status_code") or "")
+    text = ": ".join(str(part) for part in (first.get("message"), details.get("message")) if part)
+    conflict = state.startswith(_CONFLICT_STATES) or any(phrase in text.lower() for phrase in _CONFLICT_PHRASES)
+    return RequestRefused(
+        f"the platform refused it: {text} ({code or 'no code'})", code=code, transient=conflict or not code
+    )
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

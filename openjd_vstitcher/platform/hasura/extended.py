@@ -1,0 +1,105 @@
+"""Work on jobs through the functions of the extended database: one round trip and one transaction each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphql import DocumentNode
+
+from ...errors import ClaimLost
+from ...journal import Event
+from ..values import Beat, Claim, Job, NewAsset, Outcome
+from . import rows
+from .connection import Connection
+
+
+class ExtendedWork:
+    """What workers and those who steer jobs do, where leases and fencing are the database's own.
+
+    Parameters
+    ----------
+    requests: the operations of `extended.graphql`.
+    """
+
+    def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode]) -> None:
+        self._connection = connection
+        self._requests = requests
+
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+        """Take the next job; a repeated request, after a lost answer, gives the same claim."""
+        self._connection.worker = worker
+        request = str(uuid.uuid4())
+        found = self._call("Claim", worker=worker, types=list(job_types), lease_s=lease_s, request=request)
+        if not found:
+            return None
+        job = rows.job(found[0])
+        return Claim(job, rows.preset(found[0]["preset"]), job.attempt, worker, job.lease_expires_at)
+
+    def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
+        """Keep the lease, and tell how far the job is."""
+        row = self._fenced("Heartbeat", claim, lease_s=lease_s, progress=progress, status_details=status_details)
+        return Beat(rows.moment(row["lease_expires_at"]), row["cancel_requested"])
+
+    def finish(self, claim: Claim, outcome: Outcome) -> None:
+        """End the attempt together with its last assets."""
+        self._fenced(
+            "Finish",
+            claim,
+            status=outcome.status,
+            status_details=outcome.status_details,
+            errors=list(outcome.errors),
+            uploaded={key: dict(details) for key, details in outcome.uploaded.items()},
+            hide_previous_style_assets=outcome.hide_previous_style_assets,
+            counted=outcome.counted,
+        )
+
+    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
+        """Give back or end the jobs of workers that were not heard of in time."""
+        return [row["id"] for row in self._call("RequeueExpired", max_attempts=max_attempts)]
+
+    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+        """Keep events of the attempt's journal with the job."""
+        self._fenced("RecordEvents", claim, events=[rows.event_row(event) for event in events])
+
+    def events(self, job_id: str) -> Sequence[Event]:
+        """What happened to a job, oldest first."""
+        answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
+        return [rows.event(row) for row in answer["platform_job_event"]]
+
+    def steer(self, what: str, job_id: str) -> Job | None:
+        """Cancel, retry, hold or release a job; None where its status does not allow it."""
+        found = self._call(what.capitalize(), job_id=job_id)
+        return rows.job(found[0]) if found else None
+
+    def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
+        """Insert an asset, or give the id of the one that the job has of this name."""
+        row = self._fenced(
+            "BeginAsset",
+            claim,
+            name=asset.name,
+            type=asset.type,
+            path=asset.path,
+            is_public_facing=asset.is_public_facing,
+            style_id=asset.style_id,
+            body_id=asset.body_id,
+            details=dict(asset.details),
+        )
+        return str(row["id"])
+
+    def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
+        """Say that the object is whole in storage."""
+        self._fenced("AssetUploaded", claim, asset_id=asset_id, details=dict(details))
+
+    def _call(self, operation: str, /, **args: Any) -> list[dict[str, Any]]:
+        answer = self._connection.execute(self._requests[operation], {"args": args})
+        found: list[dict[str, Any]] = next(iter(answer.values()))
+        return found
+
+    def _fenced(self, operation: str, claim: Claim, /, **args: Any) -> dict[str, Any]:
+        self._connection.worker = claim.worker
+        found = self._call(operation, job_id=claim.job.id, attempt=claim.attempt, worker=claim.worker, **args)
+        if not found:
+            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+        return found[0]

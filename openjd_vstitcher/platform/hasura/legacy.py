@@ -1,0 +1,241 @@
+"""Work on jobs with today's columns only: claims by compare-and-set, no leases.
+
+The time at which a job was started is the fence: each claim sets it to its own microsecond, and every write repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from graphql import DocumentNode
+
+from ...errors import ClaimLost, NotFound
+from ...journal import Event
+from ..values import ENDED, WAITING, Beat, Claim, Job, NewAsset, Outcome
+from . import rows
+from .connection import Connection
+
+_CANDIDATES = 20
+_CANCELED = "canceled"
+
+_ENDED_TODAY = [status for status in ENDED if status != "CANCELED"]
+_RETRIED = {"status": "NEW", "status_details": None, "started_at": None, "ended_at": None}
+_STEER: dict[str, tuple[Sequence[str], Mapping[str, Any]]] = {
+    "hold": (WAITING, {"status": "ON_HOLD"}),
+    "release": (("ON_HOLD",), {"status": "NEW"}),
+}
+
+
+class LegacyWork:
+    """What workers and those who steer jobs do on a database that has not been extended.
+
+    Parameters
+    ----------
+    requests: the operations of `legacy.graphql`.
+    job_root: the GraphQL name of the table of jobs.
+    assets_know_job: whether assets have the relation `job`, by which a write about an asset is fenced too.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        requests: Mapping[str, DocumentNode],
+        *,
+        job_root: str,
+        assets_know_job: bool,
+    ) -> None:
+        self._connection = connection
+        self._requests = requests
+        self._job_root = job_root
+        self._assets_know_job = assets_know_job
+
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+        """Take the next job with an update that repeats its status; only one changed row is a claim."""
+        waiting = {"status": {"_in": list(WAITING)}, "type": {"_in": list(job_types)}}
+        while True:
+            found = self._query("Next", where=waiting, limit=_CANDIDATES)[self._job_root]
+            for candidate in found:
+                row = self._take(candidate["id"])
+                if row is not None:
+                    job = rows.job(row)
+                    return Claim(job, rows.preset(row["preset"]), job.attempt, worker, None)
+            if len(found) < _CANDIDATES:
+                return None
+
+    def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
+        """See whether the job is still this claim's; there is no lease to keep and no column for progress."""
+        if status_details is None:
+            held = bool(self._query("Claimed", where=_fence(claim))[self._job_root])
+        else:
+            held = bool(self._update(_fence(claim), {"status_details": status_details}))
+        if not held:
+            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+        return Beat(None, False)
+
+    def finish(self, claim: Claim, outcome: Outcome) -> None:
+        """End the attempt together with its last assets, in one transaction."""
+        now = rows.text(datetime.now(UTC))
+        ended = "COMPLETED_ERRORS" if outcome.status == "CANCELED" else outcome.status
+        reason = outcome.status_details or (_CANCELED if outcome.status == "CANCELED" else None)
+        retries = claim.job.auto_retries + (1 if outcome.counted else 0)
+        mine = {"job_id": {"_eq": claim.job.id}}
+        uploaded = [
+            {
+                "where": {"id": {"_eq": asset_id}, **mine, **self._job_fence(claim)},
+                "_set": {"status": "UPLOADED"},
+                "_append": {"details": dict(details)},
+            }
+            for asset_id, details in outcome.uploaded.items()
+        ]
+        if not self._query("Claimed", where=_fence(claim))[self._job_root]:
+            self._already(claim, ended, reason)
+            return
+        styles = self._styles(claim, outcome) if outcome.hide_previous_style_assets else []
+        answer = self._query(
+            "Finish",
+            uploaded=uploaded,
+            hide=bool(styles),
+            previous={
+                "is_public_facing": {"_eq": True},
+                "style_id": {"_in": styles},
+                "created_at": {"_lt": _started(claim)},
+                "_or": [{"job_id": {"_is_null": True}}, {"job_id": {"_neq": claim.job.id}}],
+            },
+            where=_fence(claim),
+            set={
+                "status": ended,
+                "status_details": reason,
+                **({"auto_retries": retries} if ended == "NEW" else {"ended_at": now}),
+            },
+        )
+        if not answer[f"update_{self._job_root}"]["affected_rows"]:
+            self._already(claim, ended, reason)
+
+    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
+        """Nothing: without leases nobody can tell a dead worker's job from a long one."""
+        return ()
+
+    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+        """Nothing: today's tables have no place for events; they are in the job directory's journal."""
+
+    def events(self, job_id: str) -> Sequence[Event]:
+        """None are kept."""
+        return ()
+
+    def steer(self, what: str, job_id: str) -> Job | None:
+        """Cancel, retry, hold or release a job; None where its status does not allow it.
+
+        A running job is canceled by taking it from its worker, which learns of it at its next heartbeat.
+        """
+        before, changes = _STEER.get(what, ((), {}))
+        if what == "cancel":
+            before = (*WAITING, "ON_HOLD", "IN_PROGRESS")
+            now = rows.text(datetime.now(UTC))
+            changes = {"status": "COMPLETED_ERRORS", "status_details": _CANCELED, "ended_at": now}
+        elif what == "retry":
+            row = self._query("Job", id=job_id)[f"{self._job_root}_by_pk"]
+            before = _ENDED_TODAY
+            changes = {**_RETRIED, "auto_retries": rows.job(row).auto_retries + 1 if row else 0}
+        found = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes)
+        return rows.job(found[0]) if found else None
+
+    def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
+        """Insert an asset, or give the id of the one that the job has of this name."""
+        self._held(claim)
+        values = {
+            "type": asset.type,
+            "status": "IN_PROGRESS",
+            "path": asset.path,
+            "is_public_facing": asset.is_public_facing,
+            "details": {**asset.details, "attempt": claim.attempt},
+        }
+        same_name = {"job_id": {"_eq": claim.job.id}, "name": {"_eq": asset.name}}
+        found = self._query("AssetOfName", where=same_name)["create_asset"]
+        if not found:
+            row = {
+                "job_id": claim.job.id,
+                "name": asset.name,
+                "style_id": asset.style_id,
+                "body_id": asset.body_id,
+                **values,
+            }
+            return str(self._query("InsertAsset", asset=row)["insert_create_asset_one"]["id"])
+        if (found[0]["details"] or {}).get("attempt") != claim.attempt:
+            self._query("UpdateAsset", where={"id": {"_eq": found[0]["id"]}, **self._job_fence(claim)}, set=values)
+        return str(found[0]["id"])
+
+    def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
+        """Say that the object is whole in storage."""
+        mine = {"id": {"_eq": asset_id}, "job_id": {"_eq": claim.job.id}}
+        unsaid = {"_or": [{"status": {"_neq": "UPLOADED"}}, {"_not": {"details": {"_contains": dict(details)}}}]}
+        self._held(claim)
+        changed = self._query(
+            "UpdateAsset",
+            where={**mine, **unsaid, **self._job_fence(claim)},
+            set={"status": "UPLOADED"},
+            append={"details": dict(details)},
+        )["update_create_asset"]["affected_rows"]
+        if not changed and not self._query("AssetOfName", where=mine)["create_asset"]:
+            raise NotFound(f"job {claim.job.id} has no asset {asset_id}")
+
+    def _take(self, job_id: str) -> dict[str, Any] | None:
+        started_at = rows.text(datetime.now(UTC))
+        changed = self._query(
+            "Claim",
+            where={"id": {"_eq": job_id}, "status": {"_in": list(WAITING)}},
+            set={"status": "IN_PROGRESS", "started_at": started_at},
+        )[f"update_{self._job_root}"]
+        if changed["affected_rows"] == 1:
+            row: dict[str, Any] = changed["returning"][0]
+            return row
+        ours = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": started_at}}
+        found = self._query("Claimed", where=ours)[self._job_root]
+        return found[0] if found else None
+
+    def _held(self, claim: Claim) -> None:
+        if not self._query("Claimed", where=_fence(claim))[self._job_root]:
+            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+
+    def _job_fence(self, claim: Claim) -> dict[str, Any]:
+        return {"job": _fence(claim)} if self._assets_know_job else {}
+
+    def _already(self, claim: Claim, status: str, status_details: str | None) -> None:
+        """Pass over a repeated outcome; anything else means that the claim is lost."""
+        ours = {
+            "id": {"_eq": claim.job.id},
+            "started_at": {"_eq": _started(claim)},
+            "status": {"_eq": status},
+            "status_details": {"_is_null": True} if status_details is None else {"_eq": status_details},
+        }
+        if not self._query("Claimed", where=ours)[self._job_root]:
+            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+
+    def _styles(self, claim: Claim, outcome: Outcome) -> list[str]:
+        """The styles of which this job has uploaded assets, or has with this outcome."""
+        found = self._query("Assets", job_id=claim.job.id)["create_asset"]
+        shown = [row for row in found if row["status"] == "UPLOADED" or row["id"] in outcome.uploaded]
+        return sorted({row["style_id"] for row in shown if row["style_id"] is not None})
+
+    def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+        answer = self._query("UpdateJob", where=where, set=changes)
+        found: list[dict[str, Any]] = answer[f"update_{self._job_root}"]["returning"]
+        return found
+
+    def _query(self, name: str, **variables: Any) -> dict[str, Any]:
+        return self._connection.execute(self._requests[name], variables)
+
+
+def _started(claim: Claim) -> str:
+    started_at = claim.job.started_at
+    assert started_at is not None
+    return rows.text(started_at)
+
+
+def _fence(claim: Claim) -> dict[str, Any]:
+    return {
+        "id": {"_eq": claim.job.id},
+        "status": {"_eq": "IN_PROGRESS"},
+        "started_at": {"_eq": _started(claim)},
+    }

@@ -1,0 +1,297 @@
+"""The platform behind Hasura: extended by this project's migrations, or with today's tables only."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from graphql import DocumentNode
+
+from ...config import PlatformConfig
+from ...errors import ConfigError, NotFound, PlatformError
+from ...journal import Event
+from ..values import WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
+from . import rows
+from .connection import Connection, RequestRefused
+from .extended import ExtendedWork
+from .legacy import LegacyWork
+from .queries import requests
+from .waiting import JobsWatch
+
+_log = logging.getLogger(__name__)
+
+_ADDED = ("attempt", "worker", "lease_expires_at", "progress", "cancel_requested", "errors")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the schema has, as far as the role may see it.
+
+    Parameters
+    ----------
+    kind: `extended`, or `legacy`: today's columns only, claims by compare-and-set, no leases.
+    missing: root fields that a worker or a submitter needs and the role does not have.
+    hidden: columns of the job that the role may not read.
+    assets_know_job: whether assets have the relation `job`.
+    """
+
+    kind: Literal["extended", "legacy"]
+    missing: tuple[str, ...]
+    hidden: tuple[str, ...]
+    assets_know_job: bool
+
+    def __str__(self) -> str:
+        text = "extended" if self.kind == "extended" else "legacy: today's columns only, no leases"
+        return f"{text}; not for this role: {', '.join(self.missing)}" if self.missing else text
+
+
+class _Work(Protocol):
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None: ...
+    def heartbeat(
+        self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None
+    ) -> Beat: ...
+    def finish(self, claim: Claim, outcome: Outcome) -> None: ...
+    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]: ...
+    def record(self, claim: Claim, events: Sequence[Event]) -> None: ...
+    def events(self, job_id: str) -> Sequence[Event]: ...
+    def steer(self, what: str, job_id: str) -> Job | None: ...
+    def begin_asset(self, claim: Claim, asset: NewAsset) -> str: ...
+    def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None: ...
+
+
+class HasuraPlatform:
+    """Queue and catalogue behind a Hasura endpoint. Safe to share between threads.
+
+    Parameters
+    ----------
+    config: endpoint, credential, role and table of jobs.
+
+    Raises
+    ------
+    ConfigError: the configuration cannot be used.
+    PlatformError: the endpoint cannot be reached, or has no table of jobs that the role may see.
+    """
+
+    def __init__(self, config: PlatformConfig) -> None:
+        self._endpoint = config.endpoint
+        self._job_root = _root_of(config.job_table)
+        self._poll_s = config.poll_s
+        self._watches: dict[tuple[str, ...], JobsWatch] = {}
+        self._connection = Connection(config)
+        try:
+            self.found = self._look()
+        except BaseException:
+            self._connection.close()
+            raise
+        _log.info("the platform is %s", self.describe())
+        self._requests = requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden)
+        self._work: _Work = (
+            ExtendedWork(self._connection, self._requests)
+            if self.found.kind == "extended"
+            else LegacyWork(
+                self._connection, self._requests, job_root=self._job_root, assets_know_job=self.found.assets_know_job
+            )
+        )
+
+    def describe(self) -> str:
+        """What platform this is, where, and what it lacks."""
+        return f"Hasura at {self._endpoint}, {self.found}"
+
+    def close(self) -> None:
+        """End the connection and the subscriptions."""
+        self._connection.close()
+
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+        """Take the next job of these types: types descending, priority descending, the longest unchanged first."""
+        return self._work.claim(worker, job_types, lease_s=lease_s)
+
+    def heartbeat(
+        self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
+    ) -> Beat:
+        """Keep the lease, and tell how far the job is (progress in percent)."""
+        return self._work.heartbeat(claim, lease_s=lease_s, progress=progress, status_details=status_details)
+
+    def finish(self, claim: Claim, outcome: Outcome) -> None:
+        """End the attempt, in one transaction with its last assets and with hiding the style's older ones."""
+        self._work.finish(claim, outcome)
+
+    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
+        """Make jobs with an expired lease claimable again, or end them with errors after the last attempt."""
+        return self._work.requeue_expired(max_attempts=max_attempts)
+
+    def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
+        """Wait until a job of these types may be there to claim; False when the time is over."""
+        types = tuple(job_types)
+        if types not in self._watches:
+            self._watches[types] = JobsWatch(
+                self._connection,
+                self._requests["Waiting"],
+                {"where": {"status": {"_in": list(WAITING)}, "type": {"_in": list(types)}}},
+                root=self._job_root,
+                poll_s=self._poll_s,
+            )
+        return self._watches[types].wait(timeout_s)
+
+    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+        """Keep events of the attempt's journal with the job."""
+        self._work.record(claim, events)
+
+    def events(self, job_id: str) -> Sequence[Event]:
+        """What happened to a job, oldest first."""
+        self.job(job_id)
+        return self._work.events(job_id)
+
+    def submit(self, job: NewJob) -> Job:
+        """Add a job to the queue."""
+        job_id = job.id or str(uuid.uuid4())
+        values: dict[str, Any] = {
+            "id": job_id,
+            "type": job.type,
+            "preset_key": job.preset_key,
+            "details": dict(job.details),
+            "priority": job.priority,
+            "status": job.status,
+        }
+        if job.requestor_id is not None:
+            values["requestor_id"] = job.requestor_id
+        try:
+            row = self._query("Submit", job=values)[f"insert_{self._job_root}_one"]
+        except RequestRefused as error:
+            if job.id is None and error.code == "constraint-violation":
+                return self._submitted(job_id, error)
+            raise
+        return rows.job(row)
+
+    def job(self, job_id: str) -> Job:
+        """One job, by its id."""
+        row = self._query("Job", id=job_id)[f"{self._job_root}_by_pk"] if _is_uuid(job_id) else None
+        if row is None:
+            raise NotFound(f"there is no job {job_id}")
+        return rows.job(row)
+
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        type: str | None = None,
+        preset_key: str | None = None,
+        worker: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[Job]:
+        """Jobs that fit every filter given, the newest first."""
+        given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker}
+        if self.found.kind == "legacy" and (worker is not None or status == "CANCELED"):
+            return ()
+        where = {name: {"_eq": value} for name, value in given.items() if value is not None}
+        return [rows.job(row) for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel a waiting job at once; ask the worker of a running one to cancel it."""
+        return self._steer("cancel", job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Put an ended job back into the queue."""
+        return self._steer("retry", job_id)
+
+    def hold(self, job_id: str) -> Job:
+        """Keep a waiting job from being claimed."""
+        return self._steer("hold", job_id)
+
+    def release(self, job_id: str) -> Job:
+        """Let a held job be claimed."""
+        return self._steer("release", job_id)
+
+    def preset(self, key: str) -> Mapping[str, Any]:
+        """One preset row: key, name, version, description, job_type, details."""
+        row = self._query("Preset", key=key)["platform_job_preset_by_pk"]
+        if row is None:
+            raise NotFound(f"there is no preset {key}")
+        return rows.preset(row)
+
+    def presets(self) -> Sequence[Mapping[str, Any]]:
+        """All preset rows, by key."""
+        return [rows.preset(row) for row in self._query("Presets")["platform_job_preset"]]
+
+    def put_preset(self, preset: Mapping[str, Any]) -> None:
+        """Insert or replace a preset row."""
+        values = {
+            "key": preset["key"],
+            "name": preset.get("name") or preset["key"],
+            "version": preset.get("version") or 0,
+            "description": preset.get("description"),
+            "details": preset["details"],
+        }
+        if self.found.kind == "extended":
+            values["job_type"] = preset.get("job_type")
+        self._query("PutPreset", preset=values)
+
+    def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
+        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name."""
+        return self._work.begin_asset(claim, asset)
+
+    def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
+        """Say that the object is whole in storage; the details are merged into the asset's."""
+        self._work.asset_uploaded(claim, asset_id, details)
+
+    def assets(self, job_id: str) -> Sequence[Asset]:
+        """The assets of a job, by name."""
+        return [rows.asset(row) for row in self._query("Assets", job_id=job_id)["create_asset"]]
+
+    def _query(self, name: str, **variables: Any) -> dict[str, Any]:
+        return self._connection.execute(self._requests[name], variables)
+
+    def _steer(self, what: str, job_id: str) -> Job:
+        job = self._work.steer(what, job_id) if _is_uuid(job_id) else None
+        if job is None:
+            raise PlatformError(f"cannot {what} job {job_id}: it is {self.job(job_id).status}, or not yours")
+        return job
+
+    def _submitted(self, job_id: str, error: RequestRefused) -> Job:
+        """The job that an earlier try of the same request added, if the answer to it was lost."""
+        try:
+            return self.job(job_id)
+        except NotFound:
+            raise error from None
+
+    def _look(self) -> Found:
+        answer = self._connection.execute(requests("introspection.graphql", job_root=self._job_root)["Introspection"])
+        if answer["job"] is None:
+            raise PlatformError(f"the platform has no {self._job_root}, or the role may not see it")
+        columns = {field["name"] for field in answer["job"]["fields"]}
+        kind: Literal["extended", "legacy"] = "extended" if columns.issuperset(_ADDED) else "legacy"
+        schema = answer["__schema"]
+        fields = [*schema["queryType"]["fields"], *(schema["mutationType"] or {"fields": ()})["fields"]]
+        there = {field["name"] for field in fields}
+        needed = _roots(requests(f"{kind}.graphql", job_root=self._job_root))
+        return Found(
+            kind,
+            missing=tuple(sorted(needed - there)),
+            hidden=() if "requestor_id" in columns else ("requestor_id",),
+            assets_know_job=any(field["name"] == "job" for field in (answer["asset"] or {"fields": ()})["fields"]),
+        )
+
+
+def _roots(documents: Mapping[str, DocumentNode]) -> set[str]:
+    """The root fields that the operations use."""
+    operations = [
+        d for document in documents.values() for d in document.definitions if d.kind == "operation_definition"
+    ]
+    return {field.name.value for operation in operations for field in operation.selection_set.selections}  # type: ignore[attr-defined]  # operations hold fields only
+
+
+def _root_of(table: str) -> str:
+    schema, _, name = table.partition(".")
+    if not schema or not name:
+        raise ConfigError(f"platform.job_table: expected schema.table, found {table!r}")
+    return name if schema == "public" else f"{schema}_{name}"
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,76 @@
+"""From rows as Hasura gives them to the values of the ports, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ...journal import Event
+from ..values import Asset, Job
+
+_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
+_PLAIN = ("status_details", "requestor_id", "worker", "progress")
+
+
+def job(row: Mapping[str, Any]) -> Job:
+    """A job from its row; columns that the row lacks keep their defaults."""
+    values: dict[str, Any] = {name: row.get(name) for name in _PLAIN}
+    values.update((name, moment(row.get(name))) for name in _TIMES)
+    return Job(
+        id=row["id"],
+        type=row["type"],
+        preset_key=row["preset_key"],
+        details=row["details"] or {},
+        status=row["status"],
+        priority=row["priority"] or 0,
+        auto_retries=row["auto_retries"] or 0,
+        attempt=row.get("attempt", (row["auto_retries"] or 0) + 1),
+        cancel_requested=row.get("cancel_requested", False),
+        errors=tuple(row.get("errors") or ()),
+        **values,
+    )
+
+
+def asset(row: Mapping[str, Any]) -> Asset:
+    """An asset from its row."""
+    return Asset(
+        id=row["id"],
+        job_id=row["job_id"],
+        name=row["name"] or "",
+        type=row["type"],
+        status=row["status"],
+        path=row["path"] or "",
+        is_public_facing=bool(row["is_public_facing"]),
+        style_id=row["style_id"],
+        body_id=row["body_id"],
+        details=row["details"] or {},
+    )
+
+
+def preset(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset from its row."""
+    return {"job_type": None, **row, "version": row["version"] or 0}
+
+
+def event(row: Mapping[str, Any]) -> Event:
+    """An event from its row."""
+    time = datetime.fromisoformat(row["time"])
+    return Event(row["seq"], time.astimezone(UTC), row["job_id"], row["attempt"], row["event"], dict(row["fields"]))
+
+
+def event_row(of: Event) -> dict[str, Any]:
+    """An event as the platform takes it."""
+    fields = json.loads(json.dumps(of.fields, default=str))
+    return {"seq": of.seq, "time": text(of.time), "event": of.name, "fields": fields}
+
+
+def moment(value: str | None) -> datetime | None:
+    """A time in UTC from a column of type timestamptz."""
+    return datetime.fromisoformat(value).astimezone(UTC) if value else None
+
+
+def text(value: datetime) -> str:
+    """A time for a column of type timestamptz, to the microsecond."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,107 @@
+"""The ports: the job queue and the asset catalogue. `embedded` (SQLite) and `hasura` are their adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ..journal import Event
+from .values import Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
+
+
+class JobQueue(Protocol):
+    """The queue as workers and submitters see it. Raises `PlatformError`, `NotFound`, `ClaimLost`."""
+
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+        """Take the next job of these types, in the platform's order, or None when there is none."""
+
+    def heartbeat(
+        self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
+    ) -> Beat:
+        """Keep the lease, and tell how far the job is (progress in percent)."""
+
+    def finish(self, claim: Claim, outcome: Outcome) -> None:
+        """End the attempt. Repeating the same call is harmless; a later attempt is never overwritten."""
+
+    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
+        """Make jobs with an expired lease claimable again, or end them with errors after the last attempt.
+
+        Each time counts in `auto_retries`, and `max_attempts` is one more than the retries that a job gets.
+        Returns the ids of the jobs that it touched.
+        """
+
+    def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
+        """Wait until a job of these types may be there to claim; False when the time is over.
+
+        A true answer is worth one `claim`, not a promise. Call it again and again from one thread.
+        """
+
+    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+        """Keep events of the attempt's journal with the job. Repeating the same events is harmless."""
+
+    def events(self, job_id: str) -> Sequence[Event]:
+        """What happened to a job, oldest first: changes of its status (seq 0) and what was recorded."""
+
+    def submit(self, job: NewJob) -> Job:
+        """Add a job to the queue."""
+
+    def job(self, job_id: str) -> Job:
+        """One job, by its id."""
+
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        type: str | None = None,
+        preset_key: str | None = None,
+        worker: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[Job]:
+        """Jobs that fit every filter given, the newest first."""
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel a waiting job at once; ask the worker of a running one to cancel it. Idempotent."""
+
+    def retry(self, job_id: str) -> Job:
+        """Put an ended job back into the queue, with all its automatic retries before it."""
+
+    def hold(self, job_id: str) -> Job:
+        """Keep a waiting job from being claimed."""
+
+    def release(self, job_id: str) -> Job:
+        """Let a held job be claimed."""
+
+    def preset(self, key: str) -> Mapping[str, Any]:
+        """One preset row: key, name, version, description, job_type (None where not known), details."""
+
+    def presets(self) -> Sequence[Mapping[str, Any]]:
+        """All preset rows, by key."""
+
+    def put_preset(self, preset: Mapping[str, Any]) -> None:
+        """Insert or replace a preset row."""
+
+
+class AssetCatalogue(Protocol):
+    """The catalogue of outputs. Raises `PlatformError`, `ClaimLost`."""
+
+    def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
+        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name.
+
+        An asset of an earlier attempt becomes `IN_PROGRESS` again, one of this attempt stays as it is.
+        """
+
+    def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
+        """Say that the object is whole in storage; the details are merged into the asset's. Idempotent."""
+
+    def assets(self, job_id: str) -> Sequence[Asset]:
+        """The assets of a job, by name."""
+
+
+class Platform(JobQueue, AssetCatalogue, Protocol):
+    """Both ports, as one adapter gives them."""
+
+    def describe(self) -> str:
+        """What platform this is, where, and what it lacks."""
+
+    def close(self) -> None:
+        """Release connections."""

@@ -1,0 +1,96 @@
+"""The inputs manifest: what staging brings into a working directory, with exact versions and, maybe, signed URLs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ...errors import InvalidInput, Problem
+from ...resources import resource
+
+Role = Literal["garment", "artwork", "artwork_bundle", "artwork_replacement"]
+
+
+@dataclass(frozen=True)
+class InputEntry:
+    """One input of a job.
+
+    Parameters
+    ----------
+    name: its file name in the working directory; in a bundle with folders, `/` between them.
+    url: `https://` or `file://`, with all that is needed to read it. A signed one is a secret.
+    source_uri: the address that the job named, for the journal.
+    sha256, size_bytes: of its bytes, where known.
+    version: what pins exactly these bytes, where known.
+    headers: HTTP headers to send, such as `If-Match`.
+    """
+
+    role: Role
+    name: str
+    url: str
+    source_uri: str = ""
+    sha256: str | None = None
+    size_bytes: int | None = None
+    version: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The inputs of a job, and its details for `job.json`."""
+
+    inputs: Sequence[InputEntry] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_manifest(path: Path, inputs: Sequence[InputEntry], details: Mapping[str, Any] | None = None) -> None:
+    """Write a manifest that only its owner can read."""
+    data = {"details": dict(details or {}), "inputs": [dataclasses.asdict(entry) for entry in inputs]}
+    partial = path.with_name(path.name + ".part")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=1)
+    partial.replace(path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and validate a manifest.
+
+    Raises
+    ------
+    InvalidInput: it cannot be read, or is not as `schemas/inputs_manifest.schema.json` says. URLs are not repeated.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
+    except ValueError as error:
+        raise InvalidInput(str(path), [Problem("", f"is no JSON: {error}")]) from error
+    problems = _problems(data)
+    if problems:
+        raise InvalidInput(str(path), problems)
+    if isinstance(data, list):
+        data = {"inputs": data}
+    known = {f.name for f in dataclasses.fields(InputEntry)}
+    entries = [InputEntry(**{key: value for key, value in item.items() if key in known}) for item in data["inputs"]]
+    return Manifest(entries, data.get("details", {}))
+
+
+def _problems(data: Any) -> list[Problem]:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(resource("schemas/inputs_manifest.schema.json").read_text(encoding="utf-8"))
+    found = sorted(
+        Draft202012Validator(schema).iter_errors(data), key=lambda error: list(map(str, error.absolute_path))
+    )
+    problems = []
+    for error in found:
+        secret = "url" in error.absolute_path or "headers" in error.absolute_path
+        message = f"is no usable {error.absolute_path[-1]}" if secret else error.message
+        problems.append(Problem("".join(f"/{part}" for part in error.absolute_path), message))
+    return problems

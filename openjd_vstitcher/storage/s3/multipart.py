@@ -1,0 +1,188 @@
+"""Multi-part uploads to S3 that a later process can continue: parts that are there are checked, not sent again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from ...errors import StorageError
+from ..pace import Pace
+from ..ports import Transfer
+from .errors import error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MOST_PARTS = 10_000
+_log = logging.getLogger(__name__)
+_MD5 = re.compile(r'"?([0-9a-f]{32})"?')
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """One multi-part upload under way."""
+
+    place: dict[str, str]
+    source: BinaryIO
+    lock: threading.Lock
+    size: int
+    part_bytes: int
+    transfer: Transfer
+
+    def read(self, number: int) -> bytes:
+        with self.lock:
+            self.source.seek((number - 1) * self.part_bytes)
+            left = min(self.part_bytes, self.size - self.source.tell())
+            chunks = []
+            while left and (chunk := self.source.read(left)):
+                chunks.append(chunk)
+                left -= len(chunk)
+        if left:
+            raise StorageError("the file became shorter while it was stored", transient=True)
+        return b"".join(chunks)
+
+
+class Multipart:
+    """Uploads files in parts, in parallel.
+
+    Parameters
+    ----------
+    part_bytes: size of a part; larger for files that would have over 10,000 of them.
+    threads: parts held in memory and sent at a time, of all files together.
+    """
+
+    def __init__(self, client: S3Client, part_bytes: int, threads: int, pace: Pace) -> None:
+        self._client: Any = client
+        self._part_bytes = part_bytes
+        self._pace = pace
+        self._pool = ThreadPoolExecutor(threads, "s3-part")
+
+    def put(
+        self,
+        source: BinaryIO,
+        size: int,
+        place: dict[str, str],
+        arguments: dict[str, Any],
+        transfer: Transfer,
+    ) -> str:
+        """Store a file and return its ETag. On a passing error the upload stays, to be continued."""
+        upload_id, there = transfer.upload_id, None
+        if upload_id == "":
+            self.abandon(place["Bucket"], place["Key"])
+        elif upload_id is not None:
+            there = self._parts(place, upload_id)
+        if there is None:
+            upload_id, there = self._begin(place, arguments, transfer), {}
+        smallest = -(-size // _MOST_PARTS)
+        part_bytes = max(self._part_bytes, -(-smallest // (1 << 20)) * (1 << 20))
+        place = {**place, "UploadId": str(upload_id)}
+        upload = _Upload(place, source, threading.Lock(), size, part_bytes, transfer)
+        count = -(-size // part_bytes)
+        try:
+            parts = self._all_parts(upload, count, there)
+            done = self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+        except ClientError as error:
+            if error_code(error) in ("NoSuchUpload", "InvalidPart", "InvalidPartOrder"):
+                self._note_id(transfer, "")
+            raise
+        self._note_id(transfer, None)
+        return str(done["ETag"])
+
+    def abandon(self, bucket: str, key: str) -> None:
+        """Abort all unfinished uploads to a key."""
+        self._abort_others(bucket, key, None)
+
+    def _begin(self, place: dict[str, str], arguments: dict[str, Any], transfer: Transfer) -> str:
+        self._note_id(transfer, "")
+        begun = self._client.create_multipart_upload(**place, **arguments, ChecksumAlgorithm="SHA256")
+        upload_id = str(begun["UploadId"])
+        if begun["ResponseMetadata"].get("RetryAttempts"):
+            self._abort_others(place["Bucket"], place["Key"], upload_id)
+        self._note_id(transfer, upload_id)
+        return upload_id
+
+    def _abort_others(self, bucket: str, key: str, upload_id: str | None) -> None:
+        """Abort the uploads to a key, but not this one. When the answer to a begin was lost, there are two."""
+        try:
+            for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key):
+                for found in page.get("Uploads", ()):
+                    if found["Key"] == key and found["UploadId"] != upload_id:
+                        self._abort({"Bucket": bucket, "Key": key, "UploadId": found["UploadId"]})
+        except ClientError as error:
+            if error_code(error) not in ("AccessDenied", "403"):
+                raise
+            _log.warning("may not list unfinished uploads to s3://%s/%s, so they stay", bucket, key)
+
+    def _parts(self, place: dict[str, str], upload_id: str) -> dict[int, Any] | None:
+        try:
+            pages = self._client.get_paginator("list_parts").paginate(**place, UploadId=upload_id)
+            return {part["PartNumber"]: part for page in pages for part in page.get("Parts", ())}
+        except ClientError as error:
+            if error_code(error) == "NoSuchUpload":
+                return None
+            raise
+
+    def _all_parts(self, upload: _Upload, count: int, there: dict[int, Any]) -> list[dict[str, Any]]:
+        running = [self._pool.submit(self._part, upload, number, there.get(number)) for number in range(1, count + 1)]
+        try:
+            return [future.result() for future in running]
+        finally:
+            for future in running:
+                future.cancel()
+            for future in running:
+                if not future.cancelled():
+                    future.exception()
+
+    def _part(self, upload: _Upload, number: int, there: Any) -> dict[str, Any]:
+        body = upload.read(number)
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        if there is None or not _same(there, body, checksum):
+            self._pace.take(len(body))
+            there = self._client.upload_part(**upload.place, PartNumber=number, Body=body, ChecksumSHA256=checksum)
+            check_part(there, body, checksum)
+        if upload.transfer.on_bytes is not None:
+            upload.transfer.on_bytes(len(body))
+        return {"PartNumber": number, "ETag": there["ETag"], "ChecksumSHA256": checksum}
+
+    def _abort(self, place: dict[str, str]) -> None:
+        try:
+            self._client.abort_multipart_upload(**place)
+        except ClientError as error:
+            if error_code(error) != "NoSuchUpload":
+                raise
+
+    @staticmethod
+    def _note_id(transfer: Transfer, upload_id: str | None) -> None:
+        if transfer.on_upload_id is not None:
+            transfer.on_upload_id(upload_id)
+
+
+def check_part(answer: Any, body: bytes, checksum: str) -> None:
+    """Compare what the server says it received with what was sent.
+
+    Raises
+    ------
+    StorageError: it received something else.
+    """
+    if not _same(answer, body, checksum, unknown=True):
+        raise StorageError("the server received other bytes than were sent", transient=True)
+
+
+def _same(answer: Any, body: bytes, checksum: str, *, unknown: bool = False) -> bool:
+    """Whether the server has these bytes, by its SHA-256, else by an ETag that is an MD5 and not of encrypted bytes."""
+    if answer.get("Size", len(body)) != len(body):
+        return False
+    if answer.get("ChecksumSHA256"):
+        return bool(answer["ChecksumSHA256"] == checksum)
+    etag = _MD5.fullmatch(answer.get("ETag", ""))
+    if etag is None or answer.get("ServerSideEncryption") == "aws:kms" or answer.get("SSECustomerAlgorithm"):
+        return unknown
+    return hashlib.md5(body, usedforsecurity=False).hexdigest() == etag[1]

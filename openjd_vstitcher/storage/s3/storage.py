@@ -1,0 +1,192 @@
+"""Storage in S3 and servers that speak its protocol. Where credentials come from is boto3's business, not ours."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote, urlencode
+
+import boto3
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ...errors import ConfigError, InvalidInput, Problem, StorageError
+from ..address import file_name, is_https, is_s3, split_s3, within
+from ..pace import Pace
+from ..ports import NEW_TRANSFER, Transfer
+from ..values import PutOptions, StoredObject
+from .errors import error_code, explained
+from .multipart import Multipart, check_part
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from ...config import StorageConfig
+
+_SMALLEST_PART_BYTES = 5 << 20
+
+
+class S3Storage:
+    """The `Storage` port over S3.
+
+    Only addresses that `read_from` and `write_to` name are touched.
+    """
+
+    def __init__(self, config: StorageConfig) -> None:
+        if config.part_bytes < _SMALLEST_PART_BYTES:
+            raise ConfigError(f"storage.part_bytes: S3 takes no parts under {_SMALLEST_PART_BYTES} bytes")
+        if config.content_disposition not in ("", "inline", "attachment"):
+            raise ConfigError("storage.content_disposition: expected inline or attachment")
+        self._config = config
+        self._client: Any = _client(config)
+        self._pace = Pace(config.bandwidth_limit)
+        threads = max(1, config.bytes_in_flight // config.part_bytes)
+        self._multipart = Multipart(self._client, config.part_bytes, threads, self._pace)
+
+    def check(self, destination: str) -> None:
+        _allow(destination, self._config.write_to, "storage.write_to")
+
+    def check_source(self, uri: str) -> None:
+        if not is_https(uri):
+            _allow(uri, self._config.read_from, "storage.read_from")
+
+    def put(
+        self,
+        source: BinaryIO,
+        uri: str,
+        *,
+        sha256: str,
+        options: PutOptions,
+        transfer: Transfer = NEW_TRANSFER,
+    ) -> StoredObject:
+        self.check(uri)
+        bucket, key = split_s3(uri)
+        size = source.seek(0, 2)
+        arguments = self._arguments(uri, options)
+        with explained("store", uri):
+            if size > self._config.part_bytes:
+                etag = self._multipart.put(source, size, {"Bucket": bucket, "Key": key}, arguments, transfer)
+            else:
+                if transfer.upload_id is not None:
+                    self._multipart.abandon(bucket, key)
+                etag = self._put_whole(source, {"Bucket": bucket, "Key": key}, arguments, transfer, sha256)
+            return self._verified(uri, size, sha256, etag)
+
+    def abandon(self, uri: str) -> None:
+        with explained("abandon uploads to", uri):
+            self._multipart.abandon(*split_s3(uri))
+
+    def stat(self, uri: str) -> StoredObject | None:
+        with explained("look at", uri):
+            head = self._head(*split_s3(uri))
+        return None if head is None else _stored(uri, head)
+
+    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
+        bucket, key = split_s3(prefix)
+        found = []
+        with explained("list", prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+                for item in page.get("Contents", ()):
+                    stored = StoredObject(f"s3://{bucket}/{item['Key']}", item["Size"], None, item["ETag"])
+                    found.append((stored, item["LastModified"].timestamp()))
+        return found
+
+    def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
+        self.check_source(uri)
+        bucket, key = split_s3(uri)
+        parameters = {"Bucket": bucket, "Key": key}
+        if version and not version.startswith('"'):
+            parameters["VersionId"] = version
+        with explained("sign", uri):
+            return str(self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_s))
+
+    def _put_whole(
+        self, source: BinaryIO, place: dict[str, str], arguments: dict[str, Any], transfer: Transfer, sha256: str
+    ) -> str:
+        source.seek(0)
+        body = source.read()
+        self._pace.take(len(body))
+        checksum = base64.b64encode(binascii.unhexlify(sha256)).decode()
+        answer: Any = self._client.put_object(**place, **arguments, Body=body, ChecksumSHA256=checksum)
+        check_part(answer, body, checksum)
+        if transfer.on_bytes is not None:
+            transfer.on_bytes(len(body))
+        return str(answer["ETag"])
+
+    def _verified(self, uri: str, size: int, sha256: str, etag: str) -> StoredObject:
+        head = self._head(*split_s3(uri))
+        if head is None:
+            raise StorageError(f"{uri}: it is not there after it was stored", transient=True)
+        stored = _stored(uri, head)
+        if stored.size_bytes != size or stored.sha256 not in (None, sha256) or head["ETag"] != etag:
+            raise StorageError(f"{uri}: storage holds other bytes than the file has", transient=True)
+        return stored
+
+    def _head(self, bucket: str, key: str) -> Any:
+        try:
+            return self._client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if error_code(error) in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise
+
+    def _arguments(self, uri: str, options: PutOptions) -> dict[str, Any]:
+        config = self._config
+        given = {
+            "ContentType": options.content_type,
+            "Metadata": {key: quote(value, safe=" :/-_.") for key, value in options.metadata.items()},
+            "ServerSideEncryption": config.sse,
+            "SSEKMSKeyId": config.sse_kms_key_id,
+            "StorageClass": config.storage_class,
+            "Tagging": urlencode(config.tags),
+            "ACL": "public-read" if options.public and config.public_acl else "",
+            "ContentDisposition": _disposition(config.content_disposition, file_name(uri)),
+        }
+        return {key: value for key, value in given.items() if value}
+
+
+def _client(config: StorageConfig) -> S3Client:
+    try:
+        session = boto3.Session(profile_name=config.profile or None, region_name=config.region or None)
+        client: S3Client = session.client(
+            "s3",
+            endpoint_url=config.endpoint_url or None,
+            config=ClientConfig(
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if config.path_style else "auto", "payload_signing_enabled": False},
+                retries={"mode": "standard", "max_attempts": 2},
+                connect_timeout=10,
+                read_timeout=60,
+                max_pool_connections=32,
+                request_checksum_calculation="when_required",
+            ),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigError(f"storage: {error}") from error
+    return client
+
+
+def _allow(uri: str, allowed: Sequence[str], key: str) -> None:
+    message = f"{uri!r} is not among the addresses that {key} allows"
+    if not is_s3(uri):
+        raise InvalidInput("storage address", [Problem("", f"{uri!r} is no s3:// address, and storage.kind is s3")])
+    split_s3(uri)
+    if not within(uri, allowed):
+        raise InvalidInput("storage address", [Problem("", message)])
+
+
+def _stored(uri: str, head: Any) -> StoredObject:
+    checksum = head.get("ChecksumSHA256") or ""
+    whole = checksum and "-" not in checksum
+    sha256 = base64.b64decode(checksum).hex() if whole else None
+    version = head.get("VersionId")
+    return StoredObject(uri, head["ContentLength"], sha256, version if version not in (None, "null") else head["ETag"])
+
+
+def _disposition(kind: str, name: str) -> str:
+    if not kind:
+        return ""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,40 @@
+"""Objects in storage, and how they are stored. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object that is whole in storage.
+
+    Parameters
+    ----------
+    uri: its full address (`s3://bucket/key`, `file:///path`).
+    size_bytes: its size as the storage reports it.
+    sha256: lower-case hexadecimal digest of its bytes, None where the storage cannot tell.
+    version: what pins exactly these bytes: an S3 version id or ETag, "" where there is none.
+    """
+
+    uri: str
+    size_bytes: int
+    sha256: str | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class PutOptions:
+    """How an object is stored.
+
+    Parameters
+    ----------
+    content_type: its media type.
+    metadata: small text facts kept with it (sha256, job, attempt).
+    public: whether it should be readable without credentials, where the storage is configured to do so.
+    """
+
+    content_type: str = "application/octet-stream"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    public: bool = False
