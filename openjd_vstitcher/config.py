@@ -30,6 +30,10 @@ class WorkerConfig:
     """Where job directories are made."""
     lease_s: float = 120.0
     max_attempts: int = 3
+    slots: int = 1
+    """How many attempts run at a time."""
+    min_free_bytes: int = 1 << 30
+    """With less free space than this on the disk of `work_dir` the worker claims nothing."""
     poll_s: float = 30.0
     """How long to wait for news of a job before looking without any."""
     allowed_commands: tuple[str, ...] = ("openjd-vs", "vstitcher-openjd")

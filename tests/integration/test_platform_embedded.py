@@ -17,7 +17,7 @@ from openjd_vstitcher.platform.values import NewJob
 _PROCESS = """
 import sys
 from pathlib import Path
-from openjd_vstitcher.platform import NewJob
+from openjd_vstitcher.platform.values import NewJob
 from openjd_vstitcher.platform.embedded import EmbeddedPlatform
 platform = EmbeddedPlatform(Path(sys.argv[1]))
 platform.put_preset({"key": "k", "details": {}})
