@@ -8,8 +8,9 @@ from types import ModuleType
 
 from ..resources import resource
 from . import api
-from .calls import CallbackBase, Code, bind
-from .elements import Element, Point, StitchSide
+from .calls import bind
+from .codes import Code
+from .elements import CallbackBase, Element, Point, StitchSide
 from .host import GARMENT_MODIFIED, GARMENT_OPEN, GARMENT_SAVED, POST_INITIALIZE, Host
 
 _CLASSES = {"CallbackBase": CallbackBase, "Element": Element, "Point": Point, "StitchSide": StitchSide}

@@ -4,51 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from enum import IntEnum
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Any, NewType, TypeVar, get_origin, get_type_hints
+from typing import Any, NewType, TypeVar, get_origin, get_type_hints
 
-if TYPE_CHECKING:
-    from .host import Host
+from .codes import ApiError, Code
+from .host import Host
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 NewId = NewType("NewId", int)
 """The id of something a call created; -1 when it failed."""
-
-
-class Code(IntEnum):
-    """Error codes. Only `SUCCESS` is VStitcher's own, the others are unverified."""
-
-    SUCCESS = 0
-    INVALID_ARGUMENT = 1
-    NO_GARMENT = 2
-    NOT_FOUND = 3
-    CANNOT_READ = 4
-    CANNOT_WRITE = 5
-    NOT_DRESSED = 6
-    UNSAVED = 7
-    INVALID_JSON = 8
-    WRONG_THREAD = 9
-    RENDER_FAILED = 10
-    IN_USE = 11
-    NOT_SUPPORTED = 12
-
-
-class ApiError(Exception):
-    """A call failed; scripts see the code through `GetLastError()`, the log says the rest."""
-
-    def __init__(self, code: Code, message: str) -> None:
-        self.code = code
-        super().__init__(message)
-
-
-class CallbackBase:
-    """What scripts derive their callbacks from."""
-
-    def Run(self, garment_id: str, callback_id: int, data_string: str) -> int:  # noqa: N802  # BwApi's spelling
-        """Called on the main thread; 1 means success."""
-        return 1
 
 
 CALLS: dict[str, Callable[..., Any]] = {}

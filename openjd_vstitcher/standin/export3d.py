@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 
 if TYPE_CHECKING:
     from .host import Host

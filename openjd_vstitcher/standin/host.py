@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from .calls import ApiError, CallbackBase, Code
+from .codes import ApiError, Code
+from .elements import CallbackBase
 from .misbehave import Misbehaviour
 from .windows import show_modal
 

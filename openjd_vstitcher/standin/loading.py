@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InvalidInput
 from ..garment import GarmentFile, check_garment, open_garment
 from . import materials
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .model import (
     Cluster,
     Colorway,

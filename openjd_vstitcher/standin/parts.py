@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import meshes
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .meshes import Array, Mesh, Surface
 from .model import Garment, Shape, Trim
 from .textures import Picture, label_picture, piece_picture

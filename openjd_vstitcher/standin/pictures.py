@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 
 if TYPE_CHECKING:
     from .parts import Part

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .calls import ApiError
+from .codes import ApiError
 from .misbehave import Misbehaviour
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .rendering import DEFAULT_FOV, Camera, Light, Quality, Vector
 
 MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import geometry
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .dxf import LAYERS, block_name, pattern_dxf, piece_size
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .meshes import Array
 
 if TYPE_CHECKING:

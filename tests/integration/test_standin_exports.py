@@ -12,7 +12,7 @@ import trimesh
 from PIL import Image
 
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.standin.calls import Code
+from openjd_vstitcher.standin.codes import Code
 from openjd_vstitcher.standin.rendering import linear_color
 
 from ..standin_api import open_program

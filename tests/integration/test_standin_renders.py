@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openjd_vstitcher.standin.calls import Code
+from openjd_vstitcher.standin.codes import Code
 from openjd_vstitcher.standin.loading import open_file
 
 from ..standin_api import TEE, open_program

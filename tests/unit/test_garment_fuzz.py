@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.garment import describe, open_garment, parse_rulers
 from openjd_vstitcher.standin.bw_format import encode_vsgx, write_bw
-from openjd_vstitcher.standin.calls import ApiError
+from openjd_vstitcher.standin.codes import ApiError
 from openjd_vstitcher.standin.loading import open_file
 from openjd_vstitcher.standin.model import Colorway, Garment, Line, Ruler, RulerElement, Shape, Size
 

@@ -10,7 +10,8 @@ import pytest
 
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.standin.bwapi import make_module
-from openjd_vstitcher.standin.calls import CALLS, Code, key_of
+from openjd_vstitcher.standin.calls import CALLS, key_of
+from openjd_vstitcher.standin.codes import Code
 from openjd_vstitcher.standin.host import Host
 
 from ..standin_api import TEE, open_program

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.standin.calls import Code
+from openjd_vstitcher.standin.codes import Code
 
 from ..standin_api import TEE, open_program
 

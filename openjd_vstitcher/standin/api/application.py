@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from ..calls import ApiError, CallbackBase, Code, call
+from ..calls import call
+from ..codes import ApiError, Code
+from ..elements import CallbackBase
 from ..host import Host
 
 

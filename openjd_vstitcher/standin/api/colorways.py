@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import geometry, materials
-from ..calls import ApiError, Code, NewId, call
+from ..calls import NewId, call
+from ..codes import ApiError, Code
 from ..host import Host
 from ..model import Colorway, Garment
 from .lookup import found, free_id, json_object

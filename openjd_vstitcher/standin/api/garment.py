@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import materials
-from ..calls import ApiError, Code, call
+from ..calls import call
+from ..codes import ApiError, Code
 from ..host import GARMENT_OPEN, GARMENT_SAVED, Host
 from ..loading import open_file
 from ..model import Colorway, Garment, Shape, Size, Snapshot

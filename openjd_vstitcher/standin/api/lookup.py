@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..calls import ApiError, Code
+from ..codes import ApiError, Code
 
 _T = TypeVar("_T")
 

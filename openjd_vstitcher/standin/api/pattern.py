@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ..calls import ApiError, Code, NewId, call
+from ..calls import NewId, call
+from ..codes import ApiError, Code
 from ..elements import Element, Point, StitchSide
 from ..host import Host
 from ..model import Garment, Line, Ruler, RulerElement, Shape, Stitch, StitchEnd

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..calls import ApiError, Code, call
+from ..calls import call
+from ..codes import ApiError, Code
 from ..host import Host
 from ..model import Garment
 from .lookup import json_object
