@@ -15,7 +15,7 @@ class CallbackBase:
 
 @dataclass
 class Element:
-    """A part of a ruler; of `lineId` (an internal line) and `edgeId` the unused one is -1."""
+    """A part of a ruler: an internal line (`lineId`) or an edge (`edgeId`); the unused id is -1."""
 
     shapeId: int = -1  # noqa: N815  # VStitcher's spelling
     pointId: int = -1  # noqa: N815
