@@ -192,13 +192,13 @@ def test_bad_job_details_are_refused(data: Any, pointer: str, message: str) -> N
     assert any(str(p).startswith(f"{pointer}: ") and message in p.message for p in refused.value.problems)
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(InvalidInput) as refused:
         load_preset(preset(export(dpi=-1), export(output_file_name="a/b"), remote_destination="ftp://x"))
     assert len(refused.value.problems) == 3
 
 
-def test_an_extra_export_type_is_checked_by_its_own_schema() -> None:
+def test_a_custom_export_type_is_checked_by_its_schema() -> None:
     schema = {"type": "object", "required": ["angle"], "properties": {"angle": {"type": "number"}}}
     given = preset(export(export_type="FLAT_SKETCH", output_file_name="flat.svg"))
     with pytest.raises(InvalidInput, match="unknown value"):
@@ -209,7 +209,7 @@ def test_an_extra_export_type_is_checked_by_its_own_schema() -> None:
     assert load_preset(given, extra_exports={"FLAT_SKETCH": schema}).exports[0].export_type == "FLAT_SKETCH"
 
 
-def test_an_extra_mutation_type_is_checked_by_its_own_schema() -> None:
+def test_a_custom_mutation_type_is_checked_by_its_schema() -> None:
     schema = {"type": "object", "required": ["length"], "properties": {"length": {"type": "number"}}}
     mutation = {"type": "MUTATION", "mutation_type": "SHORTEN"}
     with pytest.raises(InvalidInput, match="unknown value"):
