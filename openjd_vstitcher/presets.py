@@ -81,15 +81,11 @@ class Preset:
     Parameters
     ----------
     exports: the exports in order, each with the mutations that precede it.
-    remote_destination: where outputs go, None if the preset does not say.
-    subfolder: what the destination's subfolder is named after: `JOB_ID`, `STYLE_ID` or `NONE`.
     raw: the whole row.
     """
 
     key: str
     exports: tuple[Export, ...]
-    remote_destination: str | None
-    subfolder: str
     hide_previous_style_assets: bool
     job_type: str | None
     raw: Mapping[str, Any]
@@ -97,15 +93,17 @@ class Preset:
 
 @dataclass(frozen=True)
 class JobDetails:
-    """The inputs of a job: the column `details` of `platform.job`."""
+    """The inputs of a job: the column `details` of `platform.job`.
+
+    Parameters
+    ----------
+    raw: all details, including the artwork inputs and fields unknown to this project.
+    """
 
     style_id: str | None = None
     body_id: str | None = None
     body_code: str | None = None
     input_file_uri: str | None = None
-    artwork_file: str | None = None
-    artwork_bundle: str | None = None
-    artwork_replacements: tuple[Mapping[str, Any], ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -140,8 +138,6 @@ def load_preset(
     return Preset(
         key=data["key"],
         exports=tuple(_exports(instructions)),
-        remote_destination=details.get("remote_destination"),
-        subfolder=details.get("remote_destination_subfolder_type", "JOB_ID"),
         hide_previous_style_assets=details.get("should_hide_previous_style_assets", False),
         job_type=data.get("job_type"),
         raw=data,
@@ -166,9 +162,6 @@ def load_job_details(data: Any, source: str = "job details") -> JobDetails:
         body_id=data.get("body_id"),
         body_code=data.get("body_code"),
         input_file_uri=data.get("input_file_uri"),
-        artwork_file=data.get("artwork_file_path") or data.get("remote_artwork_file_path"),
-        artwork_bundle=data.get("remote_artwork_bundle_dir_path"),
-        artwork_replacements=tuple(data.get("artwork_replacements") or ()),
         raw=data,
     )
 

@@ -37,7 +37,6 @@ class Host:
         self.last_error = Code.SUCCESS
         self.misbehaviour = Misbehaviour.from_environment()
         self.identifier = ""
-        self.plugin_name = ""
         self.garments: dict[str, Garment] = {}
         self.current = ""
         self.exiting = False
@@ -49,7 +48,6 @@ class Host:
         self.cameras: dict[str, dict[str, Any]] = {}
         self.ray_traces: dict[str, RayTrace] = {}
         self.scenes = 0
-        self.menu: list[tuple[str, CallbackBase, int]] = []
         self._events: dict[int, list[tuple[CallbackBase, int]]] = {}
         self._session_functions: dict[str, CallbackBase] = {}
         self._requests: queue.Queue[tuple[str, int, str]] = queue.Queue()

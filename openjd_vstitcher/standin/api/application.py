@@ -30,7 +30,7 @@ def identifier_get(host: Host) -> str:
 
 @call
 def plugin_name_set(host: Host, name: str) -> int:
-    host.plugin_name = name
+    """Set the name of the calling plugin; the stand-in does not use it."""
     return 1
 
 
@@ -62,10 +62,9 @@ def event_register(host: Host, callback: CallbackBase, callback_id: int, event: 
 
 @call
 def menu_function_add(host: Host, name: str, callback: CallbackBase, callback_id: int) -> int:
-    """Add a menu entry; the stand-in only notes it."""
+    """Add a menu entry; the stand-in has no menu."""
     if not name:
         raise ApiError(Code.INVALID_ARGUMENT, "a menu entry needs a name")
-    host.menu.append((name, callback, callback_id))
     return 1
 
 
