@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openjd_vstitcher.engine.processes import exists
+import psutil
 
 ROOT = Path(__file__).parents[2]
 _FAKE = Path(__file__).with_name("fake_engine.py")
@@ -30,6 +30,14 @@ def wait_until(condition: Callable[[], Any], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"never came: {what}"
         never.wait(0.02)
+
+
+def exists(pid: int) -> bool:
+    """True if there is a process with this id that is not a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @dataclass

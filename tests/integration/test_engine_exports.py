@@ -17,8 +17,7 @@ import trimesh
 from PIL import Image
 
 from openjd_vstitcher.engine.installing import install
-from openjd_vstitcher.engine.processes import exists
-from tests.integration.engine_session import GARMENT, ROOT, Session, events, export, opened, wait_until
+from tests.integration.engine_session import GARMENT, ROOT, Session, events, exists, export, opened, wait_until
 
 REMOVE_SYMMETRY = {"type": "MUTATION", "mutation_type": "REMOVE_SYMMETRY", "output_file_name": "placeholder"}
 DELETE_TRIMS = {"type": "MUTATION", "mutation_type": "DELETE_TRIMS", "output_file_name": "placeholder2"}

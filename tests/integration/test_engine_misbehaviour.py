@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.engine.processes import descendants, exists
+from openjd_vstitcher.engine.processes import descendants
 from tests.integration.engine_session import (
     GARMENT,
     Session,
     events,
+    exists,
     export,
     opened,
     processes_of,
@@ -59,22 +60,26 @@ def assert_nothing_is_left(session: Session) -> None:
 @pytest.mark.parametrize(
     ("engine", "rule", "said"),
     [
-        ("", {"what": "crash"}, ["the engine ended in the middle of it", "SIGSEGV"]),
-        slow("", {"what": "crash", "how": "abort"}, ["the engine ended in the middle of it", "SIGABRT"]),
-        slow("", {"what": "exit", "code": 9}, ["the engine ended in the middle of it", "ended with exit code 9"]),
+        ("", {"what": "crash"}, ["the engine exited during the request", "SIGSEGV"]),
+        slow("", {"what": "crash", "how": "abort"}, ["the engine exited during the request", "SIGABRT"]),
+        slow("", {"what": "exit", "code": 9}, ["the engine exited during the request", "exited with code 9"]),
         ("", {"what": "half_file"}, ["RenderExport3DObject(", "returned error 5"]),
-        ("hang_limit_s = 3", {"what": "hang"}, ["the engine hangs (in RenderExport3DObject)", "for 3 s"]),
-        slow("hang_limit_s = 3", {"what": "block"}, ["the engine hangs", "no processor use, no output and no call"]),
+        ("hang_limit_s = 3", {"what": "hang"}, ["the engine stopped responding (in RenderExport3DObject)", "for 3 s"]),
+        slow(
+            "hang_limit_s = 3",
+            {"what": "block"},
+            ["the engine stopped responding", "no CPU use, no output and no API call"],
+        ),
         slow("export_limit_s = 3", {"what": "busy"}, ["timed out after 0.05 minutes"]),
         slow(
             "hang_limit_s = 3",
             {"what": "popup", "title": "Missing fonts", "text": "Futura is missing.", "buttons": ["OK"]},
-            ["the engine hangs", "windows: Missing fonts: Futura is missing. [OK]"],
+            ["the engine stopped responding", "windows: Missing fonts: Futura is missing. [OK]"],
         ),
         (
             "[[engine.popup]]\ntext = 'licen[cs]e'\n",
             {"what": "popup", "title": "VStitcher", "text": "Your licence has expired."},
-            ["the engine shows a window: VStitcher: Your licence has expired."],
+            ["the engine is showing a window: VStitcher: Your licence has expired."],
         ),
     ],
     ids=["crash", "abort", "exit", "half file", "hang", "block", "busy for ever", "unknown popup", "known popup"],
@@ -132,7 +137,7 @@ def test_engine_that_is_only_slow_or_loud_or_asks_is_let_be(tmp_path: Path, engi
 @pytest.mark.parametrize(
     ("engine", "rule", "said"),
     [
-        ("", {"what": "fail_to_start", "code": 4}, ["the engine ended before it was ready", "exit code 4"]),
+        ("", {"what": "fail_to_start", "code": 4}, ["the engine exited before it was ready", "exited with code 4"]),
         slow("start_limit_s = 1", {"what": "slow", "seconds": 60}, ["the engine was not ready after 1 s"]),
         slow("start_limit_s = 1", {"what": "popup", "text": "Sign in"}, ["not ready after 1 s", "Sign in"]),
     ],
@@ -229,7 +234,7 @@ def test_killed_ray_tracer_fails_its_export(tmp_path: Path) -> None:
         os.kill(descendants(supervisor)[1], signal.SIGKILL)
         output, _ = process.communicate(timeout=20)
         assert process.returncode == 1
-        assert "render.png failed in stage export: the render process was ended by SIGKILL" in output
+        assert "render.png failed in stage export: the render process was killed by SIGKILL" in output
         assert list(session.output.iterdir()) == []
 
 

@@ -14,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openjd_vstitcher.engine.processes import exists, memory_of
+from openjd_vstitcher.engine.processes import memory_of
 from openjd_vstitcher.engine.protocol import ProtocolError, connect, encode, receive
 from tests.integration.engine_session import (
     DEADLINE_S,
     FAKE_ENGINE,
     Session,
     events,
+    exists,
     export,
     opened,
     started,
@@ -82,7 +83,7 @@ def test_second_start_for_the_same_session_is_refused(session: Session) -> None:
     started(session)
     result = session.start()
     assert result.returncode == 1
-    assert "already runs" in result.stdout
+    assert "already running" in result.stdout
     assert session.run(export()).returncode == 0
 
 
@@ -121,7 +122,7 @@ def test_killed_supervisor_takes_the_engine_along(session: Session) -> None:
     wait_until(lambda: not exists(engine), "the end of the engine")
     result = session.run(export())
     assert result.returncode == 1
-    assert "front.png failed in stage open: no engine" in result.stdout
+    assert "front.png failed in stage open: no engine is running" in result.stdout
     assert session.start().returncode == 0
 
 
@@ -236,7 +237,7 @@ def test_engine_that_cannot_start_fails_with_its_last_words(session: Session, tm
     result = session.start()
     assert result.returncode == 1
     assert "openjd_fail: the engine failed in stage start: Failed to start" in result.stdout
-    assert "ended with exit code 1" in result.stdout
+    assert "exited with code 1" in result.stdout
     assert "No licence for VStitcher" in result.stdout
     assert not session.connection_file.exists()
 
@@ -245,7 +246,7 @@ def test_start_without_a_job_file_is_refused(session: Session) -> None:
     (session.root / "job.json").unlink()
     result = session.start()
     assert result.returncode == 1
-    assert "there is no job file" in result.stdout
+    assert "job file not found" in result.stdout
 
 
 json_values = st.recursive(

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.engine.processes import exists
-from tests.integration.engine_session import GARMENT, Session, events, export, opened, wait_until
+from tests.integration.engine_session import GARMENT, Session, events, exists, export, opened, wait_until
 
 SCAN = export("scan.json", export_type="SCAN")
 
@@ -72,7 +71,9 @@ def test_worn_engine_ends_with_its_session(tmp_path: Path) -> None:
         session.stop()
         wait_until(lambda: not exists(supervisor), "the end of the supervisor")
         assert list(folder.glob("*.json")) == []
-        assert "the engine is not kept: it has served 1 sessions" in (folder / "supervisor.log").read_text()
+        assert (
+            "the engine is not kept warm: it has reached keep_warm_jobs (1)" in (folder / "supervisor.log").read_text()
+        )
 
 
 def test_other_settings_get_another_engine(tmp_path: Path) -> None:

@@ -33,11 +33,11 @@ SLOW_MODULES = {
         (["daemon", "stop"], "needs --connection-file"),
         (["daemon", "stop", "--connection-file"], "--connection-file needs a value"),
         (["daemon", "stop", "--connection-file", ""], "needs --connection-file"),
-        (["daemon", "stop", "--force", "x"], "has no --force"),
-        (["daemon", "run", "extra"], "has no extra"),
+        (["daemon", "stop", "--force", "x"], "does not accept --force"),
+        (["daemon", "run", "extra"], "does not accept extra"),
         (
             ["daemon", "run", "--connection-file=c", "--run-data", "r", "--output-dir", "o", "--frame", "two"],
-            "--frame is no whole number: two",
+            "--frame is not a whole number: two",
         ),
     ],
 )
@@ -60,7 +60,7 @@ def test_run_without_an_engine_fails_in_one_line(tmp_path: Path, capsys: pytest.
     )
     out = capsys.readouterr().out
     assert code == 1
-    assert out.startswith("openjd_fail: front.png failed in stage open: no engine")
+    assert out.startswith("openjd_fail: front.png failed in stage open: no engine is running")
     assert out.count("\n") == 1
 
 
@@ -89,7 +89,7 @@ def test_failure_is_one_line_with_all_that_is_known() -> None:
             "stage": "export",
             "message": "RenderImageEx('g1', '{...}') failed",
             "engine_error": "RenderImageEx returned error 10",
-            "exit": "was ended by SIGKILL",
+            "exit": "was killed by SIGKILL",
             "parameters": {"export_type": "MEDIA_RENDER", "dpi": 80},
             "log_tail": ["first", "", "last\twords"],
             "windows": ["Missing fonts: Futura [OK]"],

@@ -85,10 +85,10 @@ def test_connection_file_is_its_owners_only(tmp_path: Path) -> None:
 def test_something_else_is_no_connection_file(tmp_path: Path, content: str) -> None:
     file = tmp_path / "connection.json"
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(ProtocolError, match="no connection file"):
+    with pytest.raises(ProtocolError, match="not a connection file"):
         protocol.read_connection(str(file))
 
 
 def test_missing_connection_file_says_that_no_engine_runs(tmp_path: Path) -> None:
-    with pytest.raises(ProtocolError, match="no engine"):
+    with pytest.raises(ProtocolError, match="no engine is running"):
         protocol.read_connection(str(tmp_path / "connection.json"))

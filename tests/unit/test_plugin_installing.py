@@ -43,9 +43,9 @@ def test_plugin_of_others_is_left_alone(tmp_path: Path, manifest: str) -> None:
     other = tmp_path / installing.FOLDER
     other.mkdir()
     (other / "plugin.json").write_text(manifest, encoding="utf-8")
-    for deed in (installing.install, installing.uninstall, installing.status):
-        with pytest.raises(EngineError, match="no plugin of ours"):
-            deed(tmp_path)
+    for action in (installing.install, installing.uninstall, installing.status):
+        with pytest.raises(EngineError, match="not an openjd-vstitcher plugin"):
+            action(tmp_path)
     assert (other / "plugin.json").read_text(encoding="utf-8") == manifest
 
 
