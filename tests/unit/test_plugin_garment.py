@@ -120,7 +120,7 @@ def test_garment_is_what_is_wanted_and_opened_as_seldom_as_can_be(plugin: Any, r
     for request in requests:
         api.calls.clear()
         notices = Notices()
-        subject.bring_to(wanted(*request), notices)
+        subject.set_state(wanted(*request), notices)
         assert api.applied == request
         must_open = done is None or done != request[: len(done)]
         assert ("GarmentOpen" in api.calls) == must_open
@@ -131,11 +131,11 @@ def test_garment_is_what_is_wanted_and_opened_as_seldom_as_can_be(plugin: Any, r
 
 def test_placeholder_names_of_mutations_do_not_count(plugin: Any) -> None:
     subject, api = garment(plugin)
-    subject.bring_to(wanted("A"), Notices())
+    subject.set_state(wanted("A"), Notices())
     api.calls.clear()
     other = wanted("A")
     other["mutations"][0]["output_file_name"] = "something else"
-    subject.bring_to(other, Notices())
+    subject.set_state(other, Notices())
     assert "GarmentOpen" not in api.calls
 
 
@@ -144,36 +144,36 @@ def test_mutation_that_failed_half_way_is_not_built_upon(plugin: Any) -> None:
     api.failing = "ClusterDelete"
     notices = Notices()
     with pytest.raises(plugin.api.Failure, match="ClusterDelete") as failure:
-        subject.bring_to(wanted("A"), notices)
+        subject.set_state(wanted("A"), notices)
     assert failure.value.engine_error == "ClusterDelete returned error 7"
     assert notices.stages[-1] == "mutate"
     api.failing = None
-    subject.bring_to(wanted("A"), notices)
+    subject.set_state(wanted("A"), notices)
     assert notices.events == ["garment_reopened", "mutation_applied"]
     assert api.applied == ["A"]
 
 
 def test_export_that_changed_the_garment_has_it_opened_anew(plugin: Any) -> None:
     subject, _ = garment(plugin)
-    subject.bring_to(wanted(), Notices())
+    subject.set_state(wanted(), Notices())
     subject.changed()
     notices = Notices()
-    subject.bring_to(wanted(), notices)
+    subject.set_state(wanted(), notices)
     assert notices.events == ["garment_reopened"]
 
 
 def test_avatar_is_dressed_once_after_each_change(plugin: Any) -> None:
     subject, api = garment(plugin)
     for request in (wanted(), wanted(), wanted("A"), wanted("A")):
-        subject.bring_to(request, Notices())
+        subject.set_state(request, Notices())
         subject.dress()
     assert api.calls.count("GarmentDress") == 2
 
 
 def test_another_garment_is_another_garment(plugin: Any) -> None:
     subject, api = garment(plugin)
-    subject.bring_to(wanted("A"), Notices())
-    subject.bring_to(wanted("A", path="/other.bw"), Notices())
+    subject.set_state(wanted("A"), Notices())
+    subject.set_state(wanted("A", path="/other.bw"), Notices())
     assert api.calls.count("GarmentOpen") == 2
 
 

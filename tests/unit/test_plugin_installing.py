@@ -30,7 +30,7 @@ def test_installed_plugin_is_current_until_it_differs(tmp_path: Path) -> None:
     done = installing.install(tmp_path)
     assert done.current
     assert [path.name for path in tmp_path.iterdir()] == [installing.FOLDER]
-    (done.path / "src" / "work.py").write_text("changed", encoding="utf-8")
+    (done.path / "src" / "requests.py").write_text("changed", encoding="utf-8")
     assert not installing.status(tmp_path).current
     assert installing.install(tmp_path).current
     assert installing.uninstall(tmp_path)
