@@ -65,7 +65,7 @@ def choose(requested: str, config: EngineConfig, machine: Installation | None = 
     """
     kind = requested if requested not in ("", "auto") else config.kind
     if kind not in KINDS:
-        raise EngineError(f"no engine {kind!r}; expected one of {', '.join(KINDS)}")
+        raise EngineError(f"unknown engine {kind!r}; expected one of {', '.join(KINDS)}")
     if kind == "auto":
         found = _configured("vs-cli", config) or _configured("vstitcher", config)
         return found or _discovered(machine or Installation()) or _standin(config, _STANDIN_NOTICE)

@@ -1,4 +1,4 @@
-"""The command line of steps: what it accepts, what it says, and how little it imports."""
+"""The command that template steps run: its arguments, its messages, and how little it imports."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ SLOW_MODULES = {
         ),
     ],
 )
-def test_bad_usage_is_told_apart(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_usage_error_has_its_own_message(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
@@ -82,7 +84,7 @@ def _path() -> dict[str, str]:
     return {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
-def test_failure_is_one_line_with_all_that_is_known() -> None:
+def test_failure_is_one_line_with_all_details() -> None:
     line = describe(
         {
             "export": "front.png",

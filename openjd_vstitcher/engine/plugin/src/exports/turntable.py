@@ -9,7 +9,7 @@ SNAPSHOTS = 24
 
 
 def export(request):
-    """Render `number_of_snapshots` pictures, the first with the camera of the instruction, by default the front view."""
+    """Render `number_of_snapshots` pictures; the first has the camera of the instruction, by default the front view."""
     if request.frame is not None:
         return _frame(request, request.frame, request.frames or _count(request))
     return _all(request, _count(request))
