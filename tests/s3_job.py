@@ -95,7 +95,7 @@ def make_s3_job(
     assert claim is not None
     assert claim.job.id == job_id
     job_directory = JobDirectory(directory / job_id)
-    job_directory.create(JobRequest.of(claim))
+    job_directory.create(JobRequest.of(claim, 0.0))
     content = random.Random(seed)
     for name, size in zip(names, sizes, strict=True):
         (job_directory.output / name).write_bytes(content.randbytes(size))

@@ -13,6 +13,7 @@ from ..session.runner import Failure, RunResult
 from .lease import Stop
 
 _MAX_DETAILS = 2000
+_WORKER_STOPS = "the worker was told to stop"
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,19 @@ def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_
     errors = [failure.as_json() for failure in result.failures]
     if result.succeeded:
         return Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=hide_previous_style_assets)
+    if result.run.canceled and stop == "canceled":
+        return Outcome("CANCELED", "canceled", errors=errors)
     if result.run.canceled:
-        return Outcome("CANCELED", "canceled", errors=errors) if stop == "canceled" else given_back()
+        return given_back("the lease could not be renewed in time" if stop == "lost" else _WORKER_STOPS)
     unsafe = len(result.sync.unsafe)
     head = f"{unsafe} of {len(result.sync.outputs)} exports failed"
     reasons = "; ".join(dict.fromkeys(failure.message for failure in result.failures))
     return Outcome("COMPLETED_ERRORS", shortened(f"{head}: {reasons}" if reasons else head), errors=errors)
 
 
-def given_back() -> Outcome:
-    """The outcome of an attempt that was stopped because its worker stops."""
-    return Outcome("NEW", "given back: the worker was told to stop", counted=False)
+def given_back(reason: str = _WORKER_STOPS) -> Outcome:
+    """The outcome of an attempt that was stopped although nothing is wrong with its job."""
+    return Outcome("NEW", f"given back: {reason}", counted=False)
 
 
 def refused(error: OpenjdVsError) -> Outcome:

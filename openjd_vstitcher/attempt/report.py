@@ -22,8 +22,11 @@ def report(queue: JobQueue, claim: Claim, outcome: Outcome, directory: JobDirect
     """Report an outcome, for as long as the lease holds; whether nothing is left to do.
 
     If the queue rejects the outcome, a shortened version of the same status is sent. A claim that is no longer held
-    needs no outcome: another attempt has begun.
+    needs no outcome: another attempt has begun. When the lease could not be renewed nothing is sent: whether another
+    attempt has begun cannot be known, and a later process will ask.
     """
+    if lease.lost:
+        return False
     try:
         lease.record()
     except ClaimLost:

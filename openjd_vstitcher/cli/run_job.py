@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +36,7 @@ def command(directory: Path, config_path: Path | None) -> None:
 
     config = load_config(config_path)
     platform = open_platform(config.platform)
-    try:
-        reported = run_attempt(JobDirectory(directory.resolve()), config, platform, on_started=started)
-    finally:
-        platform.close()
+    reported = run_attempt(JobDirectory(directory.resolve()), config, platform, on_started=started)
     if not reported:
-        sys.exit(ERROR)
+        os._exit(ERROR)  # a queue that does not answer may hold up a clean end for long
+    platform.close()

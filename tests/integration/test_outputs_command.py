@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from openjd_vstitcher.attempt.status import Status, write_status
+from openjd_vstitcher.attempt.lock import hold
 from openjd_vstitcher.outputs.ledger import Ledger
 from tests.s3_job import S3Job, make_s3_job
 from tests.s3_server import S3Server
@@ -48,10 +48,10 @@ def test_resume_of_an_output_that_is_not_there_ends_with_1(job: S3Job) -> None:
 
 
 def test_resume_is_refused_while_the_job_runs(job: S3Job) -> None:
-    write_status(job.directory.status, Status.starting(job.job_id, 1, os.getpid()))
-    done = _outputs(job, "resume", str(job.directory.path))
-    assert done.returncode == 2
-    assert "its job still runs" in done.stderr
+    with hold(job.directory):
+        done = _outputs(job, "resume", str(job.directory.path))
+    assert done.returncode == 1
+    assert f"another process works on {job.directory.path} (process {os.getpid()})" in done.stderr
 
 
 def test_directory_that_is_no_job_is_refused(job: S3Job, tmp_path: Path) -> None:

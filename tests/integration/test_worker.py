@@ -210,7 +210,10 @@ def test_a_killed_job_process_delivers_what_it_made_and_the_job_runs_again(
 
 
 def test_a_job_that_is_killed_every_time_ends_with_errors(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openjd_vstitcher.daemon.process.sys.executable", "/bin/false")
+    python = farm.folder / "python"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *run-job*) kill -9 $$;; esac\nexec {sys.executable} "$@"\n')
+    python.chmod(0o700)
+    monkeypatch.setattr("openjd_vstitcher.daemon.process.sys.executable", str(python))
     job_id = farm.submit()
     farm.work()
     job = farm.job(job_id)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.lock import hold
 from openjd_vstitcher.attempt.request import JobRequest
 from openjd_vstitcher.attempt.resume import is_safe, is_unfinished
 from openjd_vstitcher.attempt.retention import EndedJob, clean, ended_jobs, removable
@@ -46,18 +46,16 @@ def test_bytes_take_the_oldest_safe_jobs_first() -> None:
     assert removable(jobs, config, _NOW) == []
 
 
-def _job(work_dir: Path, name: str, state: State, *, reported: bool = True, pid: int = 2**22 + 1) -> JobDirectory:
+def _job(work_dir: Path, name: str, state: State, *, reported: bool = True) -> JobDirectory:
     directory = JobDirectory(work_dir / name)
-    directory.create(JobRequest.of(claim(name)))
+    directory.create(JobRequest.of(claim(name), 0.0))
     (directory.output / "a.png").write_bytes(b"x" * 100)
     ledger = Ledger(directory.ledger, [ExpectedOutput("a.png", True, "MEDIA_RENDER", 0)])
     ledger.note({"registers": "yes"})
     ledger.record("a.png", state)
     ledger.close()
-    write_status(directory.status, Status.starting(name, 1, os.getpid()))
-    if pid != os.getpid():
-        text = directory.status.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {pid}')
-        directory.status.write_text(text)
+    now = datetime.now(UTC)
+    write_status(directory.status, Status(name, 1, "ended", None, 100.0, "", 1, now))
     if reported:
         directory.reported.touch()
     return directory
@@ -88,12 +86,13 @@ def test_only_what_may_go_is_removed(tmp_path: Path) -> None:
     _job(work_dir, "safe", "registered")
     _job(work_dir, "unsafe", "uploading")
     _job(work_dir, "unreported", "registered", reported=False)
-    _job(work_dir, "running", "registered", pid=os.getpid())
+    running = _job(work_dir, "running", "registered")
     (work_dir / "foreign").mkdir()
     (work_dir / "foreign/precious").write_bytes(b"x")
     (work_dir / "link").symlink_to(work_dir / "safe")
     storage = open_storage(StorageConfig(root=tmp_path / "root"))
-    removals = clean(work_dir, OutputsConfig(keep_done_days=0, keep_failed_days=14), storage)
+    with hold(running):
+        removals = clean(work_dir, OutputsConfig(keep_done_days=0, keep_failed_days=14), storage)
     assert [(removal.job.path.name, removal.error) for removal in removals] == [("safe", None)]
     assert {path.name for path in work_dir.iterdir()} == {"unsafe", "unreported", "running", "foreign", "link"}
 
