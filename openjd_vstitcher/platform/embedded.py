@@ -16,7 +16,20 @@ from typing import Any, cast
 from ..errors import ClaimLost, NotFound, PlatformError
 from ..journal import Event
 from .sql import script, statements
-from .values import ENDED, WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from .values import (
+    ENDED,
+    JOB_TIMES,
+    WAITING,
+    Asset,
+    Beat,
+    Claim,
+    ClaimState,
+    Job,
+    JobStatus,
+    NewAsset,
+    NewJob,
+    Outcome,
+)
 
 _SCHEMA_VERSION = 1
 _BUSY_LIMIT_S = 60.0
@@ -109,7 +122,7 @@ class EmbeddedPlatform:
             time.sleep(min(_LOOK_S, left))
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """End the attempt, in one transaction with its last assets and with hiding the style's older ones."""
+        """End the attempt and hide the older assets of its styles, in one transaction."""
         now = _text(_now())
         with self._transaction():
             row = self._one("job", job_id=claim.job.id)
@@ -122,8 +135,6 @@ class EmbeddedPlatform:
                 return
             if row["status"] != "IN_PROGRESS":
                 raise _lost(claim)
-            for asset_id, details in outcome.uploaded.items():
-                self._set_uploaded(claim, asset_id, details, now)
             if outcome.hide_previous_style_assets:
                 self._run("hide_previous_style_assets", job_id=claim.job.id, started_at=row["started_at"], now=now)
             self._run(
@@ -396,7 +407,7 @@ def _time(text: str | None) -> datetime | None:
 
 def _job(row: sqlite3.Row) -> Job:
     values: dict[str, Any] = dict(row)
-    for name in ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at"):
+    for name in JOB_TIMES:
         values[name] = _time(values[name])
     values["details"] = json.loads(values["details"])
     values["errors"] = tuple(json.loads(values["errors"]))
