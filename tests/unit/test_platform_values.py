@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import InvalidInput
-from openjd_vstitcher.platform.sql import script
+from openjd_vstitcher.platform.embedded.sql import script
 from openjd_vstitcher.platform.values import JOB_STATUSES, JOB_TIMES, Job, Outcome
 from openjd_vstitcher.resources import resource
 
@@ -63,7 +63,7 @@ def test_every_unusable_field_is_named() -> None:
 
 def test_every_platform_has_the_same_statuses() -> None:
     database = sqlite3.connect(":memory:")
-    database.executescript(script("embedded_schema.sql"))
+    database.executescript(script("schema.sql"))
     assert {value for (value,) in database.execute("SELECT value FROM job_status")} == set(JOB_STATUSES)
     migrations = "".join(file.read_text(encoding="utf-8") for file in MIGRATIONS if file.name == "up.sql")
     assert set(JOB_STATUSES) <= set(re.findall(r"\('([A-Z_]+)'", migrations))
