@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from ..platform.values import Claim, Job
-
-_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
+from ..platform.values import JOB_TIMES, Claim, Job
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class JobRequest:
         """The claim under which the attempt runs, for writes about the job and its assets."""
         known = {field.name for field in fields(Job)}
         row: dict[str, Any] = {name: value for name, value in self.job.items() if name in known}
-        for name in _TIMES:
+        for name in JOB_TIMES:
             row[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
         return Claim(Job(**row), self.preset, self.attempt, self.worker, row["lease_expires_at"])
 

@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..platform.values import JOB_STATUSES
 from ._console import config_option, configured_platform, job_line, json_option, print_json, print_table, show
 
 if TYPE_CHECKING:
     from ..platform.values import Job
 
-_STATUSES = (
-    "NEW",
-    "ACKNOWLEDGED",
-    "IN_PROGRESS",
-    "COMPLETED_SUCCESS",
-    "COMPLETED_ERRORS",
-    "ON_HOLD",
-    "CANCELED",
-)
 _SHOWN = (
     *("type", "preset_key", "status", "status_details", "priority", "progress", "attempt", "auto_retries", "worker"),
     *("lease_expires_at", "cancel_requested", "requestor_id", "created_at", "started_at", "ended_at"),
@@ -47,7 +39,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--worker", help="Only jobs that this worker holds or held last."),
         click.option("--preset", "preset_key", help="Only jobs of this preset."),
         click.option("--type", help="Only jobs of this type."),
-        click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), help="Only this status."),
+        click.option("--status", type=click.Choice(JOB_STATUSES, case_sensitive=False), help="Only this status."),
     ):
         function = option(function)
     return function

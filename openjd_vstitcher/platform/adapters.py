@@ -16,7 +16,7 @@ def open_platform(config: PlatformConfig) -> Platform:
     PlatformError: it cannot be reached, or is not what is needed.
     """
     if config.kind == "embedded":
-        from .embedded import EmbeddedPlatform
+        from .embedded.platform import EmbeddedPlatform
 
         return EmbeddedPlatform(config.path)
     if config.kind == "hasura":

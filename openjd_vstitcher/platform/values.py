@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from ..errors import InvalidInput, Problem
 
 JobStatus = Literal[
     "NEW", "ACKNOWLEDGED", "IN_PROGRESS", "COMPLETED_SUCCESS", "COMPLETED_ERRORS", "ON_HOLD", "CANCELED"
 ]
 AssetStatus = Literal["IN_PROGRESS", "UPLOADED"]
 ClaimState = Literal["held", "cancel_requested", "lost"]
+OutcomeStatus = Literal["COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "NEW"]
+
+JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
+JOB_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
+"""The fields of a job that hold a time."""
 WAITING: tuple[JobStatus, ...] = ("NEW", "ACKNOWLEDGED")
 """The statuses from which a job is claimed."""
 ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED")
@@ -134,17 +141,46 @@ class Outcome:
     errors: each failure as data: export, stage, parameters, message.
     hide_previous_style_assets: whether older assets of the job's style stop being public facing; they stay as they
         are when this job has no uploaded asset.
-    uploaded: assets, by id, that become `UPLOADED` together with the outcome, and their details.
     counted: whether going back to `NEW` counts as an automatic retry; a worker that is told to stop gives its jobs
         back uncounted.
     """
 
-    status: Literal["COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "NEW"]
+    status: OutcomeStatus
     status_details: str | None = None
     errors: Sequence[Mapping[str, Any]] = ()
     hide_previous_style_assets: bool = False
-    uploaded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counted: bool = True
+
+    @classmethod
+    def of(cls, data: Any) -> Outcome:
+        """Read an outcome from JSON data, which another release may have written: unknown fields are ignored.
+
+        Raises
+        ------
+        InvalidInput: with every field that cannot be used.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidInput("outcome", [Problem("", f"found {type(data).__name__}; expected an object")])
+        problems = [
+            Problem(f"/{name}", f"found {data.get(name)!r}; expected {expected}")
+            for name, (valid, expected) in _OUTCOME_FIELDS.items()
+            if (name in data or name == "status") and not valid(data.get(name))
+        ]
+        if problems:
+            raise InvalidInput("outcome", problems)
+        return cls(**{name: data[name] for name in _OUTCOME_FIELDS if name in data})
+
+
+_OUTCOME_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "status": (lambda value: value in get_args(OutcomeStatus), f"one of {', '.join(get_args(OutcomeStatus))}"),
+    "status_details": (lambda value: value is None or isinstance(value, str), "a string or null"),
+    "errors": (
+        lambda value: isinstance(value, list | tuple) and all(isinstance(each, Mapping) for each in value),
+        "a list of objects",
+    ),
+    "hide_previous_style_assets": (lambda value: isinstance(value, bool), "true or false"),
+    "counted": (lambda value: isinstance(value, bool), "true or false"),
+}
 
 
 @dataclass(frozen=True)

@@ -89,17 +89,6 @@ def test_an_asset_of_another_job_is_not_uploaded(subject: Subject) -> None:
     assert [a.status for a in subject.platform.assets(first.job.id)] == ["IN_PROGRESS"]
 
 
-def test_the_outcome_brings_the_last_assets_with_it(subject: Subject) -> None:
-    taken = claimed(subject.platform)
-    names = ("back.png", "front.png")
-    ids = {name: subject.platform.begin_asset(taken, new(name)) for name in names}
-    uploaded = {ids[name]: {"name": name} for name in names}
-    for _ in range(2):
-        subject.platform.finish(taken, Outcome("COMPLETED_SUCCESS", uploaded=uploaded))
-    assets = subject.platform.assets(taken.job.id)
-    assert [(a.name, a.status, a.details["name"]) for a in assets] == [(n, "UPLOADED", n) for n in names]
-
-
 def test_older_assets_of_the_style_are_hidden_with_the_outcome(subject: Subject) -> None:
     platform = subject.platform
     older = claimed(platform)
@@ -113,16 +102,6 @@ def test_older_assets_of_the_style_are_hidden_with_the_outcome(subject: Subject)
     platform.finish(newer, Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=True))
     assert public(platform, older) == {"front.png": False, "other-style.png": True, "no-style.png": True}
     assert public(platform, newer) == {"front.png": True}
-
-
-def test_assets_that_came_in_the_outcome_hide_older_ones(subject: Subject) -> None:
-    platform = subject.platform
-    older = claimed(platform)
-    upload(platform, older)
-    newer = claimed(platform)
-    last = platform.begin_asset(newer, new())
-    platform.finish(newer, Outcome("COMPLETED_SUCCESS", uploaded={last: {}}, hide_previous_style_assets=True))
-    assert public(platform, older) == {"front.png": False}
 
 
 def test_older_assets_stay_as_they_are_when_there_are_no_new_ones(subject: Subject) -> None:

@@ -173,7 +173,7 @@ def test_an_earlier_attempt_writes_nothing_after_a_later_one_began(subject: Subj
         lambda: platform.begin_asset(first, asset),
         lambda: platform.asset_uploaded(first, asset_id, {}),
         lambda: platform.finish(first, late),
-        lambda: platform.finish(first, Outcome("COMPLETED_SUCCESS", uploaded={asset_id: {}})),
+        lambda: platform.finish(first, SUCCESS),
     ):
         with pytest.raises(ClaimLost):
             write()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from openjd_vstitcher.platform.values import NewJob
 _PROCESS = """
 import sys
 from pathlib import Path
-from openjd_vstitcher.platform.embedded import EmbeddedPlatform
+from openjd_vstitcher.platform.embedded.platform import EmbeddedPlatform
 from openjd_vstitcher.platform.values import NewJob
 platform = EmbeddedPlatform(Path(sys.argv[1]))
 platform.put_preset({"key": "k", "details": {}})
@@ -63,3 +66,43 @@ def test_a_platform_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_kind_of_platform_is_refused() -> None:
     with pytest.raises(ConfigError, match="expected embedded or hasura, found 'mongo'"):
         open_platform(PlatformConfig(kind="mongo"))
+
+
+def modes(directory: Path) -> dict[str, str]:
+    return {file.name: oct(file.stat().st_mode & 0o777) for file in directory.iterdir()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX's")
+def test_only_the_owner_can_read_the_queue(tmp_path: Path) -> None:
+    file = tmp_path / "platform.sqlite"
+    private = dict.fromkeys(("platform.sqlite", "platform.sqlite-shm", "platform.sqlite-wal"), "0o600")
+    before = os.umask(0)
+    try:
+        first = open_platform(PlatformConfig(path=file))
+        first.put_preset({"key": "k", "details": {}})
+        assert modes(tmp_path) == private
+        for each in tmp_path.iterdir():
+            each.chmod(0o666)
+        second = open_platform(PlatformConfig(path=file))
+        assert modes(tmp_path) == private
+    finally:
+        os.umask(before)
+    second.close()
+    first.close()
+
+
+def test_a_claim_is_watched_while_another_process_writes_for_long(tmp_path: Path) -> None:
+    file = tmp_path / "platform.sqlite"
+    platform = open_platform(PlatformConfig(path=file))
+    platform.put_preset({"key": "k", "details": {}})
+    platform.submit(NewJob("TEST", "k", {}))
+    claim = platform.claim("w", ["TEST"], lease_s=60)
+    assert claim is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("BEGIN IMMEDIATE")
+        blocked = pool.submit(platform.heartbeat, claim, lease_s=60)
+        assert platform.claim_state(claim, timeout_s=0.3) == "held"
+        assert not blocked.done()
+        other.execute("ROLLBACK")
+        assert not blocked.result().cancel_requested
+    platform.close()

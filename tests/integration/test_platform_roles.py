@@ -145,7 +145,7 @@ def test_the_tables_themselves_are_closed_to_a_worker(extended_deployment: Deplo
         'mutation { update_create_asset(where: {}, _set: {status: "UPLOADED"}) { affected_rows } }',
         'mutation { insert_platform_job_preset_one(object: {key: "x", name: "x", details: {}}) { key } }',
         'mutation { platform_cancel_job(args: {job_id: "00000000-0000-4000-8000-000000000000"}) { id } }',
-        "mutation { platform_set_assets_uploaded(args: {}) }",
+        "mutation { platform_held_job(args: {}) { id } }",
         "query { platform_job { requestor_id } }",
         "query { platform_job_aggregate { aggregate { count } } }",
     ):

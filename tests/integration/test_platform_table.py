@@ -26,7 +26,9 @@ def test_the_way_of_a_job_in_a_table_of_another_name(postgres_server: str, tmp_p
         assert claim is not None
         platform.heartbeat(claim, lease_s=60)
         asset = platform.begin_asset(claim, NewAsset("a.png", "MEDIA_RENDER", "s3://b/a.png", True))
-        platform.finish(claim, Outcome("COMPLETED_SUCCESS", uploaded={asset: {"size_bytes": 1}}))
+        assert platform.claim_state(claim, timeout_s=0) == "held"
+        platform.asset_uploaded(claim, asset, {"size_bytes": 1})
+        platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
         assert platform.retry(job.id).status == "NEW"
         assert [a.status for a in platform.assets(job.id)] == ["UPLOADED"]
         assert ("legacy" in platform.describe()) is not extend

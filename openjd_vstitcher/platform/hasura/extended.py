@@ -53,14 +53,13 @@ class ExtendedWork:
         }
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """End the attempt together with its last assets."""
+        """End the attempt."""
         self._fenced(
             "Finish",
             claim,
             status=outcome.status,
             status_details=outcome.status_details,
             errors=list(outcome.errors),
-            uploaded={key: dict(details) for key, details in outcome.uploaded.items()},
             hide_previous_style_assets=outcome.hide_previous_style_assets,
             counted=outcome.counted,
         )

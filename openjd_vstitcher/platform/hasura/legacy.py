@@ -83,27 +83,17 @@ class LegacyWork:
         }
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """End the attempt together with its last assets, in one transaction."""
+        """End the attempt and hide the older assets of its styles, in one transaction."""
         now = rows.text(datetime.now(UTC))
         ended = "COMPLETED_ERRORS" if outcome.status == "CANCELED" else outcome.status
         reason = outcome.status_details or (_CANCELED if outcome.status == "CANCELED" else None)
         retries = claim.job.auto_retries + (1 if outcome.counted else 0)
-        mine = {"job_id": {"_eq": claim.job.id}}
-        uploaded = [
-            {
-                "where": {"id": {"_eq": asset_id}, **mine, **self._job_fence(claim)},
-                "_set": {"status": "UPLOADED"},
-                "_append": {"details": dict(details)},
-            }
-            for asset_id, details in outcome.uploaded.items()
-        ]
         if not self._query("Claimed", where=self.held(claim))[self._job_root]:
             self._already(claim, ended, reason)
             return
-        styles = self._styles(claim, outcome) if outcome.hide_previous_style_assets else []
+        styles = self._styles(claim) if outcome.hide_previous_style_assets else []
         answer = self._query(
             "Finish",
-            uploaded=uploaded,
             hide=bool(styles),
             previous={
                 "is_public_facing": {"_eq": True},
@@ -220,11 +210,11 @@ class LegacyWork:
         if not self._query("Claimed", where=ours)[self._job_root]:
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
 
-    def _styles(self, claim: Claim, outcome: Outcome) -> list[str]:
-        """The styles of which this job has uploaded assets, or has with this outcome."""
+    def _styles(self, claim: Claim) -> list[str]:
+        """The styles of the assets that this job has uploaded."""
         found = self._query("Assets", job_id=claim.job.id)["create_asset"]
-        shown = [row for row in found if row["status"] == "UPLOADED" or row["id"] in outcome.uploaded]
-        return sorted({row["style_id"] for row in shown if row["style_id"] is not None})
+        styles = {row["style_id"] for row in found if row["status"] == "UPLOADED"}
+        return sorted(style for style in styles if style is not None)
 
     def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
         answer = self._query("UpdateJob", where=where, set=changes)

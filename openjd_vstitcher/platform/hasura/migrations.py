@@ -104,7 +104,7 @@ class Database:
 
     def _run(self, migration: Migration, file: str, note: str) -> None:
         text = (migration.directory / file).read_text(encoding="utf-8")
-        self._db.execute(_retarget(text, self._job_table).encode())
+        self._db.execute(with_job_table(text, self._job_table).encode())
         self._db.execute(note, [migration.version, migration.name])
 
 
@@ -114,10 +114,17 @@ def _shipped() -> Iterator[Migration]:
         yield Migration(int(version), name, directory)
 
 
-def _retarget(sql: str, job_table: str) -> str:
+def with_job_table(sql: str, job_table: str) -> str:
+    """A migration for another table of jobs: each `/*job*/` or `/*job_schema*/` marks a name to replace.
+
+    Marks instead of holes leave the files valid SQL, which Hasura's own tool applies as they are.
+    """
     schema = job_table.partition(".")[0]
-    sql = re.sub(r"\bplatform\.(?=job_(claimable|leased|held|created_at)\b)", f"{schema}.", sql)
-    return re.sub(r"\bplatform\.job\b", job_table, sql)
+    return (
+        sql.replace("/*job*/platform.job", job_table)
+        .replace("/*job*/'platform.job'", f"'{job_table}'")
+        .replace("/*job_schema*/platform", schema)
+    )
 
 
 @contextmanager

@@ -130,7 +130,7 @@ class HasuraPlatform:
         return state
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """End the attempt, in one transaction with its last assets and with hiding the style's older ones."""
+        """End the attempt and hide the older assets of its styles, in one transaction."""
         self._work.finish(claim, outcome)
         self._stop_watching(claim)
 

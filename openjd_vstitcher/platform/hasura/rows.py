@@ -8,16 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...journal import Event
-from ..values import Asset, Job
+from ..values import JOB_TIMES, Asset, Job
 
-_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
 _PLAIN = ("status_details", "requestor_id", "worker", "progress")
 
 
 def job(row: Mapping[str, Any]) -> Job:
     """A job from its row; columns that the row lacks keep their defaults."""
     values: dict[str, Any] = {name: row.get(name) for name in _PLAIN}
-    values.update((name, moment(row.get(name))) for name in _TIMES)
+    values.update((name, moment(row.get(name))) for name in JOB_TIMES)
     return Job(
         id=row["id"],
         type=row["type"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from importlib import resources
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from graphql import REMOVE, DocumentNode, FieldNode, Visitor, parse, visit
 from graphql.utilities import separate_operations
 
-_JOB_NAMES = re.compile(r"(?<![a-zA-Z0-9])(insert_|update_|)platform_job(?!_(?:preset|event|status|type)|[a-zA-Z0-9])")
+_JOB = "{{job}}"
 
 
 def requests(file: str, *, job_root: str = "platform_job", without: Collection[str] = ()) -> dict[str, DocumentNode]:
@@ -18,11 +17,11 @@ def requests(file: str, *, job_root: str = "platform_job", without: Collection[s
 
     Parameters
     ----------
-    job_root: the GraphQL name of the table of jobs, in place of `platform_job`.
+    job_root: the GraphQL name of the table of jobs, put in place of `{{job}}`.
     without: fields to leave out, because the role may not read them.
     """
     text = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
-    document = visit(parse(_JOB_NAMES.sub(rf"\g<1>{job_root}", text)), _LeaveOut(without))
+    document = visit(parse(text.replace(_JOB, job_root)), _LeaveOut(without))
     return separate_operations(document)
 
 

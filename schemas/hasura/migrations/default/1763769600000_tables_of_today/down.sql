@@ -4,7 +4,7 @@ DECLARE
   made regclass;
 BEGIN
   FOREACH made IN ARRAY array_remove(ARRAY[
-    to_regclass('"create".asset'), to_regclass('"create".asset_type'), to_regclass('platform.job'),
+    to_regclass('"create".asset'), to_regclass('"create".asset_type'), to_regclass(/*job*/'platform.job'),
     to_regclass('platform.job_preset'), to_regclass('platform.job_type'), to_regclass('platform.job_status')
   ], NULL) LOOP
     IF obj_description(made, 'pg_class') = 'made by openjd-vstitcher' THEN

@@ -49,8 +49,8 @@ BEGIN
       FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
   END IF;
 
-  IF to_regclass('platform.job') IS NULL THEN
-    CREATE TABLE platform.job (
+  IF to_regclass(/*job*/'platform.job') IS NULL THEN
+    CREATE TABLE /*job*/platform.job (
       id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
       created_at timestamptz NOT NULL DEFAULT now(),
       updated_at timestamptz NOT NULL DEFAULT now(),
@@ -65,8 +65,8 @@ BEGIN
       ended_at timestamptz,
       auto_retries int NOT NULL DEFAULT 0
     );
-    COMMENT ON TABLE platform.job IS 'made by openjd-vstitcher';
-    CREATE TRIGGER set_updated_at BEFORE UPDATE ON platform.job
+    COMMENT ON TABLE /*job*/platform.job IS 'made by openjd-vstitcher';
+    CREATE TRIGGER set_updated_at BEFORE UPDATE ON /*job*/platform.job
       FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
   END IF;
 
@@ -86,7 +86,7 @@ BEGIN
       status text NOT NULL,
       style_id text,
       body_id text,
-      job_id uuid REFERENCES platform.job,
+      job_id uuid REFERENCES /*job*/platform.job,
       details jsonb NOT NULL DEFAULT '{}',
       path text,
       is_public_facing boolean NOT NULL DEFAULT false,

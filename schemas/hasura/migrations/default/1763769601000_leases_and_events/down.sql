@@ -1,9 +1,9 @@
 -- Canceled jobs end as errors again, which is what readers of today know.
-DROP TRIGGER note_job ON platform.job;
-DROP TRIGGER end_lease ON platform.job;
+DROP TRIGGER note_job ON /*job*/platform.job;
+DROP TRIGGER end_lease ON /*job*/platform.job;
 DROP FUNCTION platform.note_job();
 DROP FUNCTION platform.end_lease();
-UPDATE platform.job SET status = 'COMPLETED_ERRORS' WHERE status = 'CANCELED';
+UPDATE /*job*/platform.job SET status = 'COMPLETED_ERRORS' WHERE status = 'CANCELED';
 DELETE FROM platform.job_status WHERE value = 'CANCELED';
 DROP TABLE platform.job_event;
 DROP TABLE platform.worker;
@@ -11,12 +11,12 @@ ALTER TABLE "create".asset DROP CONSTRAINT IF EXISTS asset_job_id_name_key;
 DROP INDEX IF EXISTS "create".asset_job_id_name_key;
 DROP INDEX IF EXISTS "create".asset_job_id_name;
 DROP INDEX "create".asset_public_of_style;
-DROP INDEX platform.job_created_at;
-DROP INDEX platform.job_held;
-DROP INDEX platform.job_leased;
-DROP INDEX platform.job_claimable;
+DROP INDEX /*job_schema*/platform.job_created_at;
+DROP INDEX /*job_schema*/platform.job_held;
+DROP INDEX /*job_schema*/platform.job_leased;
+DROP INDEX /*job_schema*/platform.job_claimable;
 ALTER TABLE platform.job_preset DROP COLUMN job_type;
-ALTER TABLE platform.job
+ALTER TABLE /*job*/platform.job
   DROP COLUMN errors,
   DROP COLUMN cancel_requested,
   DROP COLUMN progress,

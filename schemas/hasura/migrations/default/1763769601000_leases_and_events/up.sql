@@ -1,5 +1,5 @@
 -- What leases, fencing, progress and the record of events need. Only adds: readers and writers of today go on as before.
-ALTER TABLE platform.job
+ALTER TABLE /*job*/platform.job
   ADD COLUMN attempt int NOT NULL DEFAULT 0,
   ADD COLUMN worker text,
   ADD COLUMN lease_expires_at timestamptz,
@@ -7,20 +7,20 @@ ALTER TABLE platform.job
   ADD COLUMN progress double precision,
   ADD COLUMN cancel_requested boolean NOT NULL DEFAULT false,
   ADD COLUMN errors jsonb NOT NULL DEFAULT '[]';
-COMMENT ON COLUMN platform.job.attempt IS 'counts the claims and never goes back';
-COMMENT ON COLUMN platform.job.worker IS 'who holds the job, or held it last';
-COMMENT ON COLUMN platform.job.lease_expires_at IS 'null unless a worker that keeps leases holds the job';
-COMMENT ON COLUMN platform.job.claim_request IS 'names the request that made the claim, so that repeating it gives the same claim';
-COMMENT ON COLUMN platform.job.progress IS 'of the running attempt, in percent';
+COMMENT ON COLUMN /*job*/platform.job.attempt IS 'counts the claims and never goes back';
+COMMENT ON COLUMN /*job*/platform.job.worker IS 'who holds the job, or held it last';
+COMMENT ON COLUMN /*job*/platform.job.lease_expires_at IS 'null unless a worker that keeps leases holds the job';
+COMMENT ON COLUMN /*job*/platform.job.claim_request IS 'names the request that made the claim, so that repeating it gives the same claim';
+COMMENT ON COLUMN /*job*/platform.job.progress IS 'of the running attempt, in percent';
 
 INSERT INTO platform.job_status (value) VALUES ('CANCELED') ON CONFLICT DO NOTHING;
 
 ALTER TABLE platform.job_preset ADD COLUMN job_type text;
 
-CREATE INDEX job_claimable ON platform.job (type, priority DESC, updated_at, id) WHERE status IN ('NEW', 'ACKNOWLEDGED');
-CREATE INDEX job_leased ON platform.job (lease_expires_at) WHERE status = 'IN_PROGRESS';
-CREATE INDEX job_held ON platform.job (worker, claim_request) WHERE status = 'IN_PROGRESS';
-CREATE INDEX job_created_at ON platform.job (created_at);
+CREATE INDEX job_claimable ON /*job*/platform.job (type, priority DESC, updated_at, id) WHERE status IN ('NEW', 'ACKNOWLEDGED');
+CREATE INDEX job_leased ON /*job*/platform.job (lease_expires_at) WHERE status = 'IN_PROGRESS';
+CREATE INDEX job_held ON /*job*/platform.job (worker, claim_request) WHERE status = 'IN_PROGRESS';
+CREATE INDEX job_created_at ON /*job*/platform.job (created_at);
 CREATE INDEX asset_public_of_style ON "create".asset (style_id) WHERE is_public_facing;
 
 -- Rows of today may hold one name of a job twice. They stay as they are, and the key holds for what comes after them.
@@ -46,7 +46,7 @@ COMMENT ON TABLE platform.worker IS 'the workers that have ever asked for a job,
 
 CREATE TABLE platform.job_event (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  job_id uuid NOT NULL REFERENCES platform.job ON DELETE CASCADE,
+  job_id uuid NOT NULL REFERENCES /*job*/platform.job ON DELETE CASCADE,
   attempt int NOT NULL,
   seq int NOT NULL DEFAULT 0,
   time timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -64,7 +64,7 @@ BEGIN
   RETURN NEW;
 END
 $$;
-CREATE TRIGGER end_lease BEFORE UPDATE ON platform.job FOR EACH ROW
+CREATE TRIGGER end_lease BEFORE UPDATE ON /*job*/platform.job FOR EACH ROW
   WHEN (OLD.status = 'IN_PROGRESS' AND NEW.status <> 'IN_PROGRESS') EXECUTE FUNCTION platform.end_lease();
 
 CREATE FUNCTION platform.note_job() RETURNS trigger LANGUAGE plpgsql
@@ -83,5 +83,5 @@ BEGIN
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER note_job AFTER INSERT OR UPDATE OF status, cancel_requested ON platform.job
+CREATE TRIGGER note_job AFTER INSERT OR UPDATE OF status, cancel_requested ON /*job*/platform.job
   FOR EACH ROW EXECUTE FUNCTION platform.note_job();

@@ -12,11 +12,11 @@ END
 $$;
 
 CREATE FUNCTION platform.held_job(job_id uuid, attempt int, worker text, hasura_session json)
-RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM platform.check_worker(held_job.worker, hasura_session);
-  RETURN QUERY SELECT * FROM platform.job
+  RETURN QUERY SELECT * FROM /*job*/platform.job
     WHERE id = held_job.job_id AND attempt = held_job.attempt AND worker = held_job.worker
       AND status = 'IN_PROGRESS' AND lease_expires_at IS NOT NULL
     FOR UPDATE;
@@ -25,7 +25,7 @@ $$;
 
 CREATE FUNCTION platform.claim_job(
   worker text, types jsonb, lease_s double precision, request uuid, hasura_session json
-) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
   wanted text;
@@ -33,7 +33,7 @@ DECLARE
 BEGIN
   PERFORM platform.check_worker(claim_job.worker, hasura_session);
   INSERT INTO platform.worker (id) VALUES (claim_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
-  RETURN QUERY SELECT * FROM platform.job
+  RETURN QUERY SELECT * FROM /*job*/platform.job
     WHERE worker = claim_job.worker AND status = 'IN_PROGRESS' AND claim_request = claim_job.request;
   IF FOUND THEN
     RETURN;
@@ -41,13 +41,13 @@ BEGIN
   FOR wanted IN
     SELECT DISTINCT value FROM jsonb_array_elements_text(claim_job.types) ORDER BY value DESC
   LOOP
-    SELECT id INTO next_id FROM platform.job
+    SELECT id INTO next_id FROM /*job*/platform.job
       WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type = wanted
       ORDER BY priority DESC, updated_at, id
       LIMIT 1
       FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-      RETURN QUERY UPDATE platform.job SET
+      RETURN QUERY UPDATE /*job*/platform.job SET
         status = 'IN_PROGRESS', started_at = clock_timestamp(), ended_at = NULL, status_details = NULL,
         attempt = attempt + 1, worker = claim_job.worker, claim_request = claim_job.request,
         lease_expires_at = clock_timestamp() + make_interval(secs => claim_job.lease_s),
@@ -63,12 +63,12 @@ $$;
 CREATE FUNCTION platform.heartbeat_job(
   job_id uuid, attempt int, worker text, lease_s double precision, progress double precision, status_details text,
   hasura_session json
-) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM platform.check_worker(heartbeat_job.worker, hasura_session);
   INSERT INTO platform.worker (id) VALUES (heartbeat_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
-  RETURN QUERY UPDATE platform.job SET
+  RETURN QUERY UPDATE /*job*/platform.job SET
     lease_expires_at = clock_timestamp() + make_interval(secs => heartbeat_job.lease_s),
     progress = coalesce(heartbeat_job.progress, progress),
     status_details = coalesce(heartbeat_job.status_details, status_details)
@@ -111,39 +111,29 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.set_assets_uploaded(job_id uuid, uploaded jsonb) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
-#variable_conflict use_column
-DECLARE
-  unknown text;
-BEGIN
-  SELECT key INTO unknown FROM jsonb_each(uploaded) WHERE NOT EXISTS (
-    SELECT FROM "create".asset WHERE id = key::uuid AND job_id = set_assets_uploaded.job_id);
-  IF FOUND THEN
-    RAISE foreign_key_violation USING MESSAGE = format('job %s has no asset %s', set_assets_uploaded.job_id, unknown);
-  END IF;
-  UPDATE "create".asset SET status = 'UPLOADED', details = coalesce(details, '{}') || value
-    FROM jsonb_each(uploaded)
-    WHERE id = key::uuid AND (status <> 'UPLOADED' OR details IS NULL OR details || value <> details);
-END
-$$;
-
 CREATE FUNCTION platform.asset_uploaded(
   job_id uuid, attempt int, worker text, asset_id uuid, details jsonb, hasura_session json
 ) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM FROM platform.held_job(asset_uploaded.job_id, asset_uploaded.attempt, asset_uploaded.worker, hasura_session);
-  IF FOUND THEN
-    PERFORM platform.set_assets_uploaded(
-      asset_uploaded.job_id, jsonb_build_object(asset_uploaded.asset_id, asset_uploaded.details));
-    RETURN QUERY SELECT * FROM "create".asset WHERE id = asset_uploaded.asset_id;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  UPDATE "create".asset SET status = 'UPLOADED', details = coalesce(details, '{}') || asset_uploaded.details
+    WHERE id = asset_uploaded.asset_id AND job_id = asset_uploaded.job_id
+      AND (status <> 'UPLOADED' OR details IS NULL OR details || asset_uploaded.details <> details);
+  RETURN QUERY SELECT * FROM "create".asset WHERE id = asset_uploaded.asset_id AND job_id = asset_uploaded.job_id;
+  IF NOT FOUND THEN
+    RAISE foreign_key_violation USING MESSAGE = format(
+      'job %s has no asset %s', asset_uploaded.job_id, asset_uploaded.asset_id);
   END IF;
 END
 $$;
 
 CREATE FUNCTION platform.record_job_events(
   job_id uuid, attempt int, worker text, events jsonb, hasura_session json
-) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT * FROM platform.held_job(
@@ -157,21 +147,21 @@ BEGIN
 END
 $$;
 
--- Ends an attempt with its last assets: all or nothing. Repeating it gives the row as it stands.
+-- Ends an attempt and hides the older assets of its styles: all or nothing. Repeating it returns the row unchanged.
 CREATE FUNCTION platform.finish_job(
-  job_id uuid, attempt int, worker text, status text, status_details text, errors jsonb, uploaded jsonb,
+  job_id uuid, attempt int, worker text, status text, status_details text, errors jsonb,
   hide_previous_style_assets boolean, counted boolean, hasura_session json
-) RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-  before platform.job;
+  before /*job*/platform.job;
   after text := finish_job.status;
 BEGIN
   PERFORM platform.check_worker(finish_job.worker, hasura_session);
   IF after NOT IN ('NEW', 'COMPLETED_SUCCESS', 'COMPLETED_ERRORS', 'CANCELED') THEN
     RAISE check_violation USING MESSAGE = format('an attempt does not end as %s', after);
   END IF;
-  SELECT * INTO before FROM platform.job
+  SELECT * INTO before FROM /*job*/platform.job
     WHERE id = finish_job.job_id AND attempt = finish_job.attempt AND worker = finish_job.worker FOR UPDATE;
   IF NOT FOUND THEN
     RETURN;
@@ -186,13 +176,12 @@ BEGIN
   IF before.status <> 'IN_PROGRESS' OR before.lease_expires_at IS NULL THEN
     RETURN;
   END IF;
-  PERFORM platform.set_assets_uploaded(before.id, finish_job.uploaded);
   IF finish_job.hide_previous_style_assets THEN
     UPDATE "create".asset SET is_public_facing = false
       WHERE is_public_facing AND job_id IS DISTINCT FROM before.id AND created_at < before.started_at
         AND style_id IN (SELECT style_id FROM "create".asset WHERE job_id = before.id AND status = 'UPLOADED');
   END IF;
-  RETURN QUERY UPDATE platform.job SET
+  RETURN QUERY UPDATE /*job*/platform.job SET
     status = after, status_details = finish_job.status_details, errors = finish_job.errors,
     ended_at = CASE WHEN after <> 'NEW' THEN clock_timestamp() END,
     progress = CASE after WHEN 'COMPLETED_SUCCESS' THEN 100 WHEN 'NEW' THEN NULL ELSE progress END,
@@ -204,15 +193,15 @@ $$;
 
 -- Jobs of workers that were not heard of in time: back into the queue, or ended after the last attempt.
 CREATE FUNCTION platform.requeue_expired_jobs(max_attempts int)
-RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-  expired platform.job;
+  expired /*job*/platform.job;
   after text;
   reason text;
 BEGIN
   FOR expired IN
-    SELECT * FROM platform.job WHERE status = 'IN_PROGRESS' AND lease_expires_at <= clock_timestamp()
+    SELECT * FROM /*job*/platform.job WHERE status = 'IN_PROGRESS' AND lease_expires_at <= clock_timestamp()
     FOR UPDATE SKIP LOCKED
   LOOP
     after := CASE
@@ -221,7 +210,7 @@ BEGIN
       ELSE 'COMPLETED_ERRORS'
     END;
     reason := format('the lease of worker %s ran out in attempt %s', expired.worker, expired.attempt);
-    RETURN QUERY UPDATE platform.job SET
+    RETURN QUERY UPDATE /*job*/platform.job SET
       status = after,
       status_details = reason || CASE after WHEN 'COMPLETED_ERRORS' THEN '; no attempt is left' ELSE '' END,
       errors = jsonb_build_array(jsonb_build_object('stage', 'worker', 'message', reason)),
@@ -236,10 +225,10 @@ $$;
 
 -- A session of the role submitter steers only the jobs that it asked for.
 CREATE FUNCTION platform.steered_job(job_id uuid, hasura_session json)
-RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY SELECT * FROM platform.job
+  RETURN QUERY SELECT * FROM /*job*/platform.job
     WHERE id = steered_job.job_id AND (
       coalesce(hasura_session ->> 'x-hasura-role', '') <> 'submitter'
       OR requestor_id = hasura_session ->> 'x-hasura-user-id')
@@ -248,16 +237,16 @@ END
 $$;
 
 CREATE FUNCTION platform.cancel_job(job_id uuid, hasura_session json)
-RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-  before platform.job;
+  before /*job*/platform.job;
 BEGIN
   SELECT * INTO before FROM platform.steered_job(cancel_job.job_id, hasura_session);
   IF before.status = 'IN_PROGRESS' AND before.lease_expires_at IS NOT NULL THEN
-    RETURN QUERY UPDATE platform.job SET cancel_requested = true WHERE id = before.id RETURNING *;
+    RETURN QUERY UPDATE /*job*/platform.job SET cancel_requested = true WHERE id = before.id RETURNING *;
   ELSIF before.status IN ('NEW', 'ACKNOWLEDGED', 'ON_HOLD') THEN
-    RETURN QUERY UPDATE platform.job SET
+    RETURN QUERY UPDATE /*job*/platform.job SET
       status = 'CANCELED', status_details = 'canceled before it began', ended_at = clock_timestamp()
     WHERE id = before.id RETURNING *;
   ELSIF before.status = 'CANCELED' THEN
@@ -267,14 +256,14 @@ END
 $$;
 
 CREATE FUNCTION platform.retry_job(job_id uuid, hasura_session json)
-RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-  before platform.job;
+  before /*job*/platform.job;
 BEGIN
   SELECT * INTO before FROM platform.steered_job(retry_job.job_id, hasura_session);
   IF before.status IN ('COMPLETED_SUCCESS', 'COMPLETED_ERRORS', 'CANCELED') THEN
-    RETURN QUERY UPDATE platform.job SET
+    RETURN QUERY UPDATE /*job*/platform.job SET
       status = 'NEW', status_details = NULL, errors = '[]', started_at = NULL, ended_at = NULL, worker = NULL,
       progress = NULL, cancel_requested = false, auto_retries = 0
     WHERE id = before.id RETURNING *;
@@ -283,20 +272,20 @@ END
 $$;
 
 CREATE FUNCTION platform.hold_job(job_id uuid, hasura_session json)
-RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY UPDATE platform.job SET status = 'ON_HOLD'
+  RETURN QUERY UPDATE /*job*/platform.job SET status = 'ON_HOLD'
     WHERE id = (SELECT id FROM platform.steered_job(hold_job.job_id, hasura_session)) AND status IN ('NEW', 'ACKNOWLEDGED')
     RETURNING *;
 END
 $$;
 
 CREATE FUNCTION platform.release_job(job_id uuid, hasura_session json)
-RETURNS SETOF platform.job LANGUAGE plpgsql VOLATILE AS $$
+RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY UPDATE platform.job SET status = 'NEW'
+  RETURN QUERY UPDATE /*job*/platform.job SET status = 'NEW'
     WHERE id = (SELECT id FROM platform.steered_job(release_job.job_id, hasura_session)) AND status = 'ON_HOLD'
     RETURNING *;
 END

@@ -1,4 +1,4 @@
-"""Named SQL statements, read from the files beside this module."""
+"""Named SQL statements of the embedded platform, read from the files beside this module."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ UPDATE job SET
 WHERE id = :job_id AND attempt = :attempt AND worker = :worker AND status = 'IN_PROGRESS'
 RETURNING cancel_requested;
 
--- claim_state --
+-- held --
 SELECT cancel_requested FROM job
 WHERE id = :job_id AND attempt = :attempt AND worker = :worker AND status = 'IN_PROGRESS';
 
@@ -120,6 +120,9 @@ SELECT * FROM asset WHERE id = :asset_id AND job_id = :job_id;
 
 -- assets --
 SELECT * FROM asset WHERE job_id = :job_id ORDER BY name;
+
+-- asset_types --
+SELECT value FROM asset_type;
 
 -- record --
 INSERT INTO job_event (job_id, attempt, seq, time, event, fields)

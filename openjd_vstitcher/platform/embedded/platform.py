@@ -1,0 +1,280 @@
+"""The platform in one SQLite file, for a desk or a single machine; several processes may use it at once."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ...errors import NotFound, PlatformError
+from ...journal import Event
+from ..values import ENDED, WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from . import rows
+from .catalogue import Catalogue
+from .database import Database
+from .fencing import check_held, lost
+
+_LOOK_S = 0.2
+
+
+class EmbeddedPlatform:
+    """Queue and catalogue in a SQLite file. Safe to share between threads and between processes.
+
+    Parameters
+    ----------
+    path: the database, readable by its owner only; it is made if it is missing.
+
+    Raises
+    ------
+    PlatformError: the file cannot be opened, is not a database, or was made by a newer release.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = Database(path)
+        self._catalogue = Catalogue(self._db)
+
+    def describe(self) -> str:
+        """What platform this is, and where."""
+        return f"embedded, in {self._path}"
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+        """Take the next job of these types: types descending, priority descending, the longest unchanged first."""
+        now = datetime.now(UTC)
+        with self._db.transaction():
+            row = self._db.one(
+                "claim",
+                now=rows.text(now),
+                worker=worker,
+                types=json.dumps(list(job_types)),
+                lease_expires_at=rows.text(now + timedelta(seconds=lease_s)),
+            )
+            if row is None:
+                return None
+            job = rows.job(row)
+            return Claim(job, self.preset(job.preset_key), job.attempt, worker, job.lease_expires_at)
+
+    def heartbeat(
+        self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
+    ) -> Beat:
+        """Keep the lease, and tell how far the job is (progress in percent)."""
+        now = datetime.now(UTC)
+        lease_expires_at = now + timedelta(seconds=lease_s)
+        with self._db.transaction():
+            row = self._db.one(
+                "heartbeat",
+                job_id=claim.job.id,
+                attempt=claim.attempt,
+                worker=claim.worker,
+                now=rows.text(now),
+                lease_expires_at=rows.text(lease_expires_at),
+                progress=progress,
+                status_details=status_details,
+            )
+        if row is None:
+            raise lost(claim)
+        return Beat(lease_expires_at, bool(row["cancel_requested"]))
+
+    def claim_state(self, claim: Claim, *, timeout_s: float) -> ClaimState:
+        """Wait until the claim is canceled or lost, or the time is over; return its state then."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            state: ClaimState = "held"
+            with suppress(PlatformError):
+                held = self._db.peek("held", job_id=claim.job.id, attempt=claim.attempt, worker=claim.worker)
+                if not held:
+                    return "lost"
+                state = "cancel_requested" if held[0]["cancel_requested"] else "held"
+            left = deadline - time.monotonic()
+            if state != "held" or left <= 0:
+                return state
+            time.sleep(min(_LOOK_S, left))
+
+    def finish(self, claim: Claim, outcome: Outcome) -> None:
+        """End the attempt and hide the older assets of its styles, in one transaction."""
+        now = rows.now()
+        with self._db.transaction():
+            row = self._db.one("job", job_id=claim.job.id)
+            if row is None or (row["attempt"], row["worker"]) != (claim.attempt, claim.worker):
+                raise lost(claim)
+            status: JobStatus = outcome.status
+            if status == "NEW" and row["cancel_requested"]:
+                status = "CANCELED"
+            if row["status"] == status:
+                return
+            if row["status"] != "IN_PROGRESS":
+                raise lost(claim)
+            if outcome.hide_previous_style_assets:
+                self._db.run("hide_previous_style_assets", job_id=claim.job.id, started_at=row["started_at"], now=now)
+            self._db.run(
+                "finish",
+                job_id=claim.job.id,
+                status=status,
+                status_details=outcome.status_details,
+                errors=json.dumps(list(outcome.errors)),
+                counted=outcome.counted,
+                now=now,
+            )
+
+    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
+        """Make jobs with an expired lease claimable again, or end them with errors after the last attempt."""
+        with self._db.transaction():
+            touched = self._db.run("requeue_expired", max_attempts=max_attempts, now=rows.now())
+        return [row["id"] for row in touched]
+
+    def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
+        """Wait until a job of these types may be there to claim; False when the time is over."""
+        deadline = time.monotonic() + timeout_s
+        types = json.dumps(list(job_types))
+        while True:
+            if self._db.peek("claimable", types=types)[0][0]:
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(_LOOK_S, left))
+
+    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+        """Keep events of the attempt's journal with the job."""
+        with self._db.transaction():
+            check_held(self._db, claim)
+            for event in events:
+                self._db.run(
+                    "record",
+                    job_id=claim.job.id,
+                    attempt=claim.attempt,
+                    seq=event.seq,
+                    time=rows.text(event.time),
+                    event=event.name,
+                    fields=json.dumps(event.fields, default=str),
+                )
+
+    def events(self, job_id: str) -> Sequence[Event]:
+        """What happened to a job, oldest first."""
+        self.job(job_id)
+        return [rows.event(row) for row in self._db.rows("events", job_id=job_id)]
+
+    def submit(self, job: NewJob) -> Job:
+        """Add a job to the queue."""
+        with self._db.transaction():
+            self.preset(job.preset_key)
+            (row,) = self._db.run(
+                "submit",
+                id=job.id or str(uuid.uuid4()),
+                status=job.status,
+                type=job.type,
+                preset_key=job.preset_key,
+                requestor_id=job.requestor_id,
+                details=json.dumps(dict(job.details)),
+                priority=job.priority,
+                now=rows.now(),
+            )
+        return rows.job(row)
+
+    def job(self, job_id: str) -> Job:
+        """One job, by its id."""
+        found = self._db.rows("job", job_id=job_id)
+        if not found:
+            raise NotFound(f"there is no job {job_id}")
+        return rows.job(found[0])
+
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        type: str | None = None,
+        preset_key: str | None = None,
+        worker: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[Job]:
+        """Jobs that fit every filter given, the newest first."""
+        found = self._db.rows("jobs", status=status, type=type, preset_key=preset_key, worker=worker, limit=limit)
+        return [rows.job(row) for row in found]
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel a waiting job at once; ask the worker of a running one to cancel it."""
+        with self._db.transaction():
+            status = self.job(job_id).status
+            if status == "IN_PROGRESS":
+                self._db.run("cancel_running", job_id=job_id, now=rows.now())
+            elif status in (*WAITING, "ON_HOLD"):
+                self._db.run("cancel_waiting", job_id=job_id, now=rows.now())
+            elif status != "CANCELED":
+                raise PlatformError(f"cannot cancel job {job_id}: it is {status}")
+            return self.job(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Put an ended job back into the queue, with all its automatic retries before it."""
+        with self._db.transaction():
+            self._expect(job_id, "retry", ENDED)
+            self._db.run("retry", job_id=job_id, now=rows.now())
+            return self.job(job_id)
+
+    def hold(self, job_id: str) -> Job:
+        """Keep a waiting job from being claimed."""
+        return self._steer(job_id, "hold", WAITING, "ON_HOLD")
+
+    def release(self, job_id: str) -> Job:
+        """Let a held job be claimed."""
+        return self._steer(job_id, "release", ("ON_HOLD",), "NEW")
+
+    def preset(self, key: str) -> Mapping[str, Any]:
+        """One preset row: key, name, version, description, job_type, details."""
+        found = self._db.rows("preset", key=key)
+        if not found:
+            raise NotFound(f"there is no preset {key}")
+        return rows.preset(found[0])
+
+    def presets(self) -> Sequence[Mapping[str, Any]]:
+        """All preset rows, by key."""
+        return [rows.preset(row) for row in self._db.rows("presets")]
+
+    def put_preset(self, preset: Mapping[str, Any]) -> None:
+        """Insert or replace a preset row."""
+        with self._db.transaction():
+            self._db.run(
+                "put_preset",
+                key=preset["key"],
+                name=preset.get("name") or preset["key"],
+                version=preset.get("version") or 0,
+                description=preset.get("description"),
+                job_type=preset.get("job_type"),
+                details=json.dumps(preset["details"]),
+                now=rows.now(),
+            )
+
+    def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
+        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name."""
+        return self._catalogue.begin_asset(claim, asset)
+
+    def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
+        """Mark an asset as whole in storage; the details are merged into the asset's."""
+        self._catalogue.asset_uploaded(claim, asset_id, details)
+
+    def assets(self, job_id: str) -> Sequence[Asset]:
+        """The assets of a job, by name."""
+        return self._catalogue.assets(job_id)
+
+    def asset_types(self) -> Collection[str] | None:
+        """The types that an asset may have."""
+        return self._catalogue.asset_types()
+
+    def _steer(self, job_id: str, what: str, before: Sequence[str], after: str) -> Job:
+        with self._db.transaction():
+            self._expect(job_id, what, before)
+            self._db.run("set_status", job_id=job_id, status=after, now=rows.now())
+            return self.job(job_id)
+
+    def _expect(self, job_id: str, what: str, statuses: Sequence[str]) -> None:
+        status = self.job(job_id).status
+        if status not in statuses:
+            raise PlatformError(f"cannot {what} job {job_id}: it is {status}, expected {' or '.join(statuses)}")

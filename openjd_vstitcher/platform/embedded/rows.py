@@ -1,0 +1,53 @@
+"""Between rows as SQLite gives them and the values of the ports."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ...journal import Event
+from ..values import JOB_TIMES, Asset, Job
+
+
+def job(row: sqlite3.Row) -> Job:
+    """A job from its row."""
+    values: dict[str, Any] = dict(row)
+    for name in JOB_TIMES:
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+    values["details"] = json.loads(values["details"])
+    values["errors"] = tuple(json.loads(values["errors"]))
+    values["cancel_requested"] = bool(values["cancel_requested"])
+    return Job(**values)
+
+
+def asset(row: sqlite3.Row) -> Asset:
+    """An asset from its row."""
+    values: dict[str, Any] = dict(row)
+    del values["created_at"], values["updated_at"]
+    values["details"] = json.loads(values["details"])
+    values["is_public_facing"] = bool(values["is_public_facing"])
+    return Asset(**values)
+
+
+def preset(row: sqlite3.Row) -> Mapping[str, Any]:
+    """A preset from its row."""
+    return {**dict(row), "details": json.loads(row["details"])}
+
+
+def event(row: sqlite3.Row) -> Event:
+    """An event from its row."""
+    time = datetime.fromisoformat(row["time"])
+    return Event(row["seq"], time, row["job_id"], row["attempt"], row["event"], json.loads(row["fields"]))
+
+
+def text(moment: datetime) -> str:
+    """A time as its columns hold it; the order of the texts is the order of the times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def now() -> str:
+    """The current time, as `text` gives it."""
+    return text(datetime.now(UTC))
