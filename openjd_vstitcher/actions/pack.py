@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import InvalidInput, Problem, StorageError
+from ..files import whole_file
 
 _CHUNK_BYTES = 1 << 20
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)
@@ -46,22 +47,17 @@ def pack_frames(output_directory: Path, name: str, frames: int) -> Packed:
     if missing:
         shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
         raise InvalidInput(str(folder), [Problem("", f"{len(missing)} of {frames} frames are missing: {shown}")])
-    partial = output_directory / f".{name}.{os.getpid()}.part"
     try:
-        with partial.open("wb") as file:
+        with whole_file(target, mode=0o666) as file:
             _write(file, [folder / frame for frame in wanted])
-            os.fsync(file.fileno())
-        partial.replace(target)
         shutil.rmtree(folder)
         return Packed(target, frames, target.stat().st_size)
     except OSError as error:
         raise StorageError(f"cannot pack {target}: {error.strerror}", transient=False) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
-def _write(file: object, frames: list[Path]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+def _write(file: BinaryIO, frames: list[Path]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for frame in frames:
             entry = zipfile.ZipInfo(frame.name, _SAME_TIME)
             entry.external_attr = 0o644 << 16

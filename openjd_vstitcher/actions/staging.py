@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..config import StorageConfig
 from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
+from ..files import write_json
 from ..storage.address import local_path
 from ..storage.inputs.cache import Cache
 from ..storage.inputs.download import Fetched, fetch
@@ -74,7 +75,8 @@ def stage(
     garment_path = next(path for entry, path in placed if entry.role == "garment").resolve()
     check_garment(garment_path)
     description = dict(job) | _described(manifest.details, placed, folder)
-    return _write(into / _JOB, description | {"garment_path": str(garment_path)})
+    write_json(into / _JOB, description | {"garment_path": str(garment_path)})
+    return into / _JOB
 
 
 def teardown(into: Path) -> None:
@@ -145,13 +147,6 @@ def _described(details: Mapping[str, Any], placed: Sequence[tuple[InputEntry, Pa
         "local_artwork_bundle_dir_path": str(bundle) if bundle.is_dir() else None,
         "artwork_replacements": replacements,
     }
-
-
-def _write(path: Path, description: Mapping[str, Any]) -> Path:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)
-    return path
 
 
 def _output_directory(job: Path) -> Path | None:

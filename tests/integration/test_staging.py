@@ -165,7 +165,7 @@ def test_inputs_in_s3_are_never_read_by_the_session_itself(tmp_path: Path) -> No
     assert "/0/url" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["cli.stage", "cli.teardown", "cli.pack", "storage.staging", "outputs.pack"])
+@pytest.mark.parametrize("module", ["cli.stage", "cli.teardown", "cli.pack", "actions.staging", "actions.pack"])
 def test_commands_of_sessions_import_no_s3_client(module: str) -> None:
     code = f"import sys, openjd_vstitcher.{module}; sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False, timeout=60).returncode == 0
