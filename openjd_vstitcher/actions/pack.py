@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import stat
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from .. import action_output
 from ..errors import InvalidInput, Problem, StorageError
 from ..files import whole_file
+from .running import read_embedded, run_action
 
 _CHUNK_BYTES = 1 << 20
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)
@@ -25,6 +28,20 @@ class Packed:
     size_bytes: int
 
 
+def run_pack(run_data: str, output_directory: Path, frames: int) -> int:
+    """`openjd-vs pack`: pack the frames of the export that the run data describes. Returns the exit code."""
+
+    def pack() -> None:
+        began = time.monotonic()
+        name = _output_name(run_data)
+        packed = pack_frames(output_directory, name, frames)
+        seconds = round(time.monotonic() - began, 3)
+        action_output.event({"event": "exported", "output": name, "size_bytes": packed.size_bytes, "seconds": seconds})
+        action_output.progress(100)
+
+    return run_action("packing failed", pack)
+
+
 def pack_frames(output_directory: Path, name: str, frames: int) -> Packed:
     """Make `NAME` from `NAME.frames/0001.png` and so on, then remove the frames.
 
@@ -32,7 +49,7 @@ def pack_frames(output_directory: Path, name: str, frames: int) -> Packed:
 
     Raises
     ------
-    InvalidInput: frames are missing, or `name` is no plain file name.
+    InvalidInput: frames are missing, or `name` is not a plain file name.
     StorageError: the file could not be written.
     """
     if not name or name in (".", "..") or "/" in name or "\\" in name or frames < 1:
@@ -54,6 +71,13 @@ def pack_frames(output_directory: Path, name: str, frames: int) -> Packed:
         return Packed(target, frames, target.stat().st_size)
     except OSError as error:
         raise StorageError(f"cannot pack {target}: {error.strerror}", transient=False) from error
+
+
+def _output_name(run_data: str) -> str:
+    try:
+        return str(read_embedded(run_data, "run data")["export"]["output_file_name"])
+    except (KeyError, TypeError) as error:
+        raise InvalidInput("run data", [Problem("/export", "expected an export with an output_file_name")]) from error
 
 
 def _write(file: BinaryIO, frames: list[Path]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from .. import __version__
+from .. import __version__, action_output
 from ..errors import InvalidInput, OpenjdVsError
 
 ERROR = 1
@@ -32,7 +35,9 @@ _COMMANDS = {
     "teardown": "Remove what a session staged.",
     "run-job": "Run the job of a job directory (the daemon calls this).",
 }
-_INTERNAL = ("stage", "pack", "teardown", "run-job")
+_ACTIONS = ("stage", "pack", "teardown")
+"""The commands whose output OpenJD reads as a protocol."""
+_INTERNAL = (*_ACTIONS, "run-job")
 
 
 class _Commands(click.Group):
@@ -45,6 +50,13 @@ class _Commands(click.Group):
         module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
         command: click.Command = module.command
         return command
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        given = sys.argv[1:] if args is None else list(args)
+        if given[:1] and given[0] in _ACTIONS and given[1:] not in (["--help"], ["-h"]):
+            with action_output.guarded(f"{given[0]} failed"):
+                return super().main(given, *more, **options)
+        return super().main(args, *more, **options)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
