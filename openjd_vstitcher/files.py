@@ -1,14 +1,121 @@
-"""Writes files so that a reader, or a crash, never meets a part of one."""
+"""Writes files whole: no reader and no crash ever meets a partial one. Imports little, so that clients start fast."""
 
 from __future__ import annotations
 
+import json
 import os
-from pathlib import Path
+import time
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, BinaryIO
+
+    StrPath = str | os.PathLike[str]
+
+_SUFFIX = ".part"
+_IN_USE = (5, 32)
+"""Windows errors (access denied, sharing violation) of a rename onto a file that another process has open."""
+_IN_USE_LIMIT_S = 2.0
+_IN_USE_PAUSE_S = 0.02
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new, never a part; only its owner may read it."""
-    part = path.with_name(path.name + ".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    part.replace(path)
+def write_whole(path: StrPath, text: str) -> None:
+    """Replace a file's text. Only its owner may read it.
+
+    Raises
+    ------
+    OSError: it could not be written; the old file is still there.
+    """
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: StrPath, value: Any, *, default: Callable[[Any], Any] | None = None) -> None:
+    """Replace a file by a value as JSON, as `write_whole` does.
+
+    Parameters
+    ----------
+    default: turns what JSON does not know into something that it does.
+    """
+    write_whole(path, json.dumps(value, indent=1, default=default))
+
+
+@contextmanager
+def whole_file(path: StrPath, *, mode: int = 0o600, durable: bool = True) -> Iterator[BinaryIO]:
+    """A new file to write to, which takes the place of `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    mode: permissions of the file, less the umask.
+    durable: wait until the disk has it, so that it survives a power failure.
+    """
+    part = part_path(path)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(part, flags, mode), "w+b") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        move_into_place(part, path, durable=durable)
+    except BaseException:
+        remove_if_there(part)
+        raise
+
+
+def part_path(path: StrPath) -> str:
+    """A new name for a partial file in the same directory. No two writers get the same one."""
+    return os.path.join(os.path.dirname(os.fspath(path)), f".{os.urandom(8).hex()}{_SUFFIX}")
+
+
+def is_part(name: str) -> bool:
+    """Whether a file name is one that `part_path` gives: what a crash left of a write."""
+    return name.startswith(".") and name.endswith(_SUFFIX)
+
+
+def move_into_place(part: StrPath, path: StrPath, *, durable: bool = True) -> None:
+    """Rename a finished part over `path`. On Windows, wait a moment for a reader to close the old file.
+
+    Parameters
+    ----------
+    durable: wait until the disk has the new name. The part's own bytes must be on disk by then.
+
+    Raises
+    ------
+    OSError: it could not be renamed; the part is still there.
+    """
+    deadline = time.monotonic() + _IN_USE_LIMIT_S
+    while True:
+        try:
+            os.replace(part, path)
+            break
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _IN_USE or time.monotonic() >= deadline:
+                raise
+        time.sleep(_IN_USE_PAUSE_S)
+    if durable and os.name != "nt":
+        _sync_directory(os.path.dirname(os.fspath(path)) or ".")
+
+
+def remove_if_there(path: StrPath) -> None:
+    """Remove a file, or what can be removed of it: for clearing up after an error that matters more."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def _sync_directory(path: str) -> None:
+    """Some network drives cannot sync a directory; the rename stands all the same."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)

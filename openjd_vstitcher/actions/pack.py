@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from .. import action_output
 from ..errors import InvalidInput, Problem, StorageError
+from ..files import whole_file
+from .running import read_embedded, run_action
 
 _CHUNK_BYTES = 1 << 20
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)
@@ -24,6 +28,20 @@ class Packed:
     size_bytes: int
 
 
+def run_pack(run_data: str, output_directory: Path, frames: int) -> int:
+    """`openjd-vs pack`: pack the frames of the export that the run data describes. Returns the exit code."""
+
+    def pack() -> None:
+        began = time.monotonic()
+        name = _output_name(run_data)
+        packed = pack_frames(output_directory, name, frames)
+        seconds = round(time.monotonic() - began, 3)
+        action_output.event({"event": "exported", "output": name, "size_bytes": packed.size_bytes, "seconds": seconds})
+        action_output.progress(100)
+
+    return run_action("packing failed", pack)
+
+
 def pack_frames(output_directory: Path, name: str, frames: int) -> Packed:
     """Make `NAME` from `NAME.frames/0001.png` and so on, then remove the frames.
 
@@ -31,7 +49,7 @@ def pack_frames(output_directory: Path, name: str, frames: int) -> Packed:
 
     Raises
     ------
-    InvalidInput: frames are missing, or `name` is no plain file name.
+    InvalidInput: frames are missing, or `name` is not a plain file name.
     StorageError: the file could not be written.
     """
     if not name or name in (".", "..") or "/" in name or "\\" in name or frames < 1:
@@ -46,22 +64,24 @@ def pack_frames(output_directory: Path, name: str, frames: int) -> Packed:
     if missing:
         shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
         raise InvalidInput(str(folder), [Problem("", f"{len(missing)} of {frames} frames are missing: {shown}")])
-    partial = output_directory / f".{name}.{os.getpid()}.part"
     try:
-        with partial.open("wb") as file:
+        with whole_file(target, mode=0o666) as file:
             _write(file, [folder / frame for frame in wanted])
-            os.fsync(file.fileno())
-        partial.replace(target)
         shutil.rmtree(folder)
         return Packed(target, frames, target.stat().st_size)
     except OSError as error:
         raise StorageError(f"cannot pack {target}: {error.strerror}", transient=False) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
-def _write(file: object, frames: list[Path]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+def _output_name(run_data: str) -> str:
+    try:
+        return str(read_embedded(run_data, "run data")["export"]["output_file_name"])
+    except (KeyError, TypeError) as error:
+        raise InvalidInput("run data", [Problem("/export", "expected an export with an output_file_name")]) from error
+
+
+def _write(file: BinaryIO, frames: list[Path]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for frame in frames:
             entry = zipfile.ZipInfo(frame.name, _SAME_TIME)
             entry.external_attr = 0o644 << 16

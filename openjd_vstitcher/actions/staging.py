@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..config import StorageConfig
+from .. import action_output
+from ..config import StorageConfig, load_config
 from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
+from ..files import write_json
+from ..names import same_file_key
 from ..storage.address import local_path
 from ..storage.inputs.cache import Cache
 from ..storage.inputs.download import Fetched, fetch
-from ..storage.inputs.manifest import InputEntry, Manifest
+from ..storage.inputs.manifest import InputEntry, Manifest, read_manifest
+from .running import read_embedded, run_action
 
 _INPUTS = "inputs"
 _JOB = "job.json"
@@ -30,7 +34,36 @@ _FOLDERS = {
 }
 
 OnStaged = Callable[[InputEntry, Fetched], None]
-"""Called with each input that has arrived; from any thread, one call at a time is not promised."""
+"""Called with each input that has arrived, from any thread and from several at once."""
+
+
+def run_stage(into: Path, *, garment: str, manifest: str, job_id: str, output_dir: str, job_data: str) -> int:
+    """`openjd-vs stage`: stage with the configuration of this machine, and tell each input. Returns the exit code.
+
+    Parameters
+    ----------
+    garment, manifest: as a template gives them; each may be empty.
+    job_data: a JSON file with more for `job.json`, or "".
+    """
+
+    def bring() -> None:
+        described = read_embedded(job_data, "job data") if job_data else {}
+        output = str(Path(output_dir).absolute()) if output_dir else ""
+        stage(
+            into,
+            garment=garment,
+            manifest=read_manifest(Path(manifest)) if manifest else Manifest(),
+            job={"id": job_id, **described, "local_job_output_path": output},
+            config=load_config().storage,
+            on_staged=_tell,
+        )
+
+    return run_action("staging failed", bring)
+
+
+def run_teardown(into: Path) -> int:
+    """`openjd-vs teardown`: tear down a working directory. Returns the exit code."""
+    return run_action("teardown failed", lambda: teardown(into))
 
 
 def stage(
@@ -74,7 +107,8 @@ def stage(
     garment_path = next(path for entry, path in placed if entry.role == "garment").resolve()
     check_garment(garment_path)
     description = dict(job) | _described(manifest.details, placed, folder)
-    return _write(into / _JOB, description | {"garment_path": str(garment_path)})
+    write_json(into / _JOB, description | {"garment_path": str(garment_path)})
+    return into / _JOB
 
 
 def teardown(into: Path) -> None:
@@ -99,17 +133,35 @@ def teardown(into: Path) -> None:
         raise StorageError(f"cannot remove {folder}: {error.strerror}", transient=False) from error
 
 
+def _tell(entry: InputEntry, fetched: Fetched) -> None:
+    action_output.event(
+        {
+            "event": "staged",
+            "what": entry.role,
+            "name": entry.name,
+            "uri": entry.source_uri,
+            "version": entry.version,
+            "size_bytes": fetched.size_bytes,
+            "sha256": fetched.sha256,
+        }
+    )
+
+
 def _local_garment(garment: str) -> InputEntry:
     path = local_path(garment) if garment.startswith("file:") else Path(garment).expanduser().absolute()
     if not path.is_file():
-        raise InvalidInput("garment file", [Problem("", f"{path} is no file that can be read")])
+        raise InvalidInput("garment file", [Problem("", f"{path} is not a readable file")])
     return InputEntry("garment", path.name, path.as_uri(), source_uri=path.as_uri())
 
 
 def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: StorageConfig, on_staged: OnStaged | None) -> None:
-    if len({str(path).casefold() for _, path in placed}) != len(placed):
-        raise InvalidInput("inputs manifest", [Problem("", "two inputs have the same name")])
-
+    seen: dict[str, str] = {}
+    for entry, path in placed:
+        key = same_file_key(str(path))
+        if key in seen:
+            clash = f"two inputs have the same name: {seen[key]!r} and {entry.name!r}"
+            raise InvalidInput("inputs manifest", [Problem("", clash)])
+        seen[key] = entry.name
     own = urlsplit(config.endpoint_url).netloc
     hosts = (*config.allow_private_hosts, *([own] if own else []))
     cache = Cache(config.cache_dir, config.cache_bytes) if config.cache_bytes else None
@@ -145,13 +197,6 @@ def _described(details: Mapping[str, Any], placed: Sequence[tuple[InputEntry, Pa
         "local_artwork_bundle_dir_path": str(bundle) if bundle.is_dir() else None,
         "artwork_replacements": replacements,
     }
-
-
-def _write(path: Path, description: Mapping[str, Any]) -> Path:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)
-    return path
 
 
 def _output_directory(job: Path) -> Path | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from .. import __version__
+from .. import __version__, action_output
 from ..errors import InvalidInput, OpenjdVsError
 
 ERROR = 1
@@ -33,7 +36,9 @@ _COMMANDS = {
     "run-job": "Run the attempt of a directory (the daemon calls this).",
     "finish-job": "Deliver what a killed attempt left (the daemon calls this).",
 }
-_INTERNAL = ("stage", "pack", "teardown", "run-job", "finish-job")
+_ACTIONS = ("stage", "pack", "teardown")
+"""The commands whose output OpenJD reads as a protocol."""
+_INTERNAL = (*_ACTIONS, "run-job", "finish-job")
 
 
 class _Commands(click.Group):
@@ -46,6 +51,13 @@ class _Commands(click.Group):
         module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
         command: click.Command = module.command
         return command
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        given = sys.argv[1:] if args is None else list(args)
+        if given[:1] and given[0] in _ACTIONS and given[1:] not in (["--help"], ["-h"]):
+            with action_output.guarded(f"{given[0]} failed"):
+                return super().main(given, *more, **options)
+        return super().main(args, *more, **options)
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import time
 from pathlib import Path
 
 import click
-
-from ..errors import InvalidInput, OpenjdVsError, Problem
 
 
 @click.command("pack")
 @click.option("--run-data", required=True, help="JSON file with the export (a path or file://…).")
 @click.option("--output-dir", required=True, type=click.Path(path_type=Path), help="Where the frames are.")
 @click.option("--frames", required=True, type=click.IntRange(1, 1024), help="How many frames there must be.")
-def command(run_data: str, output_dir: Path, frames: int) -> None:
+@click.pass_context
+def command(ctx: click.Context, run_data: str, output_dir: Path, frames: int) -> None:
     """Pack the frames of a turntable."""
-    from ..actions.pack import pack_frames
+    from ..actions.pack import run_pack
 
-    began = time.monotonic()
-    name = "turntable"
-    try:
-        name = _name(Path(run_data.removeprefix("file://")))
-        packed = pack_frames(output_dir, name, frames)
-    except OpenjdVsError as error:
-        click.echo(f"openjd_fail: {name}: packing failed: {' '.join(str(error).split())}")
-        raise
-    seconds = round(time.monotonic() - began, 3)
-    event = {"event": "exported", "output": name, "size_bytes": packed.size_bytes, "seconds": seconds}
-    click.echo(f"vstitcher_event: {json.dumps(event)}")
-    click.echo("openjd_progress: 100.0")
-
-
-def _name(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["export"]["output_file_name"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput("run data", [Problem("", f"{path} names no export: {error}")]) from error
+    ctx.exit(run_pack(run_data, output_dir, frames))

@@ -9,8 +9,9 @@ import click
 
 @click.command("teardown")
 @click.argument("working_directory", type=click.Path(path_type=Path))
-def command(working_directory: Path) -> None:
+@click.pass_context
+def command(ctx: click.Context, working_directory: Path) -> None:
     """Remove what a session staged. Outputs are never touched."""
-    from ..actions.staging import teardown
+    from ..actions.staging import run_teardown
 
-    teardown(working_directory)
+    ctx.exit(run_teardown(working_directory))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import InvalidInput, Problem, StorageError
+from ..files import is_part, move_into_place, part_path, remove_if_there
 from .address import is_https, is_s3, join, local_path, split_s3, within
 from .pace import Pace
 from .ports import NEW_TRANSFER, OnBytes, Transfer
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..config import StorageConfig
 
 _CHUNK_BYTES = 1 << 20
-_PART = ".part"
 _WAIT_FOR = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
 """Errors that pass when a disk has room again or a network drive is back."""
 
@@ -57,8 +56,8 @@ class LocalStorage:
         self.check(uri)
         target = self.path(uri)
         if transfer.upload_id:
-            target.with_name(Path(transfer.upload_id).name).unlink(missing_ok=True)
-        partial = target.with_name(f".{uuid.uuid4().hex}{_PART}")
+            _remove_part(target.with_name(Path(transfer.upload_id).name))
+        partial = Path(part_path(target))
         note = transfer.on_upload_id or (lambda upload_id: None)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,14 +67,13 @@ class LocalStorage:
                 os.fsync(file.fileno())
             if digest != sha256:
                 raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
-            partial.replace(target)
-            _sync_directory(target.parent)
+            move_into_place(partial, target)
             note(None)
             return StoredObject(uri, size, digest, _version(target.stat()))
         except OSError as error:
             raise _failed("store", uri, error) from error
         finally:
-            partial.unlink(missing_ok=True)
+            remove_if_there(partial)
 
     def abandon(self, uri: str) -> None:
         """Nothing to do: what a crash leaves is removed when the upload is continued, and is never listed."""
@@ -94,7 +92,7 @@ class LocalStorage:
         objects = []
         try:
             for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
-                if file.is_file() and not (file.name.startswith(".") and file.name.endswith(_PART)):
+                if file.is_file() and not is_part(file.name):
                     found = file.stat()
                     uri = join(prefix, *file.relative_to(folder).parts)
                     objects.append((StoredObject(uri, found.st_size, None, _version(found)), found.st_mtime))
@@ -142,14 +140,9 @@ def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes | None, pace: Pa
     return size, digest.hexdigest()
 
 
-def _sync_directory(path: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remove_part(path: Path) -> None:
+    if is_part(path.name):
+        remove_if_there(path)
 
 
 def _version(found: os.stat_result) -> str:

@@ -16,7 +16,7 @@ from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.storage.adapters import open_storage
-from openjd_vstitcher.storage.inputs.manifest import Manifest, write_manifest
+from openjd_vstitcher.storage.inputs.manifest import InputEntry, Manifest, write_manifest
 from openjd_vstitcher.storage.inputs.resolve import resolve_inputs
 
 _TEE = resource("examples/garments/tee.glb")
@@ -139,14 +139,13 @@ def test_teardown_does_not_follow_a_link(tmp_path: Path) -> None:
     ("garment", "message"),
     [
         ("", "expected one garment"),
-        ("/no/such/tee.bw", "is no file that can be read"),
+        ("/no/such/tee.bw", "is not a readable file"),
         ("file://host/tee.bw", "names a host"),
     ],
 )
 def test_garment_that_cannot_be_staged_is_a_failure_that_says_so(tmp_path: Path, garment: str, message: str) -> None:
     done = _stage(tmp_path / "session", garment=garment)
-    assert done.returncode == 2
-    assert message in done.stderr
+    assert (done.returncode, done.stderr) == (2, "")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("openjd_fail: ")]
     assert message in line
     assert not (tmp_path / "session/job.json").exists()
@@ -161,8 +160,111 @@ def test_file_that_is_no_garment_is_refused(tmp_path: Path) -> None:
 def test_inputs_in_s3_are_never_read_by_the_session_itself(tmp_path: Path) -> None:
     (tmp_path / "inputs.json").write_text(json.dumps([{"role": "garment", "name": "t.bw", "url": "s3://b/t.bw"}]))
     done = _stage(tmp_path / "session", manifest=str(tmp_path / "inputs.json"))
-    assert done.returncode == 2
-    assert "/0/url" in done.stderr
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith("openjd_fail: staging failed: ")
+    assert "/0/url" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("Label.png", "label.PNG"), ("caf\u00e9.png", "cafe\u0301.png"), ("CAF\u00c9.png", "cafe\u0301.png"), ("ß", "SS")],
+)
+def test_inputs_that_some_file_system_takes_for_one_file_are_refused(tmp_path: Path, first: str, second: str) -> None:
+    entries = [InputEntry("garment", "tee.glb", _TEE.as_uri())]
+    entries += [InputEntry("artwork_replacement", name, _TEE.as_uri()) for name in (first, second)]
+    with pytest.raises(InvalidInput, match="two inputs have the same name"):
+        stage(tmp_path / "s", garment="", manifest=Manifest(entries), job={}, config=StorageConfig())
+    assert not (tmp_path / "s/job.json").exists()
+
+
+def test_input_whose_folder_is_another_input_is_a_failure_that_says_so(tmp_path: Path) -> None:
+    entries = [InputEntry("garment", "tee.glb", _TEE.as_uri())]
+    entries += [InputEntry("artwork_bundle", name, _TEE.as_uri()) for name in ("a", "a/b.png")]
+    with pytest.raises(StorageError, match="cannot fetch"):
+        stage(tmp_path / "s", garment="", manifest=Manifest(entries), job={}, config=StorageConfig())
+
+
+def _pack(directory: Path, run_data: object, *more: str) -> subprocess.CompletedProcess[str]:
+    data = directory / "run-data.json"
+    data.write_text(run_data if isinstance(run_data, str) else json.dumps(run_data))
+    return _run("pack", "--run-data", f"file://{data}", "--output-dir", directory, *more)
+
+
+def test_packing_tells_the_output_and_that_it_is_done(tmp_path: Path) -> None:
+    (tmp_path / "t.zip.frames").mkdir()
+    (tmp_path / "t.zip.frames/0001.png").write_bytes(b"frame")
+    done = _pack(tmp_path, {"export": {"output_file_name": "t.zip"}}, "--frames", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    (fact,) = _facts(done.stdout)
+    assert (fact["event"], fact["output"]) == ("exported", "t.zip")
+    assert fact["size_bytes"] == (tmp_path / "t.zip").stat().st_size
+    assert done.stdout.splitlines()[-1] == "openjd_progress: 100.0"
+
+
+@pytest.mark.parametrize(
+    ("run_data", "message"),
+    [
+        ("[]", "expected a JSON object"),
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
+        ({"export": 7}, "expected an export"),
+        ({"export": {"output_file_name": "t.zip"}}, "1 of 1 frames are missing"),
+        ({"export": {"output_file_name": "a\nopenjd_env: X=1"}}, "1 of 1 frames are missing"),
+    ],
+)
+def test_packing_that_cannot_be_done_is_one_failure_message(tmp_path: Path, run_data: object, message: str) -> None:
+    done = _pack(tmp_path, run_data, "--frames", "1")
+    assert (done.returncode, done.stderr) == (2, "")
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("openjd_fail: packing failed: ")
+    assert message in line
+
+
+@pytest.mark.parametrize("command", ["stage", "pack", "teardown"])
+@pytest.mark.parametrize("argument", ["--x=\nopenjd_env: A=b", "--help\nopenjd_env: A=b", "\nopenjd_env: A=b"])
+def test_usage_error_cannot_become_a_message_of_the_protocol(tmp_path: Path, command: str, argument: str) -> None:
+    done = _run(command, argument, str(tmp_path / "other"))
+    assert (done.returncode, done.stderr) == (2, "")
+    assert {line.startswith("vstitcher: ") for line in done.stdout.splitlines()} == {True}
+
+
+def test_job_id_that_looks_like_an_option_does_not_open_the_guard(tmp_path: Path) -> None:
+    done = _run(
+        "stage", "--into", tmp_path / "s", "--job-id", "--help", "--garment", "\nopenjd_env: A=b", "--frames", "1"
+    )
+    assert done.stderr == ""
+    assert all(line.startswith(("vstitcher: ", "openjd_fail: ")) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("command", ["stage", "pack", "teardown"])
+def test_help_of_actions_is_for_people(command: str) -> None:
+    done = _run(command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: ")
+
+
+def test_defect_of_ours_is_told_without_breaking_the_protocol(tmp_path: Path) -> None:
+    code = (
+        "import sys; from unittest import mock; from openjd_vstitcher.cli import main\n"
+        "error = RuntimeError('a\\nopenjd_env: A=b')\n"
+        "with mock.patch('openjd_vstitcher.actions.staging.teardown', side_effect=error):\n"
+        "    main(['teardown', 'x'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    *traceback, failure = done.stdout.splitlines()
+    assert failure == "openjd_fail: teardown failed: RuntimeError: a\\nopenjd_env: A=b"
+    assert all(line.startswith("vstitcher: ") for line in traceback)
+
+
+def test_teardown_that_fails_says_why(tmp_path: Path) -> None:
+    (tmp_path / "inputs/out").mkdir(parents=True)
+    (tmp_path / "job.json").write_text(json.dumps({"local_job_output_path": str(tmp_path / "inputs/out")}))
+    done = _run("teardown", tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("openjd_fail: teardown failed: ")
+    assert "holds the output directory" in line
 
 
 @pytest.mark.parametrize("module", ["cli.stage", "cli.teardown", "cli.pack", "actions.staging", "actions.pack"])

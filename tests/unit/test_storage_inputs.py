@@ -11,6 +11,7 @@ import pytest
 
 from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import InvalidInput
+from openjd_vstitcher.names import same_file_key
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.storage.inputs.manifest import InputEntry, read_manifest, write_manifest
@@ -96,11 +97,46 @@ def test_input_that_is_not_there_is_refused_with_its_place(root: Path, details: 
         _resolve(root, details)
 
 
-def test_names_are_unique_for_file_systems_that_ignore_case() -> None:
+@pytest.mark.parametrize(
+    ("given", "unique"),
+    [
+        (
+            ["Label.png", "label.png", "LABEL.png", "label-2.png"],
+            ["Label.png", "label-2.png", "LABEL-3.png", "label-2-2.png"],
+        ),
+        (
+            ["caf\u00e9.png", "cafe\u0301.png", "CAF\u00c9.png"],
+            ["caf\u00e9.png", "cafe\u0301-2.png", "CAF\u00c9-3.png"],
+        ),
+        (["sub/a.png", "SUB/A.png"], ["sub/a.png", "SUB/A-2.png"]),
+    ],
+)
+def test_names_are_unique_for_file_systems_that_ignore_case_and_unicode_form(
+    given: list[str], unique: list[str]
+) -> None:
     taken: set[str] = set()
-    for name in ("Label.png", "label.png", "LABEL.png", "label-2.png"):
-        taken.add(unique_name(name, taken))
-    assert taken == {"Label.png", "label-2.png", "LABEL-3.png", "label-2-2.png"}
+    assert [unique_name(name, taken) for name in given] == unique
+
+
+def test_objects_whose_names_differ_in_unicode_form_are_staged_as_two_files(root: Path) -> None:
+    bundle = root / "artworks/bundles/unicode"
+    bundle.mkdir()
+    for name in ("caf\u00e9.png", "cafe\u0301.png"):
+        (bundle / name).write_bytes(b"x")
+    if len(list(bundle.iterdir())) == 1:
+        pytest.skip("this file system takes the two names for one file")
+    details: dict[str, Any] = {
+        "body_code": "TK-6129",
+        "remote_artwork_bundle_dir_path": "s3://artworks/bundles/unicode/",
+    }
+    details["artwork_replacements"] = [
+        {"name": str(n), "remote_file_path": f"s3://artworks/bundles/unicode/{path.name}"}
+        for n, path in enumerate(bundle.iterdir())
+    ]
+    entries = _resolve(root, details)[1:]
+    for role in ("artwork_bundle", "artwork_replacement"):
+        names = [entry.name for entry in entries if entry.role == role]
+        assert len({same_file_key(name) for name in names}) == 2
 
 
 @pytest.mark.parametrize(

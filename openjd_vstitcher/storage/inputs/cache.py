@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...files import is_part, move_into_place, part_path, whole_file
 from .manifest import InputEntry
 
 _CHUNK_BYTES = 1 << 20
@@ -52,16 +52,15 @@ class Cache:
         try:
             for folder in (self._objects, self._pins):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            partial = self._objects / f"{uuid.uuid4().hex}.part"
+            part = Path(part_path(self._objects / sha256))
             try:
-                if _copy(source, partial) == sha256:
-                    partial.replace(self._objects / sha256)
+                if _copy(source, part) == sha256:
+                    move_into_place(part, self._objects / sha256, durable=False)
             finally:
-                partial.unlink(missing_ok=True)
+                part.unlink(missing_ok=True)
             if entry.version:
-                pin = self._pins / f"{uuid.uuid4().hex}.part"
-                pin.write_text(sha256, encoding="ascii")
-                pin.replace(self._pin(entry))
+                with whole_file(self._pin(entry), durable=False) as pin:
+                    pin.write(sha256.encode("ascii"))
             self._shrink()
         except OSError:
             return
@@ -81,10 +80,9 @@ class Cache:
         found = sorted(self._files(), key=lambda item: item[1].st_mtime)
         total = sum(status.st_size for _, status in found)
         for path, status in found:
-            stale = path.suffix == ".part" and time.time() - status.st_mtime > _STALE_PART_S
-            if total <= self._limit_bytes and not stale:
-                continue
-            if path.suffix == ".part" and not stale:
+            part = is_part(path.name)
+            stale = part and time.time() - status.st_mtime > _STALE_PART_S
+            if not stale and (part or total <= self._limit_bytes):
                 continue
             try:
                 path.unlink(missing_ok=True)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import http.client
 import ipaddress
-import random
 import shutil
 import socket
 import ssl
-import threading
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ...errors import InvalidInput, Problem, StorageError
+from ...files import move_into_place, part_path, remove_if_there
+from ...retry import Backoff
 from ..address import local_path
 from .cache import Cache
 from .manifest import InputEntry
@@ -53,9 +55,9 @@ def fetch(
     InvalidInput: the address may not be read, or other bytes are there than the manifest says.
     StorageError: it could not be fetched.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.part")
+    partial = Path(part_path(target))
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         cached = None
         if entry.url.startswith("file:"):
             shutil.copyfile(local_path(entry.url), partial)
@@ -67,11 +69,11 @@ def fetch(
         _check(entry, size, sha256)
         if cache is not None and cached is None and not entry.url.startswith("file:"):
             cache.keep(entry, partial, sha256)
-        partial.replace(target)
+        move_into_place(partial, target, durable=False)
     except OSError as error:
         raise StorageError(f"cannot fetch {_shown(entry)}: {_reason(error)}", transient=False) from error
     finally:
-        partial.unlink(missing_ok=True)
+        remove_if_there(partial)
     return Fetched(target, size, sha256)
 
 
@@ -83,19 +85,20 @@ def _check(entry: InputEntry, size: int, sha256: str) -> None:
 
 
 def _download(entry: InputEntry, partial: Path, allowed: Collection[str]) -> None:
-    partial.unlink(missing_ok=True)
-    for attempt in range(1, _TRIES + 1):
+    pauses = islice(Backoff(first_s=0.4, longest_s=6.4), _TRIES - 1)
+    while True:
         try:
             _continue(entry, partial, allowed)
         except (OSError, http.client.HTTPException, _Again) as error:
             untrusted = isinstance(error, ssl.SSLCertVerificationError)
-            if attempt == _TRIES or untrusted:
+            pause_s = None if untrusted else next(pauses, None)
+            if pause_s is None:
                 raise StorageError(
                     f"cannot fetch {_shown(entry)}: {_reason(error)}", transient=not untrusted
                 ) from error
-            threading.Event().wait(random.uniform(0.1, 0.2) * 2**attempt)  # noqa: S311  (no secret)
         else:
             return
+        time.sleep(pause_s)
 
 
 def _continue(entry: InputEntry, partial: Path, allowed: Collection[str]) -> None:

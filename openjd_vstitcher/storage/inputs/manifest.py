@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import InvalidInput, Problem
+from ...files import write_json
 from ...resources import resource
 
 Role = Literal["garment", "artwork", "artwork_bundle", "artwork_replacement"]
@@ -51,11 +51,7 @@ class Manifest:
 def write_manifest(path: Path, inputs: Sequence[InputEntry], details: Mapping[str, Any] | None = None) -> None:
     """Write a manifest that only its owner can read."""
     data = {"details": dict(details or {}), "inputs": [dataclasses.asdict(entry) for entry in inputs]}
-    partial = path.with_name(path.name + ".part")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1)
-    partial.replace(path)
+    write_json(path, data)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -70,7 +66,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise InvalidInput(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:
-        raise InvalidInput(str(path), [Problem("", f"is no JSON: {error}")]) from error
+        raise InvalidInput(str(path), [Problem("", f"not JSON: {error}")]) from error
     problems = _problems(data)
     if problems:
         raise InvalidInput(str(path), problems)
@@ -91,6 +87,6 @@ def _problems(data: Any) -> list[Problem]:
     problems = []
     for error in found:
         secret = "url" in error.absolute_path or "headers" in error.absolute_path
-        message = f"is no usable {error.absolute_path[-1]}" if secret else error.message
+        message = f"not a usable {error.absolute_path[-1]}" if secret else error.message
         problems.append(Problem("".join(f"/{part}" for part in error.absolute_path), message))
     return problems

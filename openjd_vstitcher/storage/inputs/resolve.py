@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput, Problem
+from ...names import same_file_key
 from ..address import file_name, is_https, is_s3, join, local_path
 from ..ports import Storage
 from ..values import StoredObject
@@ -74,12 +75,10 @@ def _bundle(prefix: str, storage: Storage, config: StorageConfig) -> Iterator[In
     found = [item for item, _ in storage.list(folder) if not item.uri.endswith("/")]
     if not found:
         raise _invalid(pointer, f"nothing is under {folder}")
-    names: set[str] = set()
+    taken: set[str] = set()
     for item in found:
         relative = item.uri.removeprefix(folder) if is_s3(folder) else _relative(item.uri, folder)
-        name = unique_name(plain_name(relative), names)
-        names.add(name)
-        yield _pinned("artwork_bundle", name, item, storage, config)
+        yield _pinned("artwork_bundle", unique_name(plain_name(relative), taken), item, storage, config)
 
 
 def _relative(uri: str, folder: str) -> str:
@@ -88,11 +87,12 @@ def _relative(uri: str, folder: str) -> str:
 
 def _replacements(items: Any, storage: Storage, config: StorageConfig) -> Iterator[InputEntry]:
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for number, item in enumerate(items):
         uri = item["remote_file_path"]
         if uri in names:
             continue
-        names[uri] = unique_name(plain_name(file_name(uri)), set(names.values()))
+        names[uri] = unique_name(plain_name(file_name(uri)), taken)
         pointer = f"/artwork_replacements/{number}/remote_file_path"
         yield _entry("artwork_replacement", names[uri], uri, pointer, storage, config)
 
@@ -104,13 +104,18 @@ def plain_name(name: str) -> str:
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """The name, or one like it that no file system takes for one of those that are taken."""
-    used = {other.casefold() for other in taken}
+    """The name, or one like it that no file system takes for a name given before.
+
+    Parameters
+    ----------
+    taken: the keys (`same_file_key`) of the names given before; the key of this one is added.
+    """
     stem, suffix = posixpath.splitext(name)
     candidate, number = name, 1
-    while candidate.casefold() in used:
+    while (key := same_file_key(candidate)) in taken:
         number += 1
         candidate = f"{stem}-{number}{suffix}"
+    taken.add(key)
     return candidate
 
 

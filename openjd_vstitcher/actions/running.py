@@ -1,0 +1,59 @@
+"""What the commands that templates call share: how they end, and how they read JSON that a template embeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import action_output
+from ..errors import InvalidInput, OpenjdVsError, Problem
+from ..failures import one_line
+
+DONE = 0
+ERROR = 1
+BAD_INPUT = 2
+
+
+def run_action(failure: str, action: Callable[[], object]) -> int:
+    """Do what an action is for. An error becomes its failure message.
+
+    Parameters
+    ----------
+    failure: the beginning of the message, such as "staging failed".
+
+    Returns
+    -------
+    The exit code: 0 done, 1 an error, 2 bad input.
+    """
+    try:
+        action()
+    except OpenjdVsError as error:
+        action_output.fail(f"{failure}: {one_line(str(error))}")
+        return BAD_INPUT if isinstance(error, InvalidInput) else ERROR
+    return DONE
+
+
+def read_embedded(source: str, what: str) -> dict[str, Any]:
+    """The JSON object in a file that a template embeds.
+
+    Parameters
+    ----------
+    source: a path, or a path after `file://`, as templates write it.
+    what: names the data in errors.
+
+    Raises
+    ------
+    InvalidInput: the file cannot be read, or does not hold a JSON object.
+    """
+    path = Path(source.removeprefix("file://"))
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(what, [Problem("", f"cannot read {path}: {error.strerror}")]) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(what, [Problem("", f"{path} is not valid JSON: {error}")]) from error
+    if not isinstance(data, dict):
+        raise InvalidInput(what, [Problem("", f"expected a JSON object in {path}")])
+    return data
