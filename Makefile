@@ -61,20 +61,23 @@ bench: setup  ## Run the benchmarks
 audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.org)
 	@echo "installing pip-audit into $(AUDIT) with $(installer) (a few seconds) ..."
 	@$(call install,$(AUDIT),pip-audit)
-	$(AUDIT)/bin/pip-audit --no-deps --disable-pip -r constraints.txt -r constraints-openjd.txt
+	$(AUDIT)/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	$(AUDIT)/bin/pip-audit --no-deps --disable-pip -r constraints-openjd.txt
 
 constraints:  ## Remake constraints.txt with the newest releases
-	@echo "resolving the newest releases with $(installer) (a minute or two with pip) ..."
-	@head -n 1 constraints.txt > constraints.new
+	@echo "resolving the newest releases with $(installer) (a few minutes with pip) ..."
 ifdef UV
-	@uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml >> constraints.new
+	@uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml > constraints.new
 else
 	@rm -rf $(FRESH)
 	@$(call install,$(FRESH),-e '.[dev]')
-	@$(FRESH)/bin/python -m pip freeze --exclude-editable | tr 'A-Z_' 'a-z-' | LC_ALL=C sort >> constraints.new
+	@$(FRESH)/bin/python -m pip freeze --exclude-editable > constraints.new
 	@rm -rf $(FRESH)
 endif
-	@mv constraints.new constraints.txt
+	@head -n 1 constraints.txt > constraints.sorted
+	@tr 'A-Z_' 'a-z-' < constraints.new | LC_ALL=C sort >> constraints.sorted
+	@mv constraints.sorted constraints.txt
+	@rm constraints.new
 	@echo "constraints.txt is remade; run the tests before you commit it"
 
 clean:  ## Remove what make made
