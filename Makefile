@@ -1,26 +1,35 @@
 PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
 VENV := .venv
 BIN := $(VENV)/bin
 OPENJD := .venv-openjd
+AUDIT := .venv-audit
+FRESH := .venv-constraints
 PARALLEL := -n 3 --dist loadfile
 
+# $(call install,VENV,ARGUMENTS): make a virtual environment and install into it, with uv if it is there, else with pip.
+with_uv = uv venv --quiet --allow-existing --python $(PYTHON) $(1) && uv pip install --quiet --python $(1) $(2)
+with_pip = $(PYTHON) -m venv $(1) && $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+install = $(if $(UV),$(with_uv),$(with_pip))
+installer := $(if $(UV),uv,pip)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format bench clean
+.PHONY: help setup demo test test-slow lint graph format bench audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 setup: $(VENV)/.ready $(OPENJD)/.ready  ## Install the project, and the released OpenJD tool beside it
 
-$(VENV)/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+$(VENV)/.ready: pyproject.toml constraints.txt openjd_vstitcher/__init__.py
+	@echo "installing the project into $(VENV) with $(installer) (about a minute) ..."
+	@$(call install,$(VENV),-c constraints.txt -e '.[dev]')
+	@touch $@
 
 $(OPENJD)/.ready: constraints-openjd.txt
-	$(PYTHON) -m venv $(OPENJD)
-	$(OPENJD)/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-openjd.txt
-	touch $@
+	@echo "installing the released OpenJD tool into $(OPENJD) with $(installer) (a few seconds) ..."
+	@$(call install,$(OPENJD),-r constraints-openjd.txt)
+	@touch $@
 
 demo: $(VENV)/.ready  ## Run the sample presets on the sample garment, end to end
 	$(BIN)/openjd-vs demo
@@ -31,10 +40,16 @@ test: setup  ## Run the tests (under 5 minutes on 2 cores)
 test-slow: setup  ## Run the longer tests too
 	$(BIN)/python -m pytest -m slow $(PARALLEL)
 
-lint: $(VENV)/.ready  ## Check format, style and types
+lint: $(VENV)/.ready  ## Check format, style, types, layers, dependencies and unused code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry --no-ansi .
+	$(BIN)/vulture
+
+graph: $(VENV)/.ready  ## Print who imports whom, in layers, and any circle
+	@$(BIN)/python tools/import_graph.py
 
 format: $(VENV)/.ready  ## Format the code
 	$(BIN)/ruff format .
@@ -43,5 +58,28 @@ format: $(VENV)/.ready  ## Format the code
 bench: setup  ## Run the benchmarks
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
 
+audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.org)
+	@echo "installing pip-audit into $(AUDIT) with $(installer) (a few seconds) ..."
+	@$(call install,$(AUDIT),pip-audit)
+	$(AUDIT)/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	$(AUDIT)/bin/pip-audit --no-deps --disable-pip -r constraints-openjd.txt
+
+constraints:  ## Remake constraints.txt with the newest releases
+	@echo "resolving the newest releases with $(installer) (a few minutes with pip) ..."
+ifdef UV
+	@uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml > constraints.new
+else
+	@rm -rf $(FRESH)
+	@$(call install,$(FRESH),-e '.[dev]')
+	@$(FRESH)/bin/python -m pip freeze --exclude-editable > constraints.new
+	@rm -rf $(FRESH)
+endif
+	@head -n 1 constraints.txt > constraints.sorted
+	@tr 'A-Z_' 'a-z-' < constraints.new | LC_ALL=C sort >> constraints.sorted
+	@mv constraints.sorted constraints.txt
+	@rm constraints.new
+	@echo "constraints.txt is remade; run the tests before you commit it"
+
 clean:  ## Remove what make made
-	rm -rf $(VENV) $(OPENJD) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(OPENJD) $(AUDIT) $(FRESH) demo
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache

@@ -14,7 +14,7 @@ from ..errors import ClaimLost, PlatformError, StorageError
 from ..journal import Journal
 from ..platform.values import NewAsset
 from ..retry import retrying
-from ..storage.destination import output_uri
+from ..storage.address import join
 from ..storage.ports import Transfer
 from ..storage.values import PutOptions, StoredObject
 from ..translation.outputs import ExpectedOutput
@@ -108,7 +108,7 @@ class Upload:
         return self._ledger.entry(output.name)
 
     def _store(self, output: ExpectedOutput, entry: Entry, file: BinaryIO, delivery: Delivery) -> Entry:
-        uri = output_uri(delivery.destination, output.name)
+        uri = join(delivery.destination, output.name)
         asset_id = entry.asset_id
         if asset_id is None and _registers(delivery):
             asset_id = self._retrying(output, lambda: self._begin_asset(output, entry, uri, delivery))
