@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..config import StorageConfig
+from ..config import Config
 from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
 from ..storage.address import local_path
 from ..storage.inputs.cache import Cache
@@ -39,7 +39,7 @@ def stage(
     garment: str,
     manifest: Manifest,
     job: Mapping[str, Any],
-    config: StorageConfig,
+    config: Config,
     on_staged: OnStaged | None = None,
 ) -> Path:
     """Bring a job's inputs into a working directory and write `job.json` there.
@@ -106,13 +106,14 @@ def _local_garment(garment: str) -> InputEntry:
     return InputEntry("garment", path.name, path.as_uri(), source_uri=path.as_uri())
 
 
-def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: StorageConfig, on_staged: OnStaged | None) -> None:
+def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_staged: OnStaged | None) -> None:
     if len({str(path).casefold() for _, path in placed}) != len(placed):
         raise InvalidInput("inputs manifest", [Problem("", "two inputs have the same name")])
 
-    own = urlsplit(config.endpoint_url).netloc
-    hosts = (*config.allow_private_hosts, *([own] if own else []))
-    cache = Cache(config.cache_dir, config.cache_bytes) if config.cache_bytes else None
+    inputs = config.inputs
+    own = urlsplit(config.storage.s3.endpoint_url).netloc
+    hosts = (*inputs.allow_private_hosts, *([own] if own else []))
+    cache = Cache(inputs.cache_dir, inputs.cache_bytes) if inputs.cache_bytes else None
 
     def bring(item: tuple[InputEntry, Path]) -> None:
         entry, path = item

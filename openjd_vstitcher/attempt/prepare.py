@@ -43,7 +43,7 @@ def prepare(directory: JobDirectory, request: JobRequest, config: Config, catalo
     extra = extra_exports(config.engine.extra_exports)
     preset = load_preset(request.preset, f"preset {request.preset.get('key')}", extra_exports=extra)
     details = load_job_details(request.job["details"], "job details")
-    storage = open_storage(config.storage)
+    storage = open_storage(config)
     destination = destination_prefix(preset.raw["details"], job_id=request.job_id, style_id=details.style_id)
     storage.check(destination)
     _write_inputs(directory, details, storage, config)
@@ -75,7 +75,7 @@ def prepare(directory: JobDirectory, request: JobRequest, config: Config, catalo
 
 
 def _write_inputs(directory: JobDirectory, details: JobDetails, storage: Storage, config: Config) -> None:
-    entries = resolve_inputs(details.raw, storage, config.storage)
+    entries = resolve_inputs(details.raw, storage, config.inputs)
     for entry in entries:
         if entry.role == "garment" and entry.url.startswith("file://"):
             check_garment(local_path(entry.url))

@@ -63,7 +63,7 @@ def resume(
     journal.append("outputs_resumed")
     try:
         delivery = Delivery.of_facts(
-            facts, open_storage(config.storage), catalogue, request.claim, Provenance(directory.journal)
+            facts, open_storage(config), catalogue, request.claim, Provenance(directory.journal)
         )
         sync = OutputSync(
             directory.output,

@@ -40,7 +40,7 @@ def command(into: Path, garment: str, manifest: str, job_id: str, output_dir: st
             garment=garment,
             manifest=read_manifest(Path(manifest)) if manifest else Manifest(),
             job=job,
-            config=load_config().storage,
+            config=load_config(),
             on_staged=_tell(threading.Lock()),
         )
     except OpenjdVsError as error:

@@ -47,7 +47,7 @@ class Worker:
     def __init__(self, config: Config, platform: Platform) -> None:
         self._config = config
         self._platform = platform
-        self._storage = open_storage(config.storage)
+        self._storage = open_storage(config)
         self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
         self._stop = threading.Event()

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from graphql import DocumentNode
 
 from ...config import PlatformConfig
-from ...errors import ConfigError, NotFound, PlatformError
+from ...errors import NotFound, PlatformError
 from ...journal import Event
 from ..values import WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
@@ -284,8 +284,6 @@ def _roots(documents: Mapping[str, DocumentNode]) -> set[str]:
 
 def _root_of(table: str) -> str:
     schema, _, name = table.partition(".")
-    if not schema or not name:
-        raise ConfigError(f"platform.job_table: expected schema.table, found {table!r}")
     return name if schema == "public" else f"{schema}_{name}"
 
 
