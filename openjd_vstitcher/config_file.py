@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import tomllib
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 from .config import CONFIG_VARIABLE, Config, default_config_path
 from .config_keys import Check, Declared, Key, declared, either
@@ -56,8 +54,7 @@ _DEFAULT: Any = object()
 """Stands for a value that is not in the file."""
 
 
-@dataclass(frozen=True)
-class ReadConfig:
+class ReadConfig(NamedTuple):
     """A configuration, and where its values come from.
 
     Parameters
@@ -81,7 +78,7 @@ def read_config(path: Path | None = None) -> ReadConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{file}: not valid TOML: {error}") from error
     read = _check(data, str(file), file.resolve().parent)
-    return dataclasses.replace(read, config=dataclasses.replace(read.config, source=file.resolve()))
+    return read._replace(config=dataclasses.replace(read.config, source=file.resolve()))
 
 
 def type_name(hint: Any) -> str:
@@ -112,18 +109,18 @@ def _check(data: dict[str, Any], source: str, base: Path) -> ReadConfig:
     return ReadConfig(config, reader.origins)
 
 
-@dataclass
 class _Reader:
     """Turns the data of a file into dataclasses. A wrong value is reported and replaced by its default."""
 
-    source: str
-    base: Path
-    problems: list[str] = field(default_factory=list)
-    wrong: set[str] = field(default_factory=set)
-    origins: dict[str, str] = field(default_factory=dict)
+    def __init__(self, source: str, base: Path) -> None:
+        self.problems: list[str] = []
+        self.wrong: set[str] = set()
+        self.origins: dict[str, str] = {}
+        self._source = source
+        self._base = base
 
     def refuse(self, where: str, message: str) -> Any:
-        self.problems.append(f"{self.source}: {where}: {message}")
+        self.problems.append(f"{self._source}: {where}: {message}")
         self.wrong.add(where.partition("[")[0])
         return _WRONG
 
@@ -190,7 +187,7 @@ class _Reader:
         if hint is float:
             return float(value) if abs(value) < 1e300 else value
         try:
-            return self.base / Path(value).expanduser() if hint is Path else value
+            return self._base / Path(value).expanduser() if hint is Path else value
         except RuntimeError as error:
             return self.refuse(where, f"expected a path, found {_found(value)} ({error})")
 
@@ -242,7 +239,7 @@ def _all_keys(cls: type = Config, prefix: str = "") -> list[str]:
 
 
 def _shown(name: str) -> str:
-    return name if re.fullmatch(r"[\w-]+", name) else json.dumps(name)
+    return name if re.fullmatch(r"[\w-]+", name) else repr(name)
 
 
 def _found(value: Any) -> str:

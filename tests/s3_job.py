@@ -100,9 +100,7 @@ def make_s3_job(
     for name, size in zip(names, sizes, strict=True):
         (job_directory.output / name).write_bytes(content.randbytes(size))
     journal = Journal(job_directory.journal, job_id=job_id, attempt=claim.attempt)
-    delivery = Delivery(
-        open_storage(config), f"s3://{BUCKET}/exports/{job_id}", open_platform(config.platform), claim
-    )
+    delivery = Delivery(open_storage(config), f"s3://{BUCKET}/exports/{job_id}", open_platform(config.platform), claim)
     expected = [ExpectedOutput(name, True, "MEDIA_RENDER", n) for n, name in enumerate(names)]
     OutputSync(job_directory.output, expected, ledger=job_directory.ledger, journal=journal, delivery=delivery).stop()
     return S3Job(job_directory, config_file, job_id, names, server)

@@ -75,7 +75,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         ("[everything]", "everything: unknown key, expected worker, platform, "),
         ("[worker]\nleasse_s = 1", "worker.leasse_s: unknown key, did you mean lease_s?"),
         ("[worker]\ncache_dir = 'x'", "worker.cache_dir: unknown key, did you mean inputs.cache_dir?"),
-        ('[worker]\n"a\\nb" = 1', 'worker."a\\nb": unknown key'),
+        ('[worker]\n"a\\nb" = 1', "worker.'a\\nb': unknown key"),
         ("source = 'x'", "source: unknown key"),
         ("worker = 1", "worker: expected a table, found 1"),
         ("[worker]\nlease_s = 'long'", "worker.lease_s: expected a number from 1 to 86400, found 'long'"),
