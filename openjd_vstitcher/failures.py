@@ -1,4 +1,4 @@
-"""What is known about an export that failed, as data and as one line."""
+"""A failed request: the exception that carries what is known about it, and its description as one line."""
 
 from __future__ import annotations
 
@@ -12,25 +12,40 @@ TAIL_LINES = 20
 _TAIL_CHARACTERS = 2000
 
 
+class EngineFailed(Exception):
+    """A request failed.
+
+    Parameters
+    ----------
+    failure: `stage`, `message`, and where known `engine_error`, `exit`, `windows`, `log_tail`.
+    canceled: True if the request ended because its client canceled it.
+    """
+
+    def __init__(self, failure: dict[str, Any], *, canceled: bool = False) -> None:
+        super().__init__(failure["message"])
+        self.failure = failure
+        self.canceled = canceled
+
+
 def one_line(text: str) -> str:
     """A text without line breaks, as the messages of actions must be."""
     return " | ".join(part.strip() for part in text.splitlines() if part.strip())
 
 
 def headline(failure: dict[str, Any]) -> str:
-    """A failure in a few words: which export, in which stage, why, and what became of the engine."""
+    """A short description of a failure: the export, the stage, the cause, and how the engine ended."""
     parts = [f"{failure.get('export') or 'the engine'} failed in stage {failure.get('stage')}: {failure['message']}"]
     if failure.get("engine_error"):
         parts.append(f"engine error: {failure['engine_error']}")
     if failure.get("exit"):
-        parts.append(f"the engine's process {failure['exit']}")
+        parts.append(f"the engine process {failure['exit']}")
     if failure.get("windows"):
         parts.append("windows: " + " / ".join(failure["windows"]))
     return one_line("; ".join(parts))
 
 
 def describe(failure: dict[str, Any]) -> str:
-    """A failure as one line: its headline, the parameters of the export, the engine's last output."""
+    """A failure as one line: its headline, the parameters of the export, and the last output of the engine."""
     parts = [headline(failure)]
     if failure.get("parameters"):
         parts.append(f"parameters: {json.dumps(failure['parameters'], ensure_ascii=False, sort_keys=True)}")

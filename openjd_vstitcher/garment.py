@@ -1,4 +1,4 @@
-"""Reads garment files, most of all `.bw`, as untrusted input: read-only, within limits. It starts no engine."""
+"""Reads garment files, mainly `.bw`, as untrusted input: read-only and within limits. Starts no engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 from .errors import InvalidInput, Problem
 
 DOCUMENT_KEY = b"standinGarment"
-"""In files of the stand-in, the rest of a garment follows this key: a length (8 bytes, little-endian) and JSON."""
+"""Precedes the garment section of files written by the stand-in: a length (8 bytes, little-endian), then JSON."""
 
 _MIB = 2**20
 _MAX_FILE = 4096 * _MIB
@@ -30,7 +30,7 @@ _MAX_RULERS = 10_000
 _MAX_COMPONENTS = 1_000
 _TIME_LIMIT_S = 20.0
 _STEP = 1024
-"""Bytes fed to the decompressor at once: at most 32 MiB can come out of that."""
+"""Bytes fed to the decompressor at a time; they expand to at most 32 MiB."""
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _IMAGES = {".png": b"\x89PNG\r\n\x1a\n", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff"}
@@ -38,7 +38,7 @@ _IMAGES = {".png": b"\x89PNG\r\n\x1a\n", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xf
 
 @dataclass(frozen=True)
 class PackedFile:
-    """One file inside a `.bw`; `size_bytes` as packed. `row` is its key in `file_tree`."""
+    """One file in a `.bw`. `row` is its key in `file_tree`, `size_bytes` its compressed size."""
 
     row: int
     name: str
@@ -48,7 +48,7 @@ class PackedFile:
 
 @dataclass(frozen=True)
 class RulerComponent:
-    """A part of a ruler: an edge of a shape, or an internal line when `edge` is -1."""
+    """A part of a ruler: an edge of a shape, or an internal line if `edge` is -1."""
 
     shape: int
     edge: int
@@ -57,7 +57,7 @@ class RulerComponent:
 
 @dataclass(frozen=True)
 class Ruler:
-    """A ruler of a garment, as the `.vsgx` holds it."""
+    """A ruler of a garment, as stored in the `.vsgx`."""
 
     name: str
     components: tuple[RulerComponent, ...]
@@ -65,11 +65,11 @@ class Ruler:
 
 @dataclass(frozen=True)
 class GarmentFile:
-    """What a `.bw` holds.
+    """The contents of a `.bw`.
 
     Parameters
     ----------
-    document: what the stand-in keeps of a garment; None in files that it did not write.
+    document: the garment section written by the stand-in; None in files from other programs.
     """
 
     path: Path
@@ -79,18 +79,18 @@ class GarmentFile:
     document: dict[str, Any] | None
 
     def names(self, key: str) -> list[str]:
-        """The names under a list of the document, such as `colorways` or `snapshots`."""
+        """The names of the items in a list of the document, such as `colorways` or `snapshots`."""
         listed = (self.document or {}).get(key)
         if not isinstance(listed, list):
             return []
         return [str(item["name"]) for item in listed if isinstance(item, dict) and "name" in item]
 
     def read(self, name: str, ext: str) -> bytes | None:
-        """The unpacked content of a file inside, None when there is none of that name.
+        """The uncompressed content of a contained file, None if there is no such file.
 
         Raises
         ------
-        InvalidInput: it is broken, or larger than 128 MiB.
+        InvalidInput: the file is corrupt or larger than 128 MiB.
         """
         for file in self.files:
             if (file.name, file.ext) == (name, ext):
@@ -99,7 +99,7 @@ class GarmentFile:
         return None
 
     def preview(self) -> tuple[str, bytes] | None:
-        """The extension and bytes of the preview image, None when the file has none."""
+        """The extension and bytes of the preview image, None if there is none."""
         images = [file for file in self.files if file.ext in _IMAGES]
         images.sort(key=lambda file: "preview" not in file.name.lower())
         for file in images:
@@ -111,32 +111,32 @@ class GarmentFile:
 
 
 def open_garment(path: Path) -> GarmentFile:
-    """Read what a `.bw` file holds.
+    """Read a `.bw` file.
 
     Raises
     ------
-    InvalidInput: it is missing, unreadable, no `.bw`, broken, or beyond the limits on size and time.
+    InvalidInput: the file is missing, unreadable, not a `.bw`, corrupt, or exceeds the size or time limits.
     """
     size = _regular_file(path)
     if size > _MAX_FILE:
-        raise _refused(path, f"{size} bytes is over the limit of {_MAX_FILE} bytes for a garment")
+        raise _refused(path, f"{size} bytes exceeds the limit of {_MAX_FILE} bytes for a garment")
     if _head(path, 16) != b"SQLite format 3\x00":
-        raise _refused(path, "is no .bw file: it is no SQLite database")
+        raise _refused(path, "is not a .bw file: it is not a SQLite database")
     with _database(path) as connection:
         files = _list_files(connection, path)
         main = next((file for file in files if file.ext == ".vsgx"), None)
         if main is None:
-            raise _refused(path, "is no .bw file: its file_tree has no row with ext '.vsgx'")
+            raise _refused(path, "is not a .bw file: its file_tree has no row with ext '.vsgx'")
         content = _content(connection, path, main, _MAX_VSGX, compressed=True)
     return GarmentFile(path, size, files, parse_rulers(content), _document(path, content))
 
 
 def check_garment(path: Path) -> None:
-    """Say early that an engine cannot open this file: `.bw` wholly, other kinds by their first bytes.
+    """Reject a file that no engine could open. A `.bw` is read completely, other formats only at the start.
 
     Raises
     ------
-    InvalidInput: it is missing, unreadable, empty, or not what its extension says.
+    InvalidInput: the file is missing, unreadable, empty, or does not match its extension.
     """
     kind = path.suffix.lower()
     size = _regular_file(path)
@@ -148,18 +148,19 @@ def check_garment(path: Path) -> None:
     head = _head(path, 65536)
     if kind == ".glb":
         if head[:4] != b"glTF" or len(head) < 20:
-            raise _refused(path, "is no .glb file: it does not begin with 'glTF'")
-        if int.from_bytes(head[8:12], "little") > size:
-            raise _refused(path, f"is cut off: {size} of {int.from_bytes(head[8:12], 'little')} bytes are there")
+            raise _refused(path, "is not a .glb file: it does not start with 'glTF'")
+        declared = int.from_bytes(head[8:12], "little")
+        if declared > size:
+            raise _refused(path, f"is truncated: it has {size} of {declared} bytes")
     elif kind == ".obj":
         if b"\x00" in head or not re.search(rb"^v[ \t]", head, re.MULTILINE):
-            raise _refused(path, "is no .obj file: it has no line that begins with 'v '")
+            raise _refused(path, "is not an .obj file: no line starts with 'v '")
     elif kind not in (".vsgx", ".vsp", ".dxf"):
-        raise _refused(path, "is no garment: expected .bw, .vsgx, .vsp, .dxf, .glb or .obj")
+        raise _refused(path, "is not a garment file: expected .bw, .vsgx, .vsp, .dxf, .glb or .obj")
 
 
 def describe(garment: GarmentFile, preview: tuple[str, bytes] | None) -> dict[str, Any]:
-    """A garment file as plain JSON: files, rulers, and the names that the stand-in's files also hold."""
+    """Describe a garment file as JSON data. Only files from the stand-in have names of pieces, sizes and colorways."""
     document = garment.document or {}
     shapes = [shape for shape in document.get("shapes") or [] if isinstance(shape, dict)]
     return {
@@ -186,7 +187,7 @@ def describe(garment: GarmentFile, preview: tuple[str, bytes] | None) -> dict[st
 
 
 def parse_rulers(content: bytes | bytearray) -> tuple[Ruler, ...]:
-    """The rulers of a decompressed `.vsgx`. A marker that begins no whole ruler is passed over."""
+    """The rulers in a decompressed `.vsgx`. Incomplete rulers are skipped."""
     found: list[Ruler] = []
     starts = [match.start() for match in re.finditer(rb"Ruler", content)]
     for start, end in zip(starts, [*starts, len(content)][1:], strict=True):
@@ -235,13 +236,13 @@ def _document(path: Path, content: bytearray) -> dict[str, Any] | None:
     start = at + len(DOCUMENT_KEY) + 8
     size = int.from_bytes(content[start - 8 : start], "little")
     if size > min(_MAX_DOCUMENT, len(content) - start):
-        raise _refused(path, "is broken: its garment section is longer than the file or the limit of 16 MiB")
+        raise _refused(path, "is corrupt: its garment section exceeds the file or the limit of 16 MiB")
     try:
         document = json.loads(content[start : start + size])
     except (ValueError, RecursionError) as error:
-        raise _refused(path, f"is broken: its garment section is no JSON ({error})") from error
+        raise _refused(path, f"is corrupt: its garment section is not valid JSON ({error})") from error
     if not isinstance(document, dict):
-        raise _refused(path, "is broken: its garment section is no JSON object")
+        raise _refused(path, "is corrupt: its garment section is not a JSON object")
     return document
 
 
@@ -253,7 +254,7 @@ def _regular_file(path: Path) -> int:
     if stat.S_ISDIR(status.st_mode):
         raise _refused(path, "is a directory; expected a garment file")
     if not stat.S_ISREG(status.st_mode):
-        raise _refused(path, "is no regular file")
+        raise _refused(path, "is not a regular file")
     return status.st_size
 
 
@@ -267,7 +268,7 @@ def _head(path: Path, size: int) -> bytes:
 
 @contextmanager
 def _database(path: Path) -> Iterator[sqlite3.Connection]:
-    """The database, opened so that nothing in it can write, run for long, or grow beyond the limits."""
+    """The database, opened read-only and with limits on time and size."""
     connection = None
     try:
         uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
@@ -283,52 +284,52 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     except (sqlite3.Error, OverflowError, ValueError, OSError) as error:
         if "interrupted" in str(error):
-            raise _refused(path, f"takes over {_TIME_LIMIT_S:.0f} s to read") from error
-        raise _refused(path, f"is a broken database: {error}") from error
+            raise _refused(path, f"takes longer than {_TIME_LIMIT_S:.0f} s to read") from error
+        raise _refused(path, f"is a corrupt database: {error}") from error
     finally:
         if connection is not None:
             connection.close()
 
 
 def _list_files(connection: sqlite3.Connection, path: Path) -> tuple[PackedFile, ...]:
-    made = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = 'file_tree' COLLATE NOCASE").fetchone()
-    if made is None:
-        raise _refused(path, "is no .bw file: it has no table file_tree")
-    if made[0] != "table" or not re.match(r"\s*CREATE\s+TABLE\b", str(made[1]), re.IGNORECASE):
-        raise _refused(path, "is no .bw file: its file_tree is no ordinary table")
+    entry = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = 'file_tree' COLLATE NOCASE").fetchone()
+    if entry is None:
+        raise _refused(path, "is not a .bw file: it has no table file_tree")
+    if entry[0] != "table" or not re.match(r"\s*CREATE\s+TABLE\b", str(entry[1]), re.IGNORECASE):
+        raise _refused(path, "is not a .bw file: its file_tree is not an ordinary table")
     columns = {str(row[1]).lower(): row[6] for row in connection.execute("PRAGMA table_xinfo(file_tree)")}
     if columns.get("ext") != 0 or columns.get("content") != 0 or columns.get("name", 0) != 0:
-        raise _refused(path, "is no .bw file: its file_tree has no stored columns ext and content")
+        raise _refused(path, "is not a .bw file: its file_tree has no stored columns ext and content")
     name = "substr(CAST(name AS TEXT), 1, 255)" if "name" in columns else "''"
     query = f"""
-        SELECT rowid, {name}, lower(substr(CAST(ext AS TEXT), 1, 32)), 
+        SELECT rowid, {name}, lower(substr(CAST(ext AS TEXT), 1, 32)),
                CASE typeof(content) WHEN 'blob' THEN length(content) END
         FROM file_tree ORDER BY rowid LIMIT {_MAX_ROWS + 1}
-    """  # noqa: S608  # the name is one of the two constants above
+    """  # noqa: S608  # `name` is one of the two constants above
     rows = connection.execute(query).fetchall()
     if len(rows) > _MAX_ROWS:
-        raise _refused(path, f"has over {_MAX_ROWS} files inside")
+        raise _refused(path, f"contains more than {_MAX_ROWS} files")
     return tuple(PackedFile(int(row), str(n or ""), str(ext or ""), int(size or 0)) for row, n, ext, size in rows)
 
 
 def _content(
     connection: sqlite3.Connection, path: Path, file: PackedFile, limit: int, *, compressed: bool = False
 ) -> bytearray:
-    """The content of a row; decompressed when it is zstd, which `compressed` says it must be."""
-    what = f"{file.name}{file.ext}"
+    """The content of a row, decompressed if it is zstd. With `compressed`, anything else is an error."""
+    label = f"{file.name}{file.ext}"
     with connection.blobopen("file_tree", "content", file.row, readonly=True) as blob:
         packed = blob.read(4) == _ZSTD_MAGIC
         blob.seek(0)
         if packed:
-            return _decompressed(blob, path, what, limit)
+            return _decompressed(blob, path, label, limit)
         if compressed:
-            raise _refused(path, f"is broken: {what} inside is not compressed with zstd")
+            raise _refused(path, f"is corrupt: the contained {label} is not compressed with zstd")
         if len(blob) > limit:
-            raise _refused(path, f"{what} inside is over the limit of {limit // _MIB} MiB")
+            raise _refused(path, f"the contained {label} exceeds the limit of {limit // _MIB} MiB")
         return bytearray(blob.read())
 
 
-def _decompressed(blob: sqlite3.Blob, path: Path, what: str, limit: int) -> bytearray:
+def _decompressed(blob: sqlite3.Blob, path: Path, label: str, limit: int) -> bytearray:
     import zstandard
 
     stream = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
@@ -337,12 +338,14 @@ def _decompressed(blob: sqlite3.Blob, path: Path, what: str, limit: int) -> byte
         while not stream.eof:
             chunk = blob.read(_STEP)
             if not chunk:
-                raise _refused(path, f"is broken: {what} inside is cut off")
+                raise _refused(path, f"is corrupt: the contained {label} is truncated")
             content += stream.decompress(chunk)
             if len(content) > limit:
-                raise _refused(path, f"{what} inside unpacks to over the limit of {limit // _MIB} MiB")
+                raise _refused(
+                    path, f"the contained {label} decompresses to more than the limit of {limit // _MIB} MiB"
+                )
     except zstandard.ZstdError as error:
-        raise _refused(path, f"is broken: {what} inside cannot be decompressed ({error})") from error
+        raise _refused(path, f"is corrupt: the contained {label} cannot be decompressed ({error})") from error
     return content
 
 

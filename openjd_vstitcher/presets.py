@@ -1,8 +1,8 @@
-"""Presets and job details as typed values, validated against `schemas/`. Reads no network and starts nothing."""
+"""Presets and job details as typed values, validated against `schemas/`. Pure: no network, no processes."""
 
 from __future__ import annotations
 
-import functools
+import copy
 import json
 import math
 import re
@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from .errors import InvalidInput, Problem
 from .names import same_file_key
-from .resources import resource
+from .validation import json_pointer, schema_problems, shipped_schema
 
 ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
-"""Export types whose asset type has another name; every other one is its own asset type."""
+"""Asset types of the export types whose asset type differs from the export type."""
 
 DEFAULT_SNAPSHOTS = 24
-"""Pictures of a turntable whose preset names no `number_of_snapshots`."""
+"""Number of turntable pictures if the preset has no `number_of_snapshots`."""
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
 _MAX_NAME_BYTES = 230
-"""File systems hold names of 255 bytes, and the plugin adds to a name while it writes."""
+"""File systems allow 255 bytes, and the plugin appends a suffix to the name while it writes."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Mutation:
 
     Parameters
     ----------
-    raw: the whole instruction, with fields that this project does not know.
+    raw: the whole instruction, including fields unknown to this project.
     """
 
     mutation_type: str
@@ -49,9 +47,9 @@ class Export:
 
     Parameters
     ----------
-    index: its place among the preset's instructions, from 0.
+    index: its zero-based position among the preset's instructions.
     mutations: the mutations that precede it in the preset, in order.
-    raw: the whole instruction, with fields that this project does not know.
+    raw: the whole instruction, including fields unknown to this project.
     """
 
     index: int
@@ -62,17 +60,17 @@ class Export:
 
     @property
     def upload(self) -> bool:
-        """Whether the output is stored and registered; it is made in any case."""
+        """True if the output is to be stored and registered. It is made in either case."""
         return bool(self.raw.get("upload_to_s3", True))
 
     @property
     def asset_type(self) -> str:
-        """The type under which the output stands in the asset catalogue; an instruction may name it itself."""
+        """The output's type in the asset catalogue; the instruction's own `asset_type` takes precedence."""
         return str(self.raw.get("asset_type") or ASSET_TYPES.get(self.export_type, self.export_type))
 
     @property
     def snapshots(self) -> int:
-        """The number of pictures of a turntable."""
+        """The number of turntable pictures."""
         return int(self.raw.get("number_of_snapshots", DEFAULT_SNAPSHOTS))
 
 
@@ -83,15 +81,11 @@ class Preset:
     Parameters
     ----------
     exports: the exports in order, each with the mutations that precede it.
-    remote_destination: where outputs go; None if the preset names none.
-    subfolder: what the destination's subfolder is named after: `JOB_ID`, `STYLE_ID` or `NONE`.
     raw: the whole row.
     """
 
     key: str
     exports: tuple[Export, ...]
-    remote_destination: str | None
-    subfolder: str
     hide_previous_style_assets: bool
     job_type: str | None
     raw: Mapping[str, Any]
@@ -99,15 +93,17 @@ class Preset:
 
 @dataclass(frozen=True)
 class JobDetails:
-    """The inputs of a job: the column `details` of `platform.job`."""
+    """The inputs of a job: the column `details` of `platform.job`.
+
+    Parameters
+    ----------
+    raw: all details, including the artwork inputs and fields unknown to this project.
+    """
 
     style_id: str | None = None
     body_id: str | None = None
     body_code: str | None = None
     input_file_uri: str | None = None
-    artwork_file: str | None = None
-    artwork_bundle: str | None = None
-    artwork_replacements: tuple[Mapping[str, Any], ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -119,22 +115,22 @@ def load_preset(
     Parameters
     ----------
     data: the row as JSON data.
-    source: how errors name it, such as its file.
-    extra_exports: further export and mutation types, each with the JSON Schema of its instruction.
+    source: what error messages call it, such as the file's path.
+    extra_exports: custom export and mutation types, each with the JSON Schema of its instruction.
 
     Raises
     ------
-    InvalidInput: with every problem found, each at its JSON pointer.
+    InvalidInput: the row is invalid; all problems are listed, each with its JSON pointer.
     """
-    extra = dict(extra_exports or {})
-    problems = _problems(_preset_validator(tuple(sorted(extra))), data)
+    custom = dict(extra_exports or {})
+    problems = _problems(_preset_schema(sorted(custom)), data)
     instructions = _instructions(data)
-    problems += _duplicate_names(instructions)
-    problems += _unportable(data, "")
+    problems += _name_problems(instructions)
+    problems += _unportable_values(data, "")
     for index, instruction in enumerate(instructions):
-        schema = extra.get(_text(instruction, "export_type") or _text(instruction, "mutation_type"))
+        schema = custom.get(_text(instruction, "export_type") or _text(instruction, "mutation_type"))
         if schema is not None:
-            found = _problems(Draft202012Validator(schema), instruction)
+            found = _problems(schema, instruction)
             problems += [Problem(f"/details/instructions/{index}{p.pointer}", p.message) for p in found]
     if problems:
         raise InvalidInput(source, problems)
@@ -142,8 +138,6 @@ def load_preset(
     return Preset(
         key=data["key"],
         exports=tuple(_exports(instructions)),
-        remote_destination=details.get("remote_destination"),
-        subfolder=details.get("remote_destination_subfolder_type", "JOB_ID"),
         hide_previous_style_assets=details.get("should_hide_previous_style_assets", False),
         job_type=data.get("job_type"),
         raw=data,
@@ -151,16 +145,16 @@ def load_preset(
 
 
 def load_job_details(data: Any, source: str = "job details") -> JobDetails:
-    """Validate the details of a job, or a whole job row that holds them under `details`.
+    """Validate job details, or a whole job row with the details under `details`.
 
     Raises
     ------
-    InvalidInput: with every problem found, each at its JSON pointer.
+    InvalidInput: the details are invalid; all problems are listed, each with its JSON pointer.
     """
     prefix = ""
     if isinstance(data, dict) and "details" in data and ("preset_key" in data or "type" in data):
         data, prefix = data["details"], "/details"
-    problems = _problems(_validator("job_details"), data)
+    problems = _problems(shipped_schema("job_details"), data)
     if problems:
         raise InvalidInput(source, [Problem(prefix + p.pointer, p.message) for p in problems])
     return JobDetails(
@@ -168,23 +162,20 @@ def load_job_details(data: Any, source: str = "job details") -> JobDetails:
         body_id=data.get("body_id"),
         body_code=data.get("body_code"),
         input_file_uri=data.get("input_file_uri"),
-        artwork_file=data.get("artwork_file_path") or data.get("remote_artwork_file_path"),
-        artwork_bundle=data.get("remote_artwork_bundle_dir_path"),
-        artwork_replacements=tuple(data.get("artwork_replacements") or ()),
         raw=data,
     )
 
 
 def read_document(path: Path) -> Any:
-    """Read a JSON or YAML file as data.
+    """Read a JSON or YAML file.
 
     Raises
     ------
-    InvalidInput: the file cannot be read, is over 4 MiB, or is neither valid JSON nor valid YAML.
+    InvalidInput: the file cannot be read, is larger than 4 MiB, or is not valid JSON or YAML.
     """
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
-            raise InvalidInput(str(path), [Problem("", "the file is over 4 MiB")])
+            raise InvalidInput(str(path), [Problem("", "the file is larger than 4 MiB")])
         text = path.read_text(encoding="utf-8")
         return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
     except OSError as error:
@@ -193,9 +184,9 @@ def read_document(path: Path) -> Any:
         raise InvalidInput(str(path), [Problem("", "expected UTF-8 text")]) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidInput(str(path), [Problem("", f"no valid JSON: {error.msg} at {place}")]) from error
+        raise InvalidInput(str(path), [Problem("", f"invalid JSON: {error.msg} at {place}")]) from error
     except yaml.YAMLError as error:
-        raise InvalidInput(str(path), [Problem("", f"no valid YAML: {_yaml_reason(error)}")]) from error
+        raise InvalidInput(str(path), [Problem("", f"invalid YAML: {' '.join(str(error).split())}")]) from error
     except RecursionError as error:
         raise InvalidInput(str(path), [Problem("", "nested too deeply")]) from error
 
@@ -216,7 +207,7 @@ def _exports(instructions: Sequence[Mapping[str, Any]]) -> Iterator[Export]:
 
 
 def _instructions(data: Any) -> list[Mapping[str, Any]]:
-    """The instructions as far as the data has the form for them."""
+    """The instructions of a row that may be malformed; {} in place of an instruction that is not an object."""
     details = data.get("details") if isinstance(data, dict) else None
     found = details.get("instructions") if isinstance(details, dict) else None
     return [i if isinstance(i, dict) else {} for i in found] if isinstance(found, list) else []
@@ -227,110 +218,65 @@ def _text(instruction: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _unportable(data: Any, pointer: str) -> Iterator[Problem]:
-    """What no JSON text holds: numbers that are none, and halves of characters."""
+def _unportable_values(data: Any, pointer: str) -> Iterator[Problem]:
+    """Values that Python accepts but JSON text cannot represent: NaN, infinities and lone surrogates."""
     if isinstance(data, float) and not math.isfinite(data):
-        yield Problem(pointer, f"found {data}; expected a number")
+        yield Problem(pointer, f"found {data}; expected a finite number")
     elif isinstance(data, str) and any("\ud800" <= c <= "\udfff" for c in data):
-        yield Problem(pointer, "holds half of a character (a lone surrogate)")
+        yield Problem(pointer, "contains a lone surrogate; expected valid Unicode text")
     elif isinstance(data, dict):
         for name, value in data.items():
-            yield from _unportable(name, pointer)
-            yield from _unportable(value, f"{pointer}/{name}")
+            yield from _unportable_values(name, pointer)
+            yield from _unportable_values(value, pointer + json_pointer([name]))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _unportable(value, f"{pointer}/{index}")
+            yield from _unportable_values(value, pointer + json_pointer([index]))
 
 
-def _duplicate_names(instructions: Sequence[Mapping[str, Any]]) -> list[Problem]:
+def _name_problems(instructions: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Output file names that are too long in UTF-8, or that name the same file as an earlier one."""
     first: dict[str, int] = {}
-    problems = []
     for index, instruction in enumerate(instructions):
         name = _text(instruction, "output_file_name")
         if instruction.get("type") != "EXPORT" or not name:
             continue
+        pointer = f"/details/instructions/{index}/output_file_name"
         if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
-            pointer = f"/details/instructions/{index}/output_file_name"
-            problems.append(Problem(pointer, f"is longer than {_MAX_NAME_BYTES} bytes; expected a shorter name"))
-        place = first.setdefault(same_file_key(name), index)
-        if place != index:
-            problems.append(
-                Problem(
-                    f"/details/instructions/{index}/output_file_name",
-                    f"{name!r} names the same file as /details/instructions/{place}; expected a name of its own",
-                )
-            )
-    return problems
+            yield Problem(pointer, f"is longer than {_MAX_NAME_BYTES} bytes; expected a shorter name")
+        earlier = first.setdefault(same_file_key(name), index)
+        if earlier != index:
+            other = f"/details/instructions/{earlier}"
+            yield Problem(pointer, f"{name!r} names the same file as {other}; expected a unique name")
 
 
-@functools.cache
-def _validator(name: str) -> Draft202012Validator:
-    schema = json.loads(resource(f"schemas/{name}.schema.json").read_text(encoding="utf-8"))
-    return Draft202012Validator(schema)
+def _preset_schema(custom_types: Sequence[str]) -> Mapping[str, Any]:
+    """The schema of a preset that may also use these export and mutation types."""
+    schema = shipped_schema("job_preset")
+    if custom_types:
+        schema = copy.deepcopy(schema)
+        for kind in ("export", "mutation"):
+            schema["$defs"][kind]["properties"][f"{kind}_type"]["enum"].extend(custom_types)
+    return schema
 
 
-@functools.cache
-def _preset_validator(extra_types: tuple[str, ...]) -> Draft202012Validator:
-    if not extra_types:
-        return _validator("job_preset")
-    schema = json.loads(json.dumps(_validator("job_preset").schema))
-    for kind in ("export", "mutation"):
-        schema["$defs"][kind]["properties"][f"{kind}_type"]["enum"].extend(extra_types)
-    return Draft202012Validator(schema)
-
-
-def _problems(validator: Draft202012Validator, data: Any) -> list[Problem]:
-    errors = sorted(validator.iter_errors(data), key=lambda e: [str(p).zfill(6) for p in e.absolute_path])
-    first_at: dict[str, Problem] = {}
-    for problem in map(_problem, errors):
-        first_at.setdefault(problem.pointer, problem)
-    return list(first_at.values())
-
-
-def _problem(error: ValidationError) -> Problem:
-    pointer = "".join(f"/{str(p).replace('~', '~0').replace('/', '~1')}" for p in error.absolute_path)
-    if error.validator == "required":
-        missing = error.message.split("'")[1]
-        return Problem(f"{pointer}/{missing}", "is missing; expected " + _EXPECTED.get(missing, "a value"))
-    field_name = str(error.absolute_path[-1]) if error.absolute_path else ""
-    return Problem(pointer, _message(error, field_name))
-
-
-def _message(error: ValidationError, field_name: str) -> str:
-    value: Any = error.instance
-    rule: Any = error.validator_value
-    schema: Any = error.schema
-    found = _short(value)
-    if error.validator == "enum":
-        return f"unknown value {found}; expected one of {', '.join(map(str, rule))}"
-    if error.validator == "type":
-        names = [rule] if isinstance(rule, str) else rule
-        return f"found {found}; expected {' or '.join(_TYPE_NAMES[name] for name in names if name != 'null')}"
-    if error.validator in ("minimum", "maximum"):
-        return f"found {found}; expected {schema.get('minimum')} to {schema.get('maximum')}"
-    if field_name == "output_file_name":
-        return f"{found} {_bad_name(value)}; expected {_EXPECTED[field_name]}"
-    if field_name in _EXPECTED:
-        return f"found {found}; expected {_EXPECTED[field_name]}"
-    if error.validator in ("minLength", "minItems"):
-        return "is empty; expected at least one"
-    return error.message
+def _problems(schema: Mapping[str, Any], data: Any) -> list[Problem]:
+    return schema_problems(schema, data, expected=_EXPECTED, explain={"output_file_name": _bad_name})
 
 
 def _bad_name(name: str) -> str:
-    """What makes a file name unfit, as a sentence part."""
+    """Why a file name is not allowed, as a predicate."""
     if not name:
         return "is empty"
     if name in (".", ".."):
-        return "is a relative directory"
+        return "refers to a directory"
     if re.match(r"[A-Za-z]:", name):
-        return "names a drive"
+        return "starts with a drive letter"
     if re.search(r"[\\/]", name):
-        return "holds a path separator"
+        return "contains a path separator"
     if re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", name):
-        return "holds a control character"
+        return "contains a control character"
     if re.search(r'[:*?"<>|]', name):
-        return "holds a character that Windows does not allow"
+        return "contains a character that Windows does not allow"
     if name[-1] in ". ":
         return "ends with a dot or a space"
     if len(name) > 200:
@@ -338,29 +284,11 @@ def _bad_name(name: str) -> str:
     return "is a reserved name on Windows"
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True, default=str)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _yaml_reason(error: yaml.YAMLError) -> str:
-    return " ".join(str(error).split())
-
-
-_TYPE_NAMES = {
-    "string": "a string",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "an object",
-    "array": "a list",
-}
-
 _EXPECTED = {
     "type": "EXPORT or MUTATION",
     "key": "the preset's key",
     "details": "an object with the instructions",
-    "instructions": "a list of instructions",
+    "instructions": "a non-empty list of instructions",
     "export_type": "an export type such as MEDIA_RENDER",
     "mutation_type": "a mutation type such as DELETE_TRIMS",
     "output_file_name": "a plain file name such as front.png",

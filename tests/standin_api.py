@@ -1,4 +1,4 @@
-"""The stand-in's `BwApi` inside the test's own process, on the sample garment."""
+"""Runs the stand-in's `BwApi` in the test process, on the sample garment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Program:
         return {**front, **changes}
 
     def render(self, path: Path, size: tuple[int, int] = (160, 200), **changes: Any) -> int:
-        """Render one normal picture; the error code."""
+        """Render a normal picture and return the error code."""
         request = {
             "render": changes.pop("render", {"normal": {"outline": False, "background": "transparent"}}),
             "captures": [{"camera": self.camera(**changes.pop("camera", {})), "path": str(path)}],
@@ -49,7 +49,7 @@ class Program:
 
 
 def open_program(path: Path = TEE, *, dressed: bool = True) -> Program:
-    """A fresh stand-in with a garment."""
+    """Start a new stand-in and open a garment."""
     host = Host(gui=False)
     api = make_module(host)
     g = api.GarmentOpen(str(path))

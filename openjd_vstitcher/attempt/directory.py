@@ -68,13 +68,23 @@ class JobDirectory:
         return self.path / "process.log"
 
     @property
-    def cancel_request(self) -> Path:
-        """There when the job's process shall cancel: the daemon's word to it, the same on every system."""
-        return self.path / "cancel"
+    def give_back_request(self) -> Path:
+        """Present when the attempt must stop and its job go back into the queue: the daemon's word to it."""
+        return self.path / "give-back"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the process that works on the attempt, for as long as it lives. Holds no data."""
+        return self.path / "lock"
+
+    @property
+    def holder(self) -> Path:
+        """Which process last took the lock."""
+        return self.path / "holder.json"
 
     @property
     def reported(self) -> Path:
-        """There once the queue knows the outcome."""
+        """Present once the queue knows the outcome, or needs none."""
         return self.path / "reported"
 
     @property
@@ -103,6 +113,6 @@ class JobDirectory:
         """
         try:
             data = json.loads(self.request_file.read_text(encoding="utf-8"))
-            return JobRequest(data["job"], data["preset"], data["attempt"], data["worker"])
+            return JobRequest(data["job"], data["preset"], data["attempt"], data["worker"], data["claimed_s"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InvalidInput(str(self.request_file), [Problem("", f"is no job request: {error}")]) from error
+            raise InvalidInput(str(self.request_file), [Problem("", f"not a readable request: {error}")]) from error

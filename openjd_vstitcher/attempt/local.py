@@ -23,7 +23,7 @@ from ..translation.check import decode
 from ..translation.outputs import ExpectedOutput
 from ..translation.preset import translate
 from .directory import JobDirectory
-from .run import JobRun
+from .run import PlanRun
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def rendering_run(
     config: Config,
     fail_fast: bool = False,
     path_mapping_rules: Sequence[PathMappingRule] = (),
-) -> JobRun:
+) -> PlanRun:
     """The run of a rendering, ready to start. Its outputs stay in the output directory."""
     expected = [
         ExpectedOutput(name, upload=False, asset_type="", instruction=n) for n, name in enumerate(rendering.outputs)
     ]
-    return JobRun(
+    return PlanRun(
         rendering.plan,
         expected,
         directory=directory,

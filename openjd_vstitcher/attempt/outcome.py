@@ -1,4 +1,4 @@
-"""How an attempt ended, as the queue is told."""
+"""How an attempt ended: what came of its steps and outputs, and what the queue is told of it."""
 
 from __future__ import annotations
 
@@ -8,49 +8,15 @@ from dataclasses import dataclass, replace
 from ..errors import OpenjdVsError
 from ..outputs.values import SyncReport
 from ..platform.values import Outcome
-from ..presets import Preset
 from ..redaction import Redaction
 from ..session.runner import Failure, RunResult
+from .lease import Stop
 
 _MAX_DETAILS = 2000
 
 
-def refused(error: OpenjdVsError) -> Outcome:
-    """The outcome of a job that never began: its input is wrong, or what it needs cannot be reached now.
-
-    In the last case it goes back into the queue as it was: nobody's input is at fault.
-    """
-    if getattr(error, "transient", False):
-        return replace(failed(str(error), stage="prepare"), status="NEW", counted=False)
-    return failed(str(error), stage="prepare")
-
-
-def failed(text: str, *, stage: str) -> Outcome:
-    text = Redaction(os.environ)(text)
-    return Outcome("COMPLETED_ERRORS", shortened(text), errors=[{"stage": stage, "message": text}])
-
-
-def outcome_of(result: JobResult, preset: Preset) -> Outcome:
-    if result.run.canceled:
-        return Outcome("CANCELED", "canceled", errors=[f.as_json() for f in result.failures])
-    if result.succeeded:
-        return Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=preset.hide_previous_style_assets)
-    safe = sum(output.safe for output in result.sync.outputs)
-    head = f"{len(result.sync.outputs) - safe} of {len(result.sync.outputs)} exports failed"
-    reasons = "; ".join(dict.fromkeys(failure.message for failure in result.failures))
-    return Outcome(
-        "COMPLETED_ERRORS",
-        shortened(f"{head}: {reasons}" if reasons else head),
-        errors=[failure.as_json() for failure in result.failures],
-    )
-
-
-def shortened(text: str) -> str:
-    return text if len(text) <= _MAX_DETAILS else text[: _MAX_DETAILS - 1] + "…"
-
-
 @dataclass(frozen=True)
-class JobResult:
+class AttemptResult:
     """What came of a run: of its steps, and of its outputs."""
 
     run: RunResult
@@ -58,16 +24,73 @@ class JobResult:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every step did its work and every expected output is safe."""
+        """Whether every step succeeded and every expected output is safe."""
         return self.run.succeeded and self.sync.complete
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Why it did not: what the steps say, then outputs that were made and could not be kept."""
-        told = {failure.step for failure in self.run.failures}
+        """Why it did not succeed: first what the steps say, then outputs that were made and could not be kept."""
+        failed_steps = {failure.step for failure in self.run.failures}
         unsafe = [
             Failure(output.name, f"deliver {output.name}", f"{output.name}: {output.reason or 'was not made'}")
             for output in self.sync.unsafe
-            if not (output.fate == "missing" and (told or self.run.canceled))
+            if not (output.fate == "missing" and (failed_steps or self.run.canceled))
         ]
         return (*self.run.failures, *unsafe)
+
+
+def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_assets: bool) -> Outcome:
+    """The outcome of an attempt that has run.
+
+    Parameters
+    ----------
+    stop: why it was stopped, None where it was not. Only a cancelation that the queue asked for cancels the job; a
+        job whose machine shuts down goes back into the queue, uncounted.
+    """
+    errors = [failure.as_json() for failure in result.failures]
+    if result.succeeded:
+        return Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=hide_previous_style_assets)
+    if result.run.canceled:
+        return Outcome("CANCELED", "canceled", errors=errors) if stop == "canceled" else given_back()
+    unsafe = len(result.sync.unsafe)
+    head = f"{unsafe} of {len(result.sync.outputs)} exports failed"
+    reasons = "; ".join(dict.fromkeys(failure.message for failure in result.failures))
+    return Outcome("COMPLETED_ERRORS", shortened(f"{head}: {reasons}" if reasons else head), errors=errors)
+
+
+def given_back() -> Outcome:
+    """The outcome of an attempt that was stopped because its worker stops."""
+    return Outcome("NEW", "given back: the worker was told to stop", counted=False)
+
+
+def refused(error: OpenjdVsError) -> Outcome:
+    """The outcome of an attempt that never began: its input is wrong, or what it needs cannot be reached now.
+
+    In the second case the job goes back into the queue, uncounted: nobody's input is at fault.
+    """
+    outcome = failed(str(error), stage="prepare")
+    if getattr(error, "transient", False):
+        return replace(outcome, status="NEW", counted=False)
+    return outcome
+
+
+def failed(text: str, *, stage: str) -> Outcome:
+    """The outcome of an attempt that failed as a whole."""
+    text = Redaction(os.environ)(text)
+    return Outcome("COMPLETED_ERRORS", shortened(text), errors=[{"stage": stage, "message": text}])
+
+
+def killed(last_line: str, *, retries_left: bool) -> Outcome:
+    """The outcome of an attempt whose process ended without one.
+
+    Parameters
+    ----------
+    last_line: what it printed last, "" if nothing.
+    """
+    reason = "the job's process was killed" + (f"; its last line: {last_line}" if last_line else "")
+    return replace(failed(reason, stage="process"), status="NEW" if retries_left else "COMPLETED_ERRORS")
+
+
+def shortened(text: str) -> str:
+    """Text that fits into the queue's status details."""
+    return text if len(text) <= _MAX_DETAILS else text[: _MAX_DETAILS - 1] + "…"

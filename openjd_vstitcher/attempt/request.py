@@ -22,12 +22,14 @@ class JobRequest:
     job: the queue's row, as JSON data.
     preset: the preset's row.
     attempt, worker: of the claim under which it runs.
+    claimed_s: when the claim was asked for, by `clock.now_s`: its lease is no younger.
     """
 
     job: Mapping[str, Any]
     preset: Mapping[str, Any]
     attempt: int
     worker: str
+    claimed_s: float = 0.0
 
     @property
     def job_id(self) -> str:
@@ -44,6 +46,7 @@ class JobRequest:
         return Claim(Job(**row), self.preset, self.attempt, self.worker, row["lease_expires_at"])
 
     @classmethod
-    def of(cls, claim: Claim) -> JobRequest:
+    def of(cls, claim: Claim, claimed_s: float) -> JobRequest:
         """The request for the attempt that a claim allows."""
-        return cls(json.loads(json.dumps(asdict(claim.job), default=str)), claim.preset, claim.attempt, claim.worker)
+        job = json.loads(json.dumps(asdict(claim.job), default=str))
+        return cls(job, claim.preset, claim.attempt, claim.worker, claimed_s)

@@ -1,44 +1,69 @@
-"""Goes on with the outputs of a job whose process is gone."""
+"""Finishes an attempt whose process is gone: delivers the outputs that it left, and reports how it ended."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import asdict
 from typing import cast
 
+from .. import clock
 from ..config import Config
-from ..errors import InvalidInput, Problem
-from ..journal import Journal
+from ..errors import InvalidInput, PlatformError, Problem
+from ..journal import Journal, read_journal
 from ..outputs.ledger import Ledger, State
 from ..outputs.provenance import Provenance
 from ..outputs.sync import OutputSync
 from ..outputs.values import Delivery, SyncReport
-from ..platform.ports import AssetCatalogue
+from ..platform.ports import AssetCatalogue, Platform
+from ..platform.values import Outcome
 from ..storage.adapters import open_storage
 from .directory import JobDirectory
-from .status import read_status
+from .lease import Lease
+from .lock import hold
+from .outcome import given_back, killed
+from .report import report
+from .status import StatusFile, StatusUnreadable, read_status
 
+_log = logging.getLogger(__name__)
 _DONE = ("registered", "kept")
 
 
-def is_unfinished(directory: JobDirectory) -> bool:
-    """Whether outputs of a job were made that are not yet where they were to go."""
-    return not _states(directory) <= {*_DONE, "expected"}
+def finish_attempt(directory: JobDirectory, config: Config, platform: Platform) -> bool:
+    """Deliver what a killed attempt left, report its outcome, and hold its lease meanwhile.
 
+    Returns whether the queue knows the outcome, or needs none.
 
-def is_safe(directory: JobDirectory) -> bool:
-    """Whether every expected output of a job is where it was to go (Law 3)."""
-    return _states(directory) <= set(_DONE)
-
-
-def _states(directory: JobDirectory) -> set[State]:
-    """The states of a job's outputs; `registered` stands for `stored` where there is nothing to register with."""
-    if not directory.ledger.exists():
-        return set()
-    ledger = Ledger(directory.ledger)
-    try:
-        end_of_way = {} if ledger.facts().get("registers") == "yes" else {"stored": "registered"}
-        return {cast("State", end_of_way.get(entry.state, entry.state)) for entry in ledger.entries()}
-    finally:
-        ledger.close()
+    Raises
+    ------
+    DirectoryBusy: a process works on this attempt.
+    InvalidInput: the directory has no readable request.
+    """
+    with hold(directory):
+        if directory.reported.exists():
+            return True
+        request = directory.request()
+        outcome = outcome_told(directory)
+        status = StatusFile(
+            directory.status,
+            job_id=request.job_id,
+            attempt=request.attempt,
+            outcome=asdict(outcome) if outcome is not None else None,
+        )
+        lease = Lease(
+            platform,
+            request.claim,
+            directory,
+            status,
+            length_s=config.worker.lease_s,
+            claimed_s=clock.now_s(),
+        )
+        with lease:
+            if outcome is None:
+                if is_unfinished(directory):
+                    _deliver(directory, config, platform, lease)
+                outcome = _outcome_of_killed(directory, config)
+            lease.work_over()
+            return report(platform, request.claim, outcome, directory, lease)
 
 
 def resume(
@@ -48,31 +73,86 @@ def resume(
 
     Raises
     ------
-    InvalidInput: it is no job directory with a ledger, or its process still runs.
+    DirectoryBusy: a process works on this attempt.
+    InvalidInput: it is not a job directory with a ledger.
     """
     if not directory.ledger.exists():
         raise InvalidInput(str(directory.path), [Problem("", "has no ledger of outputs")])
-    status = read_status(directory.status)
-    if status is not None and status.state != "ended" and status.process_lives():
-        raise InvalidInput(str(directory.path), [Problem("", f"its job still runs (process {status.pid})")])
+    with hold(directory):
+        return _resumed(directory, config, catalogue).finish(timeout_s)
+
+
+def is_unfinished(directory: JobDirectory) -> bool:
+    """Whether outputs of an attempt were made that are not yet delivered."""
+    return not _states(directory) <= {*_DONE, "expected"}
+
+
+def is_safe(directory: JobDirectory) -> bool:
+    """Whether every expected output of an attempt is delivered (Law 3)."""
+    return _states(directory) <= set(_DONE)
+
+
+def outcome_told(directory: JobDirectory) -> Outcome | None:
+    """How the attempt's process said that it ended: in its status, or where that failed, in its journal."""
+    try:
+        status = read_status(directory.status)
+    except StatusUnreadable as error:
+        _log.warning("%s", error)
+        status = None
+    if status is not None and status.outcome is not None:
+        return Outcome(**status.outcome)
+    if directory.journal.exists():
+        for event in reversed(list(read_journal(directory.journal))):
+            if event.name == "job_ended":
+                return Outcome(**event.fields["outcome"])
+    return None
+
+
+def _deliver(directory: JobDirectory, config: Config, platform: Platform, lease: Lease) -> None:
+    sync = _resumed(directory, config, platform)
+    lease.on_stop(lambda reason: sync.hurry())
+    try:
+        sync.finish()
+    except PlatformError as error:
+        _log.warning("what %s left could not be delivered: %s", directory.path, error)
+
+
+def _resumed(directory: JobDirectory, config: Config, catalogue: AssetCatalogue) -> OutputSync:
+    """The sync of an attempt's outputs, as its ledger has them."""
     request = directory.request()
     ledger = Ledger(directory.ledger)
     facts = ledger.facts()
     ledger.close()
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt)
     journal.append("outputs_resumed")
+    delivery = Delivery.of_facts(facts, open_storage(config), catalogue, request.claim, Provenance(directory.journal))
+    return OutputSync(
+        directory.output, None, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
+    )
+
+
+def _outcome_of_killed(directory: JobDirectory, config: Config) -> Outcome:
+    if directory.give_back_request.exists():
+        return given_back()
+    retries = directory.request().claim.job.auto_retries
+    return killed(_last_line(directory), retries_left=retries + 1 < config.worker.max_attempts)
+
+
+def _last_line(directory: JobDirectory) -> str:
     try:
-        delivery = Delivery.of_facts(
-            facts, open_storage(config), catalogue, request.claim, Provenance(directory.journal)
-        )
-        sync = OutputSync(
-            directory.output,
-            None,
-            ledger=directory.ledger,
-            journal=journal,
-            delivery=delivery,
-            config=config.outputs,
-        )
-        return sync.finish(timeout_s)
+        lines = directory.process_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def _states(directory: JobDirectory) -> set[State]:
+    """The states of an attempt's outputs; `registered` stands for `stored` where there is nothing to register with."""
+    if not directory.ledger.exists():
+        return set()
+    ledger = Ledger(directory.ledger)
+    try:
+        end_of_way = {} if ledger.facts().get("registers") == "yes" else {"stored": "registered"}
+        return {cast("State", end_of_way.get(entry.state, entry.state)) for entry in ledger.entries()}
     finally:
-        journal.close()
+        ledger.close()

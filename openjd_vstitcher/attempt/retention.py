@@ -13,6 +13,7 @@ from ..errors import StorageError
 from ..outputs.ledger import Ledger
 from ..storage.ports import Storage
 from .directory import JobDirectory
+from .lock import DirectoryBusy, hold, is_held
 from .resume import is_safe
 from .status import StatusUnreadable, read_status
 
@@ -76,11 +77,16 @@ def clean(work_dir: Path, config: OutputsConfig, storage: Storage, now: datetime
 
 
 def _remove(job: EndedJob, reason: str, storage: Storage) -> Removal:
+    directory = JobDirectory(job.path)
     try:
-        if not job.safe:
-            _abandon(JobDirectory(job.path), storage)
+        with hold(directory):
+            if not job.safe:
+                _abandon(directory, storage)
+            for path in job.path.iterdir():
+                if path != directory.lock:
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         shutil.rmtree(job.path)
-    except (OSError, StorageError) as error:
+    except (OSError, StorageError, DirectoryBusy) as error:
         return Removal(job, reason, str(error))
     return Removal(job, reason)
 
@@ -108,7 +114,7 @@ def _ended(work_dir: Path) -> Iterator[EndedJob]:
             status = read_status(directory.status)
         except StatusUnreadable:
             continue
-        if status is not None and status.process_lives():
+        if is_held(directory):
             continue
         touched = datetime.fromtimestamp(directory.request_file.stat().st_mtime, UTC)
         ended_at = status.heartbeat if status is not None else touched

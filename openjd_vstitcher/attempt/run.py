@@ -1,4 +1,4 @@
-"""One attempt at a job: its session and its outputs, from a request to an outcome."""
+"""One attempt at a job: its session and its outputs, from a request to an outcome that the queue knows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from openjd.sessions import PathMappingRule
 
+from .. import clock
 from ..config import Config
 from ..errors import OpenjdVsError
 from ..journal import Journal
@@ -17,7 +18,7 @@ from ..lifeline import Lifeline
 from ..outputs.logs import store_logs
 from ..outputs.sync import OutputSync
 from ..outputs.values import Delivery
-from ..platform.ports import AssetCatalogue
+from ..platform.ports import Platform
 from ..platform.values import Outcome
 from ..redaction import Redaction
 from ..session.environment import session_environment
@@ -25,20 +26,22 @@ from ..session.log import SessionLog
 from ..session.plan import Plan
 from ..session.runner import SessionRunner, fact_recorder
 from ..storage.address import join
-from ..storage.ports import Storage
-from ..translation.outputs import ExpectedOutput, expected_outputs
+from ..translation.outputs import ExpectedOutput
 from .directory import JobDirectory
-from .outcome import JobResult, failed, outcome_of, refused
-from .prepare import prepare
+from .lease import Lease, Stop
+from .lock import hold
+from .outcome import AttemptResult, failed, outcome_of, refused
+from .prepare import PreparedAttempt, prepare
+from .report import report
 from .request import JobRequest
 from .status import StatusFile
 
 _log = logging.getLogger(__name__)
-_CANCELED_FINISH_S = 30.0
+_STOPPED_FINISH_S = 30.0
 
 
-class JobRun:
-    """Runs a plan with its sync thread.
+class PlanRun:
+    """Runs a plan in sessions, and the sync of its outputs beside them.
 
     Parameters
     ----------
@@ -93,7 +96,7 @@ class JobRun:
         if self._delivering or now:
             self._sync.hurry()
 
-    def run(self) -> JobResult:
+    def run(self) -> AttemptResult:
         """Run to the end, and deliver what was made."""
         try:
             self._sync.start()
@@ -101,55 +104,86 @@ class JobRun:
             self._journal.append("run_ended", steps=dict(result.steps), canceled=result.canceled)
             self._lifeline.close()
             self._delivering = True
-            return JobResult(result, self._sync.finish(_CANCELED_FINISH_S if result.canceled else None))
+            return AttemptResult(result, self._sync.finish(_STOPPED_FINISH_S if result.canceled else None))
         finally:
             self._lifeline.close()
             self._sync.stop()
             self._log.close()
 
 
-def run_job(
+def run_attempt(
     directory: JobDirectory,
     config: Config,
-    catalogue: AssetCatalogue,
+    platform: Platform,
     *,
-    on_cancelable: Callable[[JobRun], None] = lambda run: None,
-) -> Outcome:
-    """Run the attempt of a job directory from its request to its outcome, which is written into `status.json` too.
+    on_started: Callable[[Lease], None] = lambda lease: None,
+) -> bool:
+    """Run the attempt of a directory under its own lease, from its request to its outcome, and report that.
 
     Parameters
     ----------
-    catalogue: takes the assets.
-    on_cancelable: called with the run before it starts, by whoever wants to cancel it.
+    on_started: called with the lease, by whoever wants to give the job back.
+
+    Returns whether the queue knows the outcome, or needs none.
+
+    Raises
+    ------
+    DirectoryBusy: another process works on this attempt.
+    InvalidInput: the directory has no readable request.
     """
-    request = directory.request()
-    status = StatusFile(directory.status, job_id=request.job_id, attempt=request.attempt)
-    journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=status.on_event)
-    journal.append("job_started", preset=request.preset.get("key"), worker=request.worker)
-    try:
-        outcome = _attempt(directory, request, config, catalogue, status, journal, on_cancelable)
-    except Exception as error:  # noqa: BLE001  # whatever happens, the queue must hear how it ended
-        _log.exception("the job's process failed")
-        outcome = failed(f"internal error: {type(error).__name__}: {error}", stage="internal")
-    journal.append("job_ended", status=outcome.status, status_details=outcome.status_details, outcome=asdict(outcome))
-    journal.close()
-    status.end(asdict(outcome))
-    return outcome
+    with hold(directory):
+        request = directory.request()
+        status = StatusFile(directory.status, job_id=request.job_id, attempt=request.attempt)
+        journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=status.on_event)
+        with Lease(
+            platform,
+            request.claim,
+            directory,
+            status,
+            length_s=config.worker.lease_s,
+            claimed_s=min(request.claimed_s, clock.now_s()),
+        ) as lease:
+            on_started(lease)
+            journal.append("job_started", preset=request.preset.get("key"), worker=request.worker)
+            outcome = _outcome(directory, request, config, platform, status, journal, lease)
+            lease.work_over()
+            told = asdict(outcome)
+            journal.append("job_ended", status=outcome.status, status_details=outcome.status_details, outcome=told)
+            status.reporting(told)
+            reported = report(platform, request.claim, outcome, directory, lease)
+            journal.close()
+            status.end(told)
+            return reported
 
 
-def _attempt(
+def _outcome(
     directory: JobDirectory,
     request: JobRequest,
     config: Config,
-    catalogue: AssetCatalogue,
+    platform: Platform,
     status: StatusFile,
     journal: Journal,
-    on_cancelable: Callable[[JobRun], None],
+    lease: Lease,
 ) -> Outcome:
     try:
-        prepared = prepare(directory, request, config, catalogue)
+        prepared = prepare(directory, request, config, platform)
+        return _run(prepared, directory, request, config, status, journal, lease)
     except OpenjdVsError as error:
         return refused(error)
+    except Exception as error:  # noqa: BLE001  # whatever happens, the queue must hear how it ended
+        _log.exception("the attempt failed")
+        return failed(f"internal error: {type(error).__name__}: {error}", stage="internal")
+
+
+def _run(
+    prepared: PreparedAttempt,
+    directory: JobDirectory,
+    request: JobRequest,
+    config: Config,
+    status: StatusFile,
+    journal: Journal,
+    lease: Lease,
+) -> Outcome:
     status.planned(sum(step.task_count for step in prepared.plan.steps))
     journal.append(
         "job_planned",
@@ -158,26 +192,39 @@ def _attempt(
         parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
         destination=prepared.delivery.destination,
     )
-    run = JobRun(
+    run = PlanRun(
         prepared.plan,
-        expected_outputs(prepared.preset),
+        prepared.job.outputs,
         directory=directory,
         output=directory.output,
         journal=journal,
         config=config,
         delivery=prepared.delivery,
     )
-    on_cancelable(run)
-    outcome = outcome_of(run.run(), prepared.preset)
+
+    def stop(reason: Stop) -> None:
+        run.cancel(now=reason == "lost")
+
+    lease.on_stop(stop)
+    result = run.run()
+    outcome = outcome_of(result, stop=lease.stop, hide_previous_style_assets=prepared.job.hides_previous_style_assets)
+    return _with_logs(outcome, directory, request, config, prepared, journal)
+
+
+def _with_logs(
+    outcome: Outcome,
+    directory: JobDirectory,
+    request: JobRequest,
+    config: Config,
+    prepared: PreparedAttempt,
+    journal: Journal,
+) -> Outcome:
+    """Store the logs of the attempt where the configuration says, and name the place in the status details."""
     if not config.outputs.logs_prefix:
         return outcome
     prefix = join(config.outputs.logs_prefix, request.job_id, str(request.attempt))
-    return _with_logs(outcome, directory, prefix, prepared.delivery.storage, journal)
-
-
-def _with_logs(outcome: Outcome, directory: JobDirectory, prefix: str, storage: Storage, journal: Journal) -> Outcome:
-    """Store the logs of the attempt under a prefix, and tell where in the job's status details."""
     files = (directory.session_log, directory.engine_log, directory.journal, directory.template)
+    storage = prepared.delivery.storage
     if not store_logs({file.name: file for file in files}, prefix, storage=storage, journal=journal):
         return outcome
     return replace(outcome, status_details=f"{outcome.status_details or 'done'}; logs: {prefix}")

@@ -1,20 +1,17 @@
-"""`status.json`: what a job process is doing, for whoever watches it, and for a daemon that starts again."""
+"""`status.json`: what an attempt's process is doing, for whoever watches it, and for a daemon that starts again."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
-
-import psutil
 
 from ..errors import OpenjdVsError
 from ..files import write_whole
@@ -25,7 +22,7 @@ _HEARTBEAT_S = 5.0
 _LEAST_INTERVAL_S = 0.5
 _LAST_WRITE_S = 30.0
 
-State = Literal["starting", "running", "uploading", "ended"]
+State = Literal["starting", "running", "uploading", "reporting", "ended"]
 
 
 class StatusUnreadable(OpenjdVsError):
@@ -34,15 +31,14 @@ class StatusUnreadable(OpenjdVsError):
 
 @dataclass(frozen=True)
 class Status:
-    """The state of a job process; its form is `schemas/status.schema.json`.
+    """The state of an attempt's process; its form is `schemas/status.schema.json`.
 
     Parameters
     ----------
     step: the step that runs, None between steps.
     progress: of the whole job, in percent.
     message: the last status message of an action, or what an upload is waiting for.
-    pid, pid_started: the process, and when it started, which tells it from a later one with the same number: in
-        seconds since the machine's start on Linux, where the clock can be set meanwhile, else since the epoch.
+    pid: the process that writes this; whether it lives tells the lock of its directory, see `attempt.lock`.
     heartbeat: when this was written, UTC.
     outcome: how the attempt ended, once it has.
     """
@@ -54,22 +50,8 @@ class Status:
     progress: float
     message: str
     pid: int
-    pid_started: float
     heartbeat: datetime
     outcome: Mapping[str, Any] | None = None
-
-    @classmethod
-    def starting(cls, job_id: str, attempt: int, pid: int) -> Status:
-        """The status of a job whose process has just begun."""
-        return cls(job_id, attempt, "starting", None, 0.0, "", pid, _started(pid), datetime.now(UTC))
-
-    def process_lives(self) -> bool:
-        """Whether the process that wrote this is still there."""
-        try:
-            alive = psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
-            return alive and abs(_started(self.pid) - self.pid_started) < 1.0
-        except psutil.NoSuchProcess:
-            return False
 
 
 def read_status(path: Path) -> Status | None:
@@ -81,7 +63,8 @@ def read_status(path: Path) -> Status | None:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return Status(**{**data, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
+        known = {field.name: data[field.name] for field in fields(Status) if field.name in data}
+        return Status(**{**known, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -94,18 +77,31 @@ def write_status(path: Path, status: Status) -> None:
 
 
 class StatusFile:
-    """Keeps a job's `status.json` up to date from its events, and a heartbeat in it while nothing happens."""
+    """Keeps an attempt's `status.json` up to date from its events, and a heartbeat in it while nothing happens.
 
-    def __init__(self, path: Path, *, job_id: str, attempt: int) -> None:
+    Parameters
+    ----------
+    outcome: how the attempt ended, where an earlier process has said so.
+    """
+
+    def __init__(self, path: Path, *, job_id: str, attempt: int, outcome: Mapping[str, Any] | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._tasks = 0
         self._done = 0
         self._written = 0.0
         self._ended = threading.Event()
-        self._status = Status.starting(job_id, attempt, os.getpid())
+        self._status = Status(
+            job_id, attempt, "starting", None, 0.0, "", os.getpid(), datetime.now(UTC), outcome and dict(outcome)
+        )
         self._write()
         threading.Thread(target=self._beat, name="status", daemon=True).start()
+
+    @property
+    def told(self) -> tuple[float, str]:
+        """Progress in percent and the last message, for the queue."""
+        with self._lock:
+            return self._status.progress, self._status.message
 
     def planned(self, tasks: int) -> None:
         """Say how many tasks the job has."""
@@ -129,14 +125,23 @@ class StatusFile:
             case "run_ended":
                 self._set(state="uploading", step=None)
 
+    def reporting(self, outcome: Mapping[str, Any]) -> None:
+        """Write how the attempt ended; from here on a later process can report it. Tries for a while on a full disk."""
+        with self._lock:
+            self._status = replace(self._status, state="reporting", step=None, progress=100.0, outcome=dict(outcome))
+            self._write_at_last()
+
     def end(self, outcome: Mapping[str, Any]) -> None:
-        """Write the outcome; the last thing that a job process does."""
+        """Say that the process ends; the last thing that it does."""
         self._ended.set()
         with self._lock:
-            self._status = replace(self._status, state="ended", step=None, progress=100.0, outcome=dict(outcome))
-            deadline = time.monotonic() + _LAST_WRITE_S
-            while not self._write() and time.monotonic() < deadline:
-                time.sleep(_LEAST_INTERVAL_S)
+            self._status = replace(self._status, state="ended", step=None, outcome=dict(outcome))
+            self._write_at_last()
+
+    def _write_at_last(self) -> None:
+        deadline = time.monotonic() + _LAST_WRITE_S
+        while not self._write() and time.monotonic() < deadline:
+            time.sleep(_LEAST_INTERVAL_S)
 
     def _percent(self, of_task: float) -> float:
         if not self._tasks:
@@ -164,14 +169,3 @@ class StatusFile:
             _log.warning("%s cannot be written: %s", self._path, error)
             return False
         return True
-
-
-def _started(pid: int) -> float:
-    """When a process started, see `Status`."""
-    if sys.platform == "linux":
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        except FileNotFoundError:
-            raise psutil.NoSuchProcess(pid) from None
-        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return psutil.Process(pid).create_time()

@@ -31,9 +31,10 @@ _COMMANDS = {
     "stage": "Bring a session's inputs into its working directory.",
     "pack": "Pack the frames of a turntable.",
     "teardown": "Remove what a session staged.",
-    "run-job": "Run the job of a job directory (the daemon calls this).",
+    "run-job": "Run the attempt of a directory (the daemon calls this).",
+    "finish-job": "Deliver what a killed attempt left (the daemon calls this).",
 }
-_INTERNAL = ("stage", "pack", "teardown", "run-job")
+_INTERNAL = ("stage", "pack", "teardown", "run-job", "finish-job")
 
 
 class _Commands(click.Group):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from pathlib import Path
 
 import click
 
 from ._console import config_option
+from ._signals import StopSignals
 
 
 @click.command()
@@ -18,19 +17,19 @@ from ._console import config_option
 def command(once: bool, config_path: Path | None) -> None:
     """Run jobs from the queue until told to stop.
 
-    SIGTERM or Ctrl-C ends it after the running job; a second one gives that job back to the queue.
+    SIGTERM or Ctrl-C ends it after the running jobs; a second one gives those jobs back to the queue.
     """
     from ..config import load_config
     from ..daemon.worker import Worker
     from ..platform.adapters import open_platform
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    signals = StopSignals()
     config = load_config(config_path)
     platform = open_platform(config.platform)
-    worker = Worker(config, platform)
-    for wanted in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(wanted, lambda *_: threading.Thread(target=worker.stop).start())
     try:
+        worker = Worker(config, platform)
+        signals.bind(lambda count: worker.stop())
         handled = worker.run(once=once)
     finally:
         platform.close()

@@ -11,8 +11,8 @@ import click
 
 from ..config import ENGINE_KINDS
 from . import CANCELED, FAILED
-from ._cancelation import Cancelation
 from ._console import config_option
+from ._signals import StopSignals
 
 
 def _parameters(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -63,7 +63,7 @@ def command(
     directory = JobDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
     directory.sessions.mkdir(parents=True, exist_ok=True)
     keep = log_dir is not None
-    cancelation = Cancelation()
+    signals = StopSignals()
     try:
         rendering = prepare(
             file,
@@ -84,7 +84,7 @@ def command(
                 fail_fast=fail_fast,
                 path_mapping_rules=rules,
             )
-            cancelation.of(run)
+            signals.bind(lambda count: run.cancel(now=count > 1))
             kept_on_success, keep = keep, True
             result = run.run()
         keep = kept_on_success or not result.succeeded

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ._cancelation import Cancelation
+from . import ERROR
 from ._console import config_option
+from ._signals import StopSignals
 
-_LOOK_S = 0.5
+if TYPE_CHECKING:
+    from ..attempt.lease import Lease
 
 
 @click.command("run-job")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @config_option
 def command(directory: Path, config_path: Path | None) -> None:
-    """Run the job of a job DIRECTORY. SIGTERM, or a file named `cancel` in it, cancels it; a second SIGTERM at once."""
+    """Run the attempt of a DIRECTORY, keep its lease, and report its outcome.
+
+    SIGTERM, or a file named `give-back` in the directory, stops it and puts the job back into the queue.
+    """
     from ..attempt.directory import JobDirectory
-    from ..attempt.run import run_job
+    from ..attempt.run import run_attempt
     from ..config import load_config
     from ..platform.adapters import open_platform
 
+    signals = StopSignals()
+
+    def started(lease: Lease) -> None:
+        signals.bind(lambda count: lease.give_back())
+
     config = load_config(config_path)
-    job = JobDirectory(directory.resolve())
-    cancelation = Cancelation()
-
-    def heed_requests() -> None:
-        while not job.cancel_request.exists():
-            time.sleep(_LOOK_S)
-        cancelation.ask()
-
-    threading.Thread(target=heed_requests, name="cancel", daemon=True).start()
     platform = open_platform(config.platform)
     try:
-        outcome = run_job(job, config, platform, on_cancelable=cancelation.of)
+        reported = run_attempt(JobDirectory(directory.resolve()), config, platform, on_started=started)
     finally:
         platform.close()
-    click.echo(f"{outcome.status} {outcome.status_details or ''}".rstrip())
+    if not reported:
+        sys.exit(ERROR)

@@ -1,4 +1,8 @@
-"""The adapter daemon: claims jobs, runs each in a process of its own, keeps its lease, and reports its outcome."""
+"""The adapter daemon: claims jobs, runs a process for each attempt, and finishes what a killed one left.
+
+What it decides is in `supervision`; here is what it sees and does. An attempt keeps its own lease and reports its own
+outcome, so nothing is lost while the daemon is stopped, killed or replaced.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +11,46 @@ import os
 import re
 import shutil
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from queue import Empty, SimpleQueue
 
 from filelock import FileLock, Timeout
 
 from ..attempt.directory import JobDirectory
+from ..attempt.lock import is_held
 from ..attempt.request import JobRequest
-from ..attempt.resume import is_unfinished
-from ..attempt.retention import clean
-from ..attempt.status import Status, StatusUnreadable, read_status
+from ..attempt.status import StatusUnreadable, read_status
 from ..config import CONFIG_VARIABLE, Config
-from ..errors import ClaimLost, InvalidInput, OpenjdVsError, PlatformError, Problem
-from ..journal import JournalReader, read_journal
+from ..errors import OpenjdVsError
 from ..platform.ports import Platform
 from ..platform.values import Claim, Outcome
 from ..storage.adapters import open_storage
-from .job_process import JobProcess, NotClear, set_aside
+from . import supervision as sv
+from .cleaning import Cleaner
+from .process import AttemptProcess, set_aside
+from .queue_client import QueueClient
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 1.0
-_CLEAN_EVERY_S = 600.0
+_IDLE_LOOK_S = 5.0
+_DISK_LOOK_S = 10.0
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 
-class Worker:
-    """Runs jobs from the queue, one at a time.
+@dataclass
+class _Watched:
+    """An attempt's process, and the last sign of life that it gave."""
 
-    Each job runs in a process that goes on when the daemon ends, however it ends: a daemon that starts takes over the
-    jobs that it finds running, and reports those that ended meanwhile.
+    process: AttemptProcess
+    heartbeat: datetime | None = None
+
+
+class Worker:
+    """Runs jobs from the queue, several at a time.
 
     Raises
     ------
@@ -46,27 +59,28 @@ class Worker:
 
     def __init__(self, config: Config, platform: Platform) -> None:
         self._config = config
-        self._platform = platform
-        self._storage = open_storage(config)
         self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
-        self._stop = threading.Event()
-        self._give_back = threading.Event()
-        self._cleaned_s = -_CLEAN_EVERY_S
+        self._inbox: SimpleQueue[sv.Event | None] = SimpleQueue()
+        self._cleaner = Cleaner(config, open_storage(config))
+        self._queue = QueueClient(config.worker, platform, self._name, self._claimed, self._inbox.put)
+        self._claims: dict[str, tuple[Claim, float]] = {}
+        self._watched: dict[str, _Watched] = {}
+        self._handled = 0
+        self._disk_look_s = float("-inf")
+        self._unfit = ""
 
     def stop(self) -> None:
-        """Claim no more and end after the running job; asked a second time, give that job back to the queue.
+        """Claim no more and end after the running attempts; asked a second time, give their jobs back to the queue.
 
-        Call it from another thread than `run`, also when a signal asks for it.
+        May be called from any thread, and from a signal handler through a thread.
         """
-        if self._stop.is_set():
-            self._give_back.set()
-        self._stop.set()
+        self._inbox.put(sv.StopAsked())
 
     def run(self, *, once: bool = False) -> int:
         """Work until told to stop, or with `once` until the queue has no job for this worker.
 
-        Returns how many attempts it ran or took over.
+        Returns how many attempts ended with a reported outcome.
 
         Raises
         ------
@@ -76,229 +90,159 @@ class Worker:
         self._work_dir.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self._work_dir / "daemon.lock", timeout=0):
-                return self._work(once)
+                self._work(once)
         except Timeout:
             raise OpenjdVsError(f"another daemon already works in {self._work_dir}") from None
+        return self._handled
 
-    def _work(self, once: bool) -> int:
-        handled = 0
-        reached = False
-        while not self._stop.is_set():
-            handled += sum(self._guarded(directory) for directory in self._unreported())
-            self._clean()
-            try:
-                claim = self._claim()
-            except PlatformError as error:
-                if not reached and not error.transient:
-                    raise
-                _log.warning("the queue cannot be used: %s", error)
-                self._stop.wait(self._config.worker.poll_s)
-                continue
-            reached = True
-            if claim is not None:
-                handled += self._begin(claim)
-            elif once:
-                break
-            else:
-                self._wait_for_jobs()
-        return handled
+    def _work(self, once: bool) -> None:
+        worker = self._config.worker
+        supervision = sv.Supervision(sv.Limits(slots=worker.slots, poll_s=worker.poll_s, once=once))
+        events: list[sv.Event] = list(self._found())
+        with self._queue:
+            while True:
+                now_s = time.monotonic()
+                for instruction in supervision.handle(now_s, *events):
+                    if isinstance(instruction, sv.Exit):
+                        return
+                    self._carry_out(instruction)
+                self._queue.listen(supervision.waits_for_jobs)
+                self._cleaner.clean_when_due()
+                look_s = _LOOK_S if supervision.running else _IDLE_LOOK_S
+                events = self._wait(min(look_s, max(supervision.wake_at_s() - now_s, 0.0)))
+                events += self._look()
+                self._queue.raise_first_refusal()
 
-    def _claim(self) -> Claim | None:
-        self._platform.requeue_expired(max_attempts=self._config.worker.max_attempts)
-        return self._platform.claim(self._name, self._config.worker.job_types, lease_s=self._config.worker.lease_s)
+    def _wait(self, limit_s: float) -> list[sv.Event]:
+        """What arrives within a time, as soon as anything does. None only wakes the worker."""
+        arrived: list[sv.Event | None] = []
+        with suppress(Empty):
+            arrived.append(self._inbox.get(timeout=limit_s))
+            while True:
+                arrived.append(self._inbox.get_nowait())
+        return [event for event in arrived if event is not None]
 
-    def _wait_for_jobs(self) -> None:
-        deadline = time.monotonic() + self._config.worker.poll_s
-        while not self._stop.is_set() and time.monotonic() < deadline:
-            if self._platform.wait_for_jobs(self._config.worker.job_types, timeout_s=_LOOK_S):
-                return
-
-    def _unreported(self) -> Iterator[JobDirectory]:
+    def _found(self) -> Iterator[sv.Event]:
+        """The attempts of an earlier daemon that are not reported."""
         for request_file in sorted(self._work_dir.glob("*/request.json")):
             directory = JobDirectory(request_file.parent)
-            if not directory.reported.exists():
-                yield directory
+            if directory.reported.exists():
+                continue
+            alive = is_held(directory)
+            if alive:
+                _log.info("taking over %s, which still runs", directory.path.name)
+                self._watched[directory.path.name] = _Watched(AttemptProcess(directory))
+            yield sv.Found(directory.path.name, alive)
 
-    def _begin(self, claim: Claim) -> bool:
-        """Start the process of a claimed job and stay with it; whether it could be started."""
-        directory = JobDirectory(self._work_dir / f"{claim.job.id}.{claim.attempt}")
-        try:
-            process = self._start(claim, directory)
-        except OSError as error:
-            _log.error("%s cannot begin on this machine: %s", claim.job.id, error)
-            shutil.rmtree(directory.path, ignore_errors=True)
-            self._tell(claim, Outcome("NEW", f"{self._name} could not begin it: {error}", counted=False))
-            self._stop.wait(self._config.worker.poll_s)
-            return False
-        except InvalidInput as error:
-            return self._tell(claim, Outcome("COMPLETED_ERRORS", str(error)))
-        return self._guarded(directory, process)
+    def _look(self) -> Iterator[sv.Event]:
+        """Signs of life, ends, and the state of the machine."""
+        for key, watched in list(self._watched.items()):
+            if not watched.process.alive():
+                yield self._ended(key)
+            elif (heartbeat := _heartbeat(watched.process.directory)) != watched.heartbeat:
+                watched.heartbeat = heartbeat
+                yield sv.SignOfLife(key)
+        if time.monotonic() - self._disk_look_s >= _DISK_LOOK_S:
+            self._disk_look_s = time.monotonic()
+            yield from self._fitness()
 
-    def _start(self, claim: Claim, directory: JobDirectory) -> JobProcess:
+    def _ended(self, key: str) -> sv.Event:
+        directory = self._watched.pop(key).process.directory
+        reported = directory.reported.exists()
+        if reported:
+            self._handled += 1
+            _log.info("%s ended and is reported", key)
+        else:
+            _log.warning("%s ended without a reported outcome", key)
+        return sv.Ended(key, reported)
+
+    def _fitness(self) -> Iterator[sv.Event]:
+        free = shutil.disk_usage(self._work_dir).free
+        low = free < self._config.worker.min_free_bytes
+        unfit = f"only {free >> 20} MiB are free in {self._work_dir}" if low else ""
+        if unfit and not self._unfit:
+            _log.error("claiming nothing: %s", unfit)
+            yield sv.Unfit(unfit)
+        elif self._unfit and not unfit:
+            _log.info("claiming again: %s has room", self._work_dir)
+            yield sv.Fit()
+        self._unfit = unfit
+
+    def _claimed(self, claim: Claim, asked_s: float) -> None:
+        """Called by the queue's thread with each claim."""
+        key = f"{claim.job.id}.{claim.attempt}"
+        self._claims[key] = (claim, asked_s)
+        self._inbox.put(sv.Claimed(key))
+
+    def _carry_out(self, instruction: sv.Instruction) -> None:
+        match instruction:
+            case sv.Claim():
+                self._queue.claim()
+            case sv.Start(key):
+                self._start(key)
+            case sv.Return(key):
+                claim, _ = self._claims.pop(key)
+                self._queue.finish(claim, Outcome("NEW", "given back: the worker was told to stop", counted=False))
+            case sv.Finish(key):
+                self._run(key, JobDirectory(self._work_dir / key), "finish-job")
+            case sv.GiveBack(key):
+                _log.info("telling %s to stop and to give its job back", key)
+                with suppress(OSError):
+                    self._watched[key].process.directory.give_back_request.touch()
+            case sv.Kill(key, reason):
+                _log.error("ending the process of %s: %s", key, reason)
+                if key in self._watched:
+                    self._watched[key].process.kill()
+
+    def _start(self, key: str) -> None:
+        claim, asked_s = self._claims.pop(key)
         if not _JOB_ID.match(claim.job.id):
-            raise InvalidInput("job", [Problem("/id", f"{claim.job.id!r} is no job id")])
-        if directory.path.exists():
-            set_aside(directory.path)
-        directory.create(JobRequest.of(claim))
-        _log.info("running %s, attempt %d, in %s", claim.job.id, claim.attempt, directory.path)
-        return JobProcess.start(directory, ["run-job", str(directory.path)], self._environment())
+            reason = f"{claim.job.id!r} is not a usable job id"
+            self._queue.finish(
+                claim, Outcome("COMPLETED_ERRORS", reason, errors=[{"stage": "claim", "message": reason}])
+            )
+            self._inbox.put(sv.StartFailed(key, machine=False))
+            return
+        directory = JobDirectory(self._work_dir / key)
+        try:
+            if directory.path.exists():
+                set_aside(directory.path)
+            directory.create(JobRequest.of(claim, asked_s))
+        except OSError as error:
+            self._could_not_start(key, claim, error)
+            return
+        self._run(key, directory, "run-job", claim)
+
+    def _run(self, key: str, directory: JobDirectory, command: str, claim: Claim | None = None) -> None:
+        try:
+            process = AttemptProcess.start(
+                directory, [command, str(directory.path)], self._environment(), on_end=lambda: self._inbox.put(None)
+            )
+        except OSError as error:
+            if claim is not None:
+                shutil.rmtree(directory.path, ignore_errors=True)
+                self._could_not_start(key, claim, error)
+            else:
+                _log.error("%s cannot be finished now: %s", key, error)
+                self._inbox.put(sv.Ended(key, reported=False))
+            return
+        _log.info("%s %s in %s", "running" if command == "run-job" else "finishing", key, directory.path)
+        self._watched[key] = _Watched(process)
+
+    def _could_not_start(self, key: str, claim: Claim, error: OSError) -> None:
+        _log.error("%s cannot begin on this machine: %s", key, error)
+        self._queue.finish(claim, Outcome("NEW", f"{self._name} could not begin it: {error}", counted=False))
+        self._inbox.put(sv.StartFailed(key))
 
     def _environment(self) -> dict[str, str]:
         changed = {CONFIG_VARIABLE: str(self._config.source)} if self._config.source else {}
         return {**os.environ, **changed}
 
-    def _guarded(self, directory: JobDirectory, process: JobProcess | None = None) -> bool:
-        """Stay with a job to its end and report it; whether that was done. Its trouble never ends the daemon."""
-        try:
-            claim = directory.request().claim
-            process = process or JobProcess.find(directory)
-            self._supervise(claim, directory, process)
-            self._deliver_rest(claim, directory)
-            return self._report(claim, directory)
-        except NotClear as error:
-            _log.info("later: %s", error)
-        except Exception:  # noqa: BLE001  # at 3 a.m. one broken job must not stop the others
-            _log.exception("%s could not be worked on, and is tried again", directory.path)
-            self._stop.wait(_LOOK_S)
-        return False
 
-    def _supervise(self, claim: Claim, directory: JobDirectory, process: JobProcess, *, beats: bool = True) -> None:
-        """Keep the lease while the process lives; cancel it when that is asked for, or when the claim is lost.
-
-        Parameters
-        ----------
-        beats: whether the process writes a heartbeat into the job's status, whose end means that it hangs.
-        """
-        journal = JournalReader(directory.journal)
-        next_beat = time.monotonic()
-        while not process.ended(_LOOK_S):
-            status = _status(directory)
-            process.enforce(status.heartbeat if status and beats else None)
-            wanted = self._give_back.is_set()
-            if time.monotonic() >= next_beat:
-                next_beat = time.monotonic() + self._config.worker.lease_s / 4
-                try:
-                    wanted = self._heartbeat(claim, status) or wanted
-                    self._record(claim, journal)
-                except ClaimLost:
-                    _log.warning("%s was taken from this worker", claim.job.id)
-                    wanted = True
-            if wanted:
-                process.cancel()
-
-    def _heartbeat(self, claim: Claim, status: Status | None) -> bool:
-        """Keep the lease; whether the job should be canceled."""
-        try:
-            beat = self._platform.heartbeat(
-                claim,
-                lease_s=self._config.worker.lease_s,
-                progress=status.progress if status else None,
-                status_details=status.message or None if status else None,
-            )
-        except ClaimLost:
-            raise
-        except PlatformError as error:
-            _log.warning("no heartbeat for %s: %s", claim.job.id, error)
-            return False
-        return beat.cancel_requested
-
-    def _record(self, claim: Claim, journal: JournalReader) -> None:
-        """Keep what happened with the job on the platform; all but its steps in percent."""
-        events = [event for event in journal.read() if event.name != "action_progress"]
-        try:
-            self._platform.record(claim, events)
-        except ClaimLost:
-            raise
-        except PlatformError as error:
-            _log.warning("%d events of %s were not recorded: %s", len(events), claim.job.id, error)
-
-    def _deliver_rest(self, claim: Claim, directory: JobDirectory) -> None:
-        """Deliver whole outputs that a killed process left, in a process again, while the lease is kept."""
-        if _outcome_told(directory) is None and is_unfinished(directory):
-            command = ["outputs", "resume", str(directory.path)]
-            rest = JobProcess.start(directory, command, self._environment())
-            self._supervise(claim, directory, rest, beats=False)
-
-    def _report(self, claim: Claim, directory: JobDirectory) -> bool:
-        """Tell the queue how the attempt ended; until it takes it, the directory stays unreported."""
-        outcome = self._outcome(claim, directory)
-        try:
-            self._record(claim, JournalReader(directory.journal))
-        except ClaimLost:
-            _log.warning("the events of %s are not wanted any more", claim.job.id)
-        if not self._tell(claim, outcome):
-            self._stop.wait(self._config.worker.poll_s)
-            return False
-        directory.reported.touch()
-        if outcome.status == "NEW":
-            self._stop.wait(self._config.worker.poll_s if not outcome.counted else 0)
-        return True
-
-    def _tell(self, claim: Claim, outcome: Outcome) -> bool:
-        """Tell the queue an outcome; whether it has it, or wants it no more. One that it refuses is told in short."""
-        short = Outcome("COMPLETED_ERRORS", (outcome.status_details or outcome.status)[:200])
-        for attempt in (outcome, short):
-            try:
-                self._platform.finish(claim, attempt)
-            except ClaimLost as lost:
-                _log.warning("the outcome of %s is not wanted any more: %s", claim.job.id, lost)
-                return True
-            except PlatformError as error:
-                _log.error("the queue did not take the outcome of %s: %s", claim.job.id, error)
-                if error.transient:
-                    return False
-            else:
-                _log.info("%s ended: %s %s", claim.job.id, attempt.status, attempt.status_details or "")
-                return True
-        return False
-
-    def _outcome(self, claim: Claim, directory: JobDirectory) -> Outcome:
-        outcome = _outcome_told(directory)
-        if self._give_back.is_set() and (outcome is None or outcome.status == "CANCELED"):
-            return Outcome("NEW", "given back: the worker was told to stop", counted=False)
-        if outcome is not None:
-            return outcome
-        last = _last_line(directory.process_log)
-        reason = "the job's process was killed" + (f"; its last line: {last}" if last else "")
-        final = claim.job.auto_retries + 1 >= self._config.worker.max_attempts
-        return Outcome("COMPLETED_ERRORS" if final else "NEW", reason, errors=[{"stage": "process", "message": reason}])
-
-    def _clean(self) -> None:
-        """Remove, now and then, the directories of ended jobs whose time is over (Law 3)."""
-        if time.monotonic() - self._cleaned_s < _CLEAN_EVERY_S:
-            return
-        self._cleaned_s = time.monotonic()
-        try:
-            for removal in clean(self._work_dir, self._config.outputs, self._storage):
-                told = f"{removal.reason}; {removal.error}" if removal.error else removal.reason
-                _log.info("removed %s: %s", removal.job.path, told)
-        except Exception:  # noqa: BLE001  # cleaning can wait
-            _log.exception("old job directories could not be removed")
-
-
-def _status(directory: JobDirectory) -> Status | None:
+def _heartbeat(directory: JobDirectory) -> datetime | None:
     try:
-        return read_status(directory.status)
+        status = read_status(directory.status)
     except StatusUnreadable as error:
-        _log.warning("%s", error)
+        _log.debug("%s", error)
         return None
-
-
-def _outcome_told(directory: JobDirectory) -> Outcome | None:
-    """How the job's process said that the attempt ended: in its status, or where that failed, in its journal."""
-    status = _status(directory)
-    if status is not None and status.outcome is not None:
-        return Outcome(**status.outcome)
-    if directory.journal.exists():
-        for event in reversed(list(read_journal(directory.journal))):
-            if event.name == "job_ended":
-                return Outcome(**event.fields["outcome"])
-    return None
-
-
-def _last_line(path: Path) -> str:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    except FileNotFoundError:
-        return ""
-    return lines[-1] if lines else ""
+    return status.heartbeat if status is not None else None

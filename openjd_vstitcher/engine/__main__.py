@@ -1,4 +1,4 @@
-"""`python -m openjd_vstitcher.engine`, for the supervisor."""
+"""`python -m openjd_vstitcher.engine`: starts the supervisor process."""
 
 import sys
 

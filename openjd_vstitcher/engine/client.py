@@ -1,4 +1,4 @@
-"""What `daemon run` does: one request to a running supervisor, its messages printed. Imports as little as it can."""
+"""`daemon run`: sends one request to a running supervisor and prints its messages. Keeps imports to a minimum."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIGNALS = ("SIGTERM", "SIGINT", "SIGBREAK")
 
 
 def run(options: dict[str, str]) -> int:
-    """Make one export.
+    """Run `daemon run`: make one export.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def run(options: dict[str, str]) -> int:
 
     Returns
     -------
-    The exit code: 0 done, 1 failed, 128 and the signal's number when canceled.
+    The exit code: 0 if done, 1 if failed, 128 plus the signal number if canceled.
     """
     try:
         data = _run_data(options["run-data"])
@@ -47,74 +47,79 @@ def run(options: dict[str, str]) -> int:
     for name in ("frame", "frames"):
         if options.get(name):
             request[name] = int(options[name])
-    return ask(options["connection-file"], request)
+    return send_request(options["connection-file"], request)
 
 
-def ask(connection_file: str, request: dict[str, Any]) -> int:
-    """Send a request and print what comes back until it is answered; the exit code."""
+def send_request(connection_file: str, request: dict[str, Any]) -> int:
+    """Send a request and print the messages about it until it ends.
+
+    Returns
+    -------
+    The exit code.
+    """
     try:
         sock = connect(connection_file, request)
     except ProtocolError as error:
-        return fail(f"{_name(request)}{error}")
+        return fail(f"{_prefix(request)}{error}")
     cancelation = _Cancelation(sock)
     try:
         for message in receive(sock):
-            code = _show(message)
+            code = _print(message)
             if code is not None:
                 return cancelation.exit_code or code
     except ProtocolError as error:
-        return cancelation.exit_code or fail(f"{_name(request)}{error}")
-    return cancelation.exit_code or fail(f"{_name(request)}the engine's supervisor ended in the middle of it")
+        return cancelation.exit_code or fail(f"{_prefix(request)}{error}")
+    return cancelation.exit_code or fail(f"{_prefix(request)}the engine's supervisor exited during the request")
 
 
 def fail(text: str) -> int:
-    """Print a failure message; the exit code for it."""
-    _say("openjd_fail: " + one_line(text))
+    """Print a failure message and return the exit code for it."""
+    _write("openjd_fail: " + one_line(text))
     return FAILED
 
 
 class _Cancelation:
-    """Passes the first signal on to the supervisor; a second one ends this process at once."""
+    """Sends a cancelation to the supervisor at the first signal. A second signal ends this process at once."""
 
     def __init__(self, sock: socket) -> None:
         self.exit_code = 0
         self._socket = sock
         for name in _SIGNALS:
             if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._take)
+                signal.signal(getattr(signal, name), self._cancel)
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _cancel(self, number: int, frame: FrameType | None) -> None:
         if self.exit_code:
             os._exit(self.exit_code)
         self.exit_code = 128 + number
-        _say("openjd_status: canceling")
+        _write("openjd_status: canceling")
         try:
             self._socket.sendall(encode({"request": "cancel"}))
         except OSError:
             os._exit(self.exit_code)
 
 
-def _show(message: dict[str, Any]) -> int | None:
+def _print(message: dict[str, Any]) -> int | None:
     kind = message.get("type")
     if kind == "progress":
-        _say(f"openjd_progress: {float(message['value']):.1f}")
+        _write(f"openjd_progress: {float(message['value']):.1f}")
     elif kind == "status":
-        _say("openjd_status: " + one_line(str(message["text"])))
+        _write("openjd_status: " + one_line(str(message["text"])))
     elif kind == "notice":
-        _say("openjd_status: " + str(message["text"]))
+        _write("openjd_status: " + str(message["text"]))
         sys.stderr.write(f"*** {message['text']} ***\n")
         sys.stderr.flush()
     elif kind == "event":
-        _say("vstitcher_event: " + json.dumps(message["event"], ensure_ascii=True))
+        _write("vstitcher_event: " + json.dumps(message["event"], ensure_ascii=True))
     elif kind == "done":
         return 0
     elif kind == "canceled":
-        _say("openjd_status: canceled; no output was left")
+        _write("openjd_status: canceled; no output was written")
         return 128 + signal.SIGTERM
     elif kind == "failed":
         failure = message["failure"]
         if failure.get("export"):
-            _say("vstitcher_event: " + json.dumps({"event": "export_failed", **failure}, ensure_ascii=True))
+            _write("vstitcher_event: " + json.dumps({"event": "export_failed", **failure}, ensure_ascii=True))
         return fail(describe(failure))
     return None
 
@@ -123,15 +128,15 @@ def _run_data(location: str) -> dict[str, Any]:
     with open(location.removeprefix("file://"), encoding="utf-8") as file:  # noqa: PTH123
         data = json.load(file)
     if not isinstance(data, dict):
-        raise ValueError("it is no JSON object")  # noqa: TRY004  # the reader of the message has no types
+        raise ValueError("not a JSON object")  # noqa: TRY004  # callers report any ValueError as bad run data
     return data
 
 
-def _name(request: dict[str, Any]) -> str:
+def _prefix(request: dict[str, Any]) -> str:
     export = request.get("export")
     return f"{export.get('output_file_name')} failed in stage open: " if isinstance(export, dict) else ""
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
     sys.stdout.buffer.flush()

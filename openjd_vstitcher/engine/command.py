@@ -1,4 +1,4 @@
-"""`vstitcher-openjd`: the command that steps of a template call. Parses by hand, to start as fast as it can."""
+"""The `vstitcher-openjd` command that template steps run. Parses arguments by hand: argparse is slow to import."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ usage: vstitcher-openjd daemon start --connection-file FILE --job FILE --output-
                                      [--frame N --frames N] [--colorway NAME] [--garment-snapshot NAME]
        vstitcher-openjd daemon stop  --connection-file FILE
 
-start  starts the engine (auto, vs-cli, vstitcher or standin), opens the garment of job.json, and returns
-run    makes one export with the engine that runs
-stop   ends the engine and all that it started
+start  start the engine KIND (auto, vs-cli, vstitcher or standin), open the garment of the job file, and return
+run    make one export with the running engine
+stop   stop the engine and all processes that it started
 
-FILE of --run-data may be written file://FILE. An option given as an empty string counts as not given.
+--run-data also accepts file://FILE. An option whose value is an empty string is ignored.
 """
 BAD_USAGE = 2
 
@@ -38,7 +38,12 @@ class _BadUsage(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+    """Run one command.
+
+    Returns
+    -------
+    The exit code.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] in (["-h"], ["--help"]) or given[1:2] in (["-h"], ["--help"]):
         sys.stdout.write(USAGE)
@@ -54,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     from . import session_commands
 
-    return getattr(session_commands, given[1])(options)  # type: ignore[no-any-return]  # all of them give an exit code
+    return getattr(session_commands, given[1])(options)  # type: ignore[no-any-return]  # each of them returns an exit code
 
 
 def _parse(arguments: list[str]) -> dict[str, str]:
@@ -66,17 +71,17 @@ def _parse(arguments: list[str]) -> dict[str, str]:
     for argument in rest:
         name, equals, value = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or name not in (*required, *optional):
-            raise _BadUsage(f"daemon {command} has no {argument}")
+            raise _BadUsage(f"daemon {command} does not accept {argument}")
         if not equals:
-            found = next(rest, None)
-            if found is None:
+            following = next(rest, None)
+            if following is None:
                 raise _BadUsage(f"--{name} needs a value")
-            value = found
+            value = following
         options[name] = value
     missing = [f"--{name}" for name in required if not options.get(name)]
     if missing:
         raise _BadUsage(f"daemon {command} needs {', '.join(missing)}")
     for name in ("frame", "frames"):
         if options.get(name) and not options[name].isdecimal():
-            raise _BadUsage(f"--{name} is no whole number: {options[name]}")
+            raise _BadUsage(f"--{name} is not a whole number: {options[name]}")
     return options

@@ -1,4 +1,4 @@
-"""Puts the plugin where VStitcher looks for plugins, and takes it away again."""
+"""Installs the plugin into VStitcher's plugin folder, and uninstalls it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FOLDER = "openjd-vstitcher"
 
 @dataclass(frozen=True)
 class Installed:
-    """What is in VStitcher's plugin folder.
+    """The state of the plugin in a VStitcher plugin folder.
 
     Parameters
     ----------
-    path: where our plugin belongs.
-    version: the installed one's, None if there is none.
-    current: whether it is the same as the one that comes with this package.
+    path: where the plugin belongs.
+    version: the installed version, None if it is not installed.
+    current: True if it is identical to the one in this package.
     """
 
     path: Path
@@ -38,7 +38,7 @@ def plugins_folder(platform: str = sys.platform, environment: Mapping[str, str] 
 
     Raises
     ------
-    EngineError: there is no VStitcher for this system.
+    EngineError: VStitcher does not exist for this system.
     """
     if platform == "win32":
         local = environment.get("LOCALAPPDATA")
@@ -46,35 +46,35 @@ def plugins_folder(platform: str = sys.platform, environment: Mapping[str, str] 
         return base / "Browzwear" / "VStitcher" / "Plugins"
     if platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "Browzwear" / "VStitcher" / "Plugins"
-    raise EngineError("there is no VStitcher for this system; name a plugin folder with --into")
+    raise EngineError("VStitcher does not exist for this system; give a plugin folder with --into")
 
 
 def status(plugins: Path) -> Installed:
-    """What is installed in a plugin folder.
+    """The state of the plugin in a plugin folder.
 
     Raises
     ------
-    EngineError: another plugin is in our place.
+    EngineError: the folder of this plugin holds a different plugin.
     """
     path = plugins / FOLDER
     if not path.exists():
         return Installed(path, None, current=False)
     try:
         manifest = json.loads((path / "plugin.json").read_text(encoding="utf-8"))
-        ours = json.loads((PLUGIN / "plugin.json").read_text(encoding="utf-8"))["identifier"]
+        expected = json.loads((PLUGIN / "plugin.json").read_text(encoding="utf-8"))["identifier"]
     except (OSError, ValueError) as error:
-        raise EngineError(f"{path} is no plugin of ours: it has no readable plugin.json") from error
-    if not isinstance(manifest, dict) or manifest.get("identifier") != ours:
-        raise EngineError(f"{path} is no plugin of ours: its plugin.json names another identifier")
+        raise EngineError(f"{path} is not an openjd-vstitcher plugin: it has no readable plugin.json") from error
+    if not isinstance(manifest, dict) or manifest.get("identifier") != expected:
+        raise EngineError(f"{path} is not an openjd-vstitcher plugin: its plugin.json has another identifier")
     return Installed(path, str(manifest.get("version")), current=_digest(path) == _digest(PLUGIN))
 
 
 def install(plugins: Path) -> Installed:
-    """Install or replace the plugin. An old one stays whole until the new one is.
+    """Install or replace the plugin. An existing one is removed only when its replacement is complete.
 
     Raises
     ------
-    EngineError: another plugin is in our place, or the folder cannot be written.
+    EngineError: the folder of this plugin holds a different plugin, or cannot be written.
     """
     old = status(plugins)
     part = plugins / f".{FOLDER}.part"
@@ -91,11 +91,15 @@ def install(plugins: Path) -> Installed:
 
 
 def uninstall(plugins: Path) -> bool:
-    """Remove the plugin; whether there was one.
+    """Remove the plugin.
+
+    Returns
+    -------
+    True if it was installed.
 
     Raises
     ------
-    EngineError: another plugin is in our place, or it cannot be removed.
+    EngineError: the folder of this plugin holds a different plugin, or cannot be removed.
     """
     found = status(plugins)
     if found.version is None:

@@ -1,4 +1,4 @@
-"""Which engine to start, and with what command and environment. Starts nothing itself."""
+"""Finds the engine to start, its command and its environment. Starts nothing itself."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
 
 _PYTHON_PREFIXES = ("PYTHON", "VIRTUAL_ENV", "__PYVENV")
-"""Variables of our interpreter that would lead the one inside VStitcher astray."""
+"""Variables of this interpreter that would break the one inside VStitcher."""
 
-_STANDIN_NOTICE = "NO VSTITCHER: the stand-in engine makes the outputs of this session; they are not VStitcher's"
+_STANDIN_NOTICE = "NO VSTITCHER: the outputs of this session are made by the stand-in engine, not by VStitcher"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Launch:
     ----------
     kind: `vs-cli`, `vstitcher` or `standin`.
     command: the program and its arguments.
-    notice: what the user must be told, "" if nothing.
+    notice: a warning for the user, "" if there is none.
     """
 
     kind: str
@@ -45,32 +45,32 @@ class Launch:
 
 @dataclass(frozen=True)
 class Installation:
-    """The parts of this machine that discovery looks at."""
+    """Where discovery looks for installed programs."""
 
     platform: str = sys.platform
     program_files: Path = Path(os.environ.get("PROGRAMFILES", r"C:\Program Files"))
     applications: Path = Path("/Applications")
 
 
-def choose(asked: str, config: EngineConfig, machine: Installation | None = None) -> Launch:
-    """The engine to start: the one asked for, else the configured one, else what is installed, else the stand-in.
+def choose(requested: str, config: EngineConfig, machine: Installation | None = None) -> Launch:
+    """The engine to start: the requested one, else the configured, else the installed, else the stand-in.
 
     Parameters
     ----------
-    asked: the `Engine` parameter.
+    requested: the `Engine` parameter.
 
     Raises
     ------
-    EngineError: the kind is unknown, or cannot be started on this machine.
+    EngineError: there is no such kind, or it cannot be started on this machine.
     """
-    kind = asked if asked not in ("", "auto") else config.kind
+    kind = requested if requested not in ("", "auto") else config.kind
     if kind not in ENGINE_KINDS:
-        raise EngineError(f"there is no engine {kind!r}; there are {', '.join(ENGINE_KINDS)}")
+        raise EngineError(f"unknown engine {kind!r}; expected one of {', '.join(ENGINE_KINDS)}")
     if kind == "auto":
         found = _configured("vs-cli", config) or _configured("vstitcher", config)
         return found or _discovered(machine or Installation()) or _standin(config, _STANDIN_NOTICE)
     if kind == "standin":
-        return _standin(config, "the stand-in engine makes the outputs of this session, as asked for")
+        return _standin(config, "the outputs of this session are made by the stand-in engine, as requested")
     launch = _configured(kind, config)
     if launch is None and kind == "vstitcher":
         launch = _discovered(machine or Installation())
@@ -82,7 +82,7 @@ def choose(asked: str, config: EngineConfig, machine: Installation | None = None
 def environment(
     launch: Launch, config: EngineConfig, connection_file: Path, log: Path, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the engine gets: no secret and no Python of ours, where to connect to, and its settings."""
+    """The engine's environment: the inherited one without secrets and Python settings, its connection and settings."""
     clean = {
         name: value
         for name, value in inherited.items()
@@ -96,7 +96,7 @@ def environment(
     if config.extra_exports is not None:
         clean[EXTRAS_VARIABLE] = str(config.extra_exports)
     if launch.kind == "standin":
-        # ezdxf writes some sections in the order of a set: without this, two engines write different bytes
+        # ezdxf writes some sections in set order: without a fixed seed, two engines write different bytes
         clean.setdefault("PYTHONHASHSEED", "0")
         clean.setdefault(MAX_PIXELS_VARIABLE, str(config.standin_max_pixels))
         clean.setdefault(WINDOWS_VARIABLE, str(log.with_suffix(".windows.json")))
@@ -104,7 +104,7 @@ def environment(
 
 
 def discover(machine: Installation) -> list[Path]:
-    """The programs of installed VStitchers, the newest version first."""
+    """The installed VStitcher programs, newest version first."""
     found = sorted(_installed(machine), key=lambda item: _version(item[0]), reverse=True)
     return [program for _name, program in found]
 
@@ -139,15 +139,15 @@ def _discovered(machine: Installation) -> Launch | None:
 
 def _configured(kind: str, config: EngineConfig) -> Launch | None:
     command = config.command.get(kind)
-    return Launch(kind, _filled(command)) if command else None
+    return Launch(kind, _fill(command)) if command else None
 
 
 def _standin(config: EngineConfig, notice: str) -> Launch:
     command = config.command.get("standin") or [sys.executable, "-m", "openjd_vstitcher.standin", "{script}"]
-    return Launch("standin", _filled(command), notice)
+    return Launch("standin", _fill(command), notice)
 
 
-def _filled(command: list[str]) -> tuple[str, ...]:
+def _fill(command: list[str]) -> tuple[str, ...]:
     return tuple(
         part.replace("{script}", str(SCRIPT)).replace("{plugin}", str(PLUGIN)).replace("{python}", sys.executable)
         for part in command
@@ -156,5 +156,5 @@ def _filled(command: list[str]) -> tuple[str, ...]:
 
 def _missing(kind: str) -> str:
     if kind == "vstitcher":
-        return "VStitcher is not installed where it usually is; set engine.command.vstitcher in the configuration"
-    return "the command of vs-cli is not known; set engine.command.vs-cli in the configuration"
+        return "VStitcher was not found in its usual location; set engine.command.vstitcher in the configuration"
+    return "vs-cli has no default command; set engine.command.vs-cli in the configuration"

@@ -1,4 +1,4 @@
-"""What to do about the windows that an engine opens: rules from the configuration against a list of windows. Pure."""
+"""Decides what to do about an engine's popup windows, by the rules of the configuration. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Window:
 
     Parameters
     ----------
-    modal: whether it waits for an answer.
-    buttons: the texts of its buttons.
-    handle: what the system knows it by.
+    modal: True if it blocks the engine until it is answered.
+    buttons: the labels of its buttons.
+    handle: its identifier in the window system.
     """
 
     title: str
@@ -30,7 +30,7 @@ class Window:
 
     @classmethod
     def parse(cls, data: dict[str, Any]) -> Window:
-        """A window of a recorded list."""
+        """A window from a JSON list of windows."""
         return cls(
             title=str(data.get("title", "")),
             text=str(data.get("text", "")),
@@ -54,17 +54,17 @@ class Press:
 
 
 @dataclass(frozen=True)
-class Refuse:
-    """Fail the export with the window's text."""
+class Fail:
+    """Fail the request with the window's text."""
 
     window: Window
 
 
-def decide(windows: Sequence[Window], rules: Sequence[PopupRule]) -> Press | Refuse | None:
-    """What to do about the first modal window that a rule knows.
+def decide(windows: Sequence[Window], rules: Sequence[PopupRule]) -> Press | Fail | None:
+    """The action for the first modal window that matches a rule, None if no window does.
 
-    The first rule whose `title` and `text` are found in the window counts. A rule's button that the window does not
-    have fails the export: pressing nothing would hang.
+    The first matching rule applies: its `title` and `text` are both found in the window. If the window does not have
+    the button of the rule, the action is `Fail`: without an answer the engine would hang.
     """
     for window in windows:
         if not window.modal:
@@ -72,7 +72,7 @@ def decide(windows: Sequence[Window], rules: Sequence[PopupRule]) -> Press | Ref
         for rule in rules:
             if re.search(rule.title, window.title) and re.search(rule.text, window.text):
                 button = _button(window, rule.button) if rule.action == "press" else None
-                return Press(window, button) if button else Refuse(window)
+                return Press(window, button) if button else Fail(window)
     return None
 
 

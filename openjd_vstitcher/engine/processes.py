@@ -1,4 +1,4 @@
-"""Starts processes that end with their starter, and ends them with all that they started. Never searches by name."""
+"""Starts processes that end with this process, and kills them with all their descendants. Never searches by name."""
 
 from __future__ import annotations
 
@@ -12,74 +12,75 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from .append_file import open_for_append
+
 LINUX = sys.platform.startswith("linux")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_CREATE_SUSPENDED = 0x0000_0004
 _KILL_LIMIT_S = 10.0
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of what its children leave behind, so that `end_all` finds it (Linux)."""
+    """Make this process the parent of its orphaned descendants, so that `end_all` finds them (Linux)."""
     if LINUX:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class Process:
-    """A program with everything that it starts: a process group on POSIX, a job object on Windows.
+    """A program and its descendants: a process group on POSIX, a job object on Windows.
 
     Parameters
     ----------
     command: the program and its arguments; on Windows it may be a command line.
-    environment: all of it, nothing is inherited.
-    output: the file that its output is added to.
+    environment: its whole environment; nothing is inherited.
+    output: the file that its output is appended to.
+
+    Raises
+    ------
+    OSError: it cannot be started.
     """
 
     def __init__(self, command: Sequence[str] | str, environment: Mapping[str, str], output: Path) -> None:
-        with output.open("ab") as file:
+        descriptor = open_for_append(output)
+        try:
             if sys.platform == "win32":
-                from .winjob import Job
+                from .job_object import JobObject
 
-                self._job = Job()
-                self._popen = subprocess.Popen(
-                    command,
-                    env=dict(environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW,
-                )
-                self._job.add(self._popen.pid)
+                self._job = JobObject()
+                flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | _CREATE_SUSPENDED
+                self._popen = _popen(command, environment, descriptor, creationflags=flags)
+                self._resume_in_job()
             else:
-                self._popen = subprocess.Popen(
-                    command,
-                    env=dict(environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent(),
+                self._popen = _popen(
+                    command, environment, descriptor, start_new_session=True, preexec_fn=_die_with_parent()
                 )
+        finally:
+            os.close(descriptor)
         self.pid = self._popen.pid
         self._ended = False
 
     def exit_code(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """None while it runs; negative if a signal killed it."""
         return self._popen.poll()
 
     def cpu_s(self) -> float:
-        """Processor seconds used by it and what it started."""
+        """CPU seconds used by it and its descendants."""
         if sys.platform == "win32":
             return self._job.cpu_s()
         return cpu_of(self.pid)
 
-    def left_behind(self) -> int:
-        """How many processes run that it has started, on Linux also those that have left it."""
+    def count_descendants(self) -> int:
+        """How many of its descendants are running; on Linux including those that left its process group."""
         if sys.platform == "win32":
             return self._job.active() - 1
         return len(descendants(os.getpid() if LINUX else self.pid)) - (1 if LINUX else 0)
 
     def end(self) -> None:
-        """Kill it and what it started, once: later its number may be another's. Returns when they are gone."""
+        """Kill it and its descendants, and wait until they are gone. Does nothing the second time.
+
+        The process id may belong to another process by then.
+        """
         if self._ended:
             return
         self._ended = True
@@ -87,79 +88,114 @@ class Process:
             self._job.terminate()
         else:
             others = descendants(self.pid)
-            _signal_group(self.pid)
+            _kill_group(self.pid)
             _kill(others)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(timeout=_KILL_LIMIT_S)
 
+    def _resume_in_job(self) -> None:
+        """Let the suspended process run, now that nothing it starts can escape the job object (Windows)."""
+        if sys.platform == "win32":
+            try:
+                self._job.resume(self._popen.pid)
+            except OSError:
+                self._popen.kill()
+                raise
 
-def end_all(known: Iterable[Process]) -> None:
-    """Kill some processes, and on Linux every other process that descends from this one. Returns when they are gone."""
-    for process in known:
+
+def end_all(processes: Iterable[Process]) -> None:
+    """Kill some processes, and on Linux all other descendants of this process. Returns when they are gone."""
+    for process in processes:
         process.end()
     if not LINUX:
         return
     deadline = time.monotonic() + _KILL_LIMIT_S
-    while (left := descendants(os.getpid())) and time.monotonic() < deadline:
-        _kill(left)
-        for pid in left:
+    while (remaining := descendants(os.getpid())) and time.monotonic() < deadline:
+        _kill(remaining)
+        for pid in remaining:
             _reap(pid)
         time.sleep(0.005)
 
 
-def reap_adopted(known: Iterable[int]) -> None:
-    """Take note of the end of adopted processes, so that none stays as a zombie.
+def reap_adopted(waited_for: Iterable[int]) -> None:
+    """Reap adopted processes that have exited, so that none stays a zombie (Linux).
 
     Parameters
     ----------
-    known: processes that somebody else waits for.
+    waited_for: child processes that other code waits for.
     """
     if LINUX:
-        for pid in set(_children().get(os.getpid(), [])) - set(known):
+        import psutil
+
+        for pid in {child.pid for child in psutil.Process().children()} - set(waited_for):
             _reap(pid)
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that a process and its children started, as far as the system still knows."""
-    children = _children()
-    found: list[int] = []
-    todo = [pid]
-    while todo:
-        below = children.get(todo.pop(), [])
-        found += below
-        todo += below
-    return found
+    """The children of a process, their children and so on, as far as the system still knows."""
+    import psutil
+
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
 def cpu_of(pid: int) -> float:
-    """Processor seconds of a process, its ended children, and its living descendants."""
-    pids = [pid, *descendants(pid)]
-    if LINUX:
-        return sum(_cpu_linux(each) for each in pids)
-    return sum(_cpu_ps(pids))
+    """CPU seconds of a process, its exited children where the system counts them, and its running descendants."""
+    import psutil
 
-
-def exists(pid: int) -> bool:
-    """Whether a process is there and is no zombie."""
-    if LINUX:
-        fields = _stat(pid)
-        return bool(fields) and fields[0] != "Z"
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    total = 0.0
+    for each in [pid, *descendants(pid)]:
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(each).cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 def memory_of(pid: int) -> int:
-    """Resident memory of a process in bytes; 0 where that is not known."""
-    fields = _stat(pid) if LINUX else []
-    return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
+    """Resident memory of a process in bytes, 0 if unknown."""
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def _popen(
+    command: Sequence[str] | str,
+    environment: Mapping[str, str],
+    output: int,
+    *,
+    start_new_session: bool = False,
+    preexec_fn: Callable[[], None] | None = None,
+    creationflags: int = 0,
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=start_new_session,
+        preexec_fn=preexec_fn,
+        creationflags=creationflags,
+    )
 
 
 def _die_with_parent() -> Callable[[], None] | None:
+    """Code for the child to run before its program: the kernel kills it when this process ends (Linux)."""
     if not LINUX:
         return None
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
@@ -179,7 +215,7 @@ def _reap(pid: int) -> None:
         pass
 
 
-def _signal_group(pid: int) -> None:
+def _kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -192,43 +228,3 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
-
-
-def _children() -> dict[int, list[int]]:
-    if LINUX:
-        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        pairs = [(int(fields[1]), pid) for pid in pids if (fields := _stat(pid))]
-    else:
-        lines = [line.split() for line in _ps("-A", "-o", "ppid=,pid=")]
-        pairs = [(int(parent), int(pid)) for parent, pid in lines]
-    children: dict[int, list[int]] = {}
-    for parent_pid, child in pairs:
-        children.setdefault(parent_pid, []).append(child)
-    return children
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the name: state, parent, …; empty if there is no such process."""
-    try:
-        with Path(f"/proc/{pid}/stat").open("rb") as file:
-            return file.read().rpartition(b")")[2].decode("ascii").split()
-    except OSError:
-        return []
-
-
-def _cpu_linux(pid: int) -> float:
-    fields = _stat(pid)
-    return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK") if fields else 0.0
-
-
-def _cpu_ps(pids: Sequence[int]) -> Iterable[float]:
-    for line in _ps("-o", "time=", "-p", ",".join(str(pid) for pid in pids)):
-        seconds = 0.0
-        for part in line.strip().replace("-", ":").split(":"):
-            seconds = seconds * 60 + float(part)
-        yield seconds
-
-
-def _ps(*arguments: str) -> list[str]:
-    result = subprocess.run(["ps", *arguments], capture_output=True, text=True, check=False)
-    return [line for line in result.stdout.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""The messages between supervisor, engine and clients: JSON lines over loopback. Imports as little as it can."""
+"""The messages between supervisor, engine and clients: JSON lines over loopback. Keeps imports to a minimum."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""The longest message; whoever sends more is cut off."""
+"""The longest message allowed; a connection that sends a longer one is closed."""
 
 
 class ProtocolError(Exception):
-    """What arrived is no message, or there is nobody to talk to."""
+    """Something other than a message was received, or there is no connection."""
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -25,31 +25,31 @@ def encode(message: dict[str, Any]) -> bytes:
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """The message of one line.
+    """Parse one line.
 
     Raises
     ------
-    ProtocolError: the line is too long, no JSON, or no JSON object.
+    ProtocolError: the line is too long, or is not a JSON object.
     """
     if len(line) > MAX_LINE_BYTES:
-        raise ProtocolError(f"a message of over {MAX_LINE_BYTES} bytes")
+        raise ProtocolError(f"received a message of over {MAX_LINE_BYTES} bytes")
     try:
         message = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a message that is no JSON: {error}") from None
+        raise ProtocolError(f"received a message that is not JSON: {error}") from None
     if not isinstance(message, dict):
-        raise ProtocolError("a message that is no JSON object")
+        raise ProtocolError("received a message that is not a JSON object")
     return message
 
 
 def receive(sock: socket) -> Iterator[dict[str, Any]]:
-    """The messages that arrive on a socket, until the other side closes it.
+    """Receive messages from a socket until the other side closes it.
 
-    A timeout of the socket is not an end: it only gives signal handlers a turn (Windows needs that).
+    A socket timeout does not end it: it only lets signal handlers run, which Windows needs.
 
     Raises
     ------
-    ProtocolError: the connection breaks or something else than messages arrives.
+    ProtocolError: the connection breaks, or something other than messages arrives.
     """
     buffer = b""
     while True:
@@ -58,18 +58,18 @@ def receive(sock: socket) -> Iterator[dict[str, Any]]:
         except TimeoutError:
             continue
         except OSError as error:
-            raise ProtocolError(f"the connection broke: {error}") from error
+            raise ProtocolError(f"lost the connection: {error}") from error
         if not data:
             return
         *lines, buffer = (buffer + data).split(b"\n")
         for line in lines:
             yield decode(line)
         if len(buffer) > MAX_LINE_BYTES:
-            raise ProtocolError(f"a message of over {MAX_LINE_BYTES} bytes")
+            raise ProtocolError(f"received a message of over {MAX_LINE_BYTES} bytes")
 
 
 def write_connection(path: str, connection: dict[str, Any]) -> None:
-    """Write the connection file whole (by rename), readable by its owner only."""
+    """Write the connection file atomically, readable by its owner only."""
     part = f"{path}.{os.getpid()}.part"
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -78,27 +78,29 @@ def write_connection(path: str, connection: dict[str, Any]) -> None:
 
 
 def read_connection(path: str) -> dict[str, Any]:
-    """Where the supervisor of a connection file listens, and the key it asks for.
+    """Read a connection file: where the supervisor listens, and the key it requires.
 
     Raises
     ------
-    ProtocolError: there is no such file, or it is no connection file.
+    ProtocolError: there is no such file, or it is not a connection file.
     """
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  # as above
             connection = json.load(file)
         host, port, key = connection["host"], connection["port"], connection["key"]
     except OSError as error:
-        raise ProtocolError(f"no engine: cannot read the connection file {path}: {error.strerror}") from error
+        raise ProtocolError(
+            f"no engine is running: cannot read the connection file {path}: {error.strerror}"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ProtocolError(f"{path} is no connection file") from error
+        raise ProtocolError(f"{path} is not a connection file") from error
     if not (isinstance(host, str) and isinstance(port, int) and isinstance(key, str)):
-        raise ProtocolError(f"{path} is no connection file")
+        raise ProtocolError(f"{path} is not a connection file")
     return dict(connection)
 
 
 def connect(path: str, request: dict[str, Any], *, timeout_s: float = 10.0) -> socket:
-    """Connect to the supervisor of a connection file and send it a first message, with the key added.
+    """Connect to the supervisor of a connection file and send the first message, with the key added.
 
     Raises
     ------
@@ -109,6 +111,6 @@ def connect(path: str, request: dict[str, Any], *, timeout_s: float = 10.0) -> s
         sock = create_connection((connection["host"], connection["port"]), timeout_s)
         sock.sendall(encode({"key": connection["key"], **request}))
     except OSError as error:
-        raise ProtocolError(f"no engine: its supervisor does not answer ({error})") from error
+        raise ProtocolError(f"no engine is running: its supervisor does not answer ({error})") from error
     sock.settimeout(0.5 if os.name == "nt" else None)
     return sock

@@ -1,4 +1,4 @@
-"""What `daemon start` and `daemon stop` do: begin and end the supervisor of a session."""
+"""`daemon start` and `daemon stop`: start and stop the supervisor of a session."""
 
 from __future__ import annotations
 
@@ -20,59 +20,64 @@ _POLL_S = 0.01
 
 
 def start(options: dict[str, str]) -> int:
-    """Start a supervisor that outlives this process, and wait until its engine has opened the garment.
+    """Run `daemon start`: start a supervisor that outlives this process, and wait until its engine is ready.
 
     Returns
     -------
-    The exit code. When the engine does not become ready, nothing is left running.
+    The exit code. If the engine does not become ready, nothing is left running.
     """
     connection_file = Path(options["connection-file"])
     if not Path(options["job"]).is_file():
-        return client.fail(f"Failed to start: there is no job file {options['job']}")
-    if _answers(connection_file):
-        return client.fail(f"Failed to start: an engine already runs for {connection_file}")
+        return client.fail(f"Failed to start: job file not found: {options['job']}")
+    if _is_running(connection_file):
+        return client.fail(f"Failed to start: an engine is already running for {connection_file}")
     connection_file.unlink(missing_ok=True)
     Path(options["output-dir"]).mkdir(parents=True, exist_ok=True)
     try:
         config = load_config()
-        if not (config.engine.keep_warm and _take_over(options, config)):
-            _begin(options, config)
+        if not (config.engine.keep_warm and _adopt_warm_engine(options, config)):
+            _start_supervisor(options, config)
     except OpenjdVsError as error:
         return client.fail(f"Failed to start: {error}")
-    code = client.ask(str(connection_file), {"request": "open"})
+    code = client.send_request(str(connection_file), {"request": "open"})
     if code:
-        client.ask(str(connection_file), {"request": "stop", "keep": False})
+        client.send_request(str(connection_file), {"request": "stop", "keep": False})
     return code
 
 
 def stop(options: dict[str, str]) -> int:
-    """End the supervisor and its engine; that neither runs any more is no error."""
+    """Run `daemon stop`: stop the supervisor and its engine. It is not an error if neither is running."""
     connection_file = Path(options["connection-file"])
-    if not _answers(connection_file):
+    if not _is_running(connection_file):
         connection_file.unlink(missing_ok=True)
         return 0
-    return client.ask(str(connection_file), {"request": "stop", "keep": True})
+    return client.send_request(str(connection_file), {"request": "stop", "keep": True})
 
 
 def supervise(options: dict[str, str]) -> int:
-    """Be the supervisor."""
-    from .supervisor import supervise as serve
+    """Run the supervisor in this process."""
+    from .supervisor import run
 
-    return serve(Path(options["connection-file"]), Path(options["job"]), options.get("engine") or "auto")
+    return run(Path(options["connection-file"]), Path(options["job"]), options.get("engine") or "auto")
 
 
-def _begin(options: dict[str, str], config: Config) -> None:
-    """Start a supervisor, and wait until it can be reached."""
+def _start_supervisor(options: dict[str, str], config: Config) -> None:
+    """Start a supervisor and wait until it listens.
+
+    Raises
+    ------
+    EngineError: it exited, or took too long.
+    """
     connection_file = Path(options["connection-file"]).absolute()
-    place = warm.folder(config) if config.engine.keep_warm else connection_file.parent
-    log = place / "supervisor.log"
+    folder = warm.folder(config) if config.engine.keep_warm else connection_file.parent
+    log = folder / "supervisor.log"
     supervisor = _spawn(options, config, log)
     deadline = time.monotonic() + _SUPERVISOR_LIMIT_S
     while not connection_file.exists():
         if supervisor.poll() is not None or time.monotonic() > deadline:
             supervisor.kill()
-            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-            raise EngineError(f"the supervisor did not begin: {''.join(said)}")
+            last_line = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            raise EngineError(f"the supervisor did not start: {''.join(last_line)}")
         time.sleep(_POLL_S)
 
 
@@ -99,8 +104,8 @@ def _spawn(options: dict[str, str], config: Config, log: Path) -> subprocess.Pop
         )
 
 
-def _take_over(options: dict[str, str], config: Config) -> bool:
-    """Have a kept engine serve this session, if there is one that fits."""
+def _adopt_warm_engine(options: dict[str, str], config: Config) -> bool:
+    """Let a warm engine serve this session; False if there is none with the same settings."""
     launch = launchers.choose(options.get("engine") or "auto", config.engine)
     request = {
         "request": "adopt",
@@ -110,21 +115,21 @@ def _take_over(options: dict[str, str], config: Config) -> bool:
         "lifeline": os.environ.get(LIFELINE_VARIABLE),
     }
     deadline = time.monotonic() + _SUPERVISOR_LIMIT_S
-    for kept in warm.claim(warm.folder(config), warm.identity(launch, config.engine)):
+    for candidate in warm.claim(warm.folder(config), warm.identity(launch, config.engine)):
         try:
-            with connect(str(kept), request) as sock:
-                answers = list(receive(sock))
+            with connect(str(candidate), request) as sock:
+                replies = list(receive(sock))
         except ProtocolError:
             continue
-        if answers and answers[-1].get("type") == "done":
+        if replies and replies[-1].get("type") == "done":
             while not Path(request["connection_file"] or "").exists() and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
             return True
     return False
 
 
-def _answers(connection_file: Path) -> bool:
-    """Whether a supervisor listens where a connection file says."""
+def _is_running(connection_file: Path) -> bool:
+    """True if a supervisor listens at the address in a connection file."""
     try:
         connection = read_connection(str(connection_file))
         with socket.create_connection((connection["host"], connection["port"]), 2):

@@ -1,10 +1,9 @@
-"""Engines kept for the next session on this machine: when one may be kept, and how sessions find it."""
+"""Warm engines, kept running for the next session on this machine: when to keep one, and how sessions find it."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -20,35 +19,35 @@ from .protocol import ProtocolError, read_connection, write_connection
 
 
 def folder(config: Config) -> Path:
-    """Where kept engines are listed: a directory of this user alone.
+    """The directory that lists the warm engines; only this user can write to it.
 
     Raises
     ------
-    EngineError: others may write to it.
+    EngineError: other users can write to it.
     """
     path = config.worker.work_dir.parent / "warm"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.name == "posix":
         found = path.stat()
         if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise EngineError(f"{path} must belong to this user alone, because engines are kept there")
+            raise EngineError(f"{path} must be writable by this user only, because sessions find warm engines there")
     return path
 
 
 def identity(launch: Launch, config: EngineConfig) -> str:
-    """What two sessions must agree on to share an engine: the program and all its settings."""
+    """A hash of everything that must be equal for two sessions to share an engine: the program and all its settings."""
     return hashlib.sha256(repr((__version__, launch, config)).encode()).hexdigest()
 
 
-def park(path: Path, connection: dict[str, Any], identity_: str) -> None:
-    """List an engine that waits for a session."""
+def offer(path: Path, connection: dict[str, Any], identity_: str) -> None:
+    """List an engine that is ready for another session."""
     write_connection(str(path), {**connection, "identity": identity_})
 
 
 def claim(directory: Path, identity_: str) -> Iterator[Path]:
-    """Take the engines that fit from the list, one after the other, until the caller has one that answers.
+    """Take matching engines off the list one by one, until the caller stops at one that answers.
 
-    Each is renamed first, so that no other session gets it; its new file is removed afterwards.
+    An entry is renamed before it is yielded, so that no other session gets it, and removed afterwards.
     """
     for path in sorted(directory.glob("*.json")):
         try:
@@ -65,16 +64,16 @@ def claim(directory: Path, identity_: str) -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class Wear:
-    """What an engine has been through.
+class EngineUsage:
+    """How much an engine has been used, and the state it is in.
 
     Parameters
     ----------
     sessions: how many it has served.
     age_s: since it was started.
-    memory_bytes, first_memory_bytes: now, and after its first session; 0 where that is not known.
-    state, first_state: what the application said of itself with no garment open: now, and when it was new.
-    left_behind: processes that it has started and that still run.
+    memory_bytes, first_memory_bytes: now, and after its first session; 0 if unknown.
+    state, first_state: the application's state with no garment open: now, and when it was new.
+    leftover_processes: how many processes it has started that still run.
     """
 
     sessions: int
@@ -83,48 +82,22 @@ class Wear:
     first_memory_bytes: int
     state: dict[str, Any]
     first_state: dict[str, Any]
-    left_behind: int
+    leftover_processes: int
 
 
-def worn_out(wear: Wear, config: EngineConfig) -> str:
-    """Why an engine must not be kept, "" if it may."""
-    if wear.state.get("garment"):
+def reason_to_stop(usage: EngineUsage, config: EngineConfig) -> str:
+    """Why an engine must not be kept for another session, "" if it may be."""
+    if usage.state.get("garment"):
         return "a garment is still open"
-    if wear.state != wear.first_state:
-        changed = [key for key in wear.first_state if wear.state.get(key) != wear.first_state[key]]
+    if usage.state != usage.first_state:
+        changed = [key for key in usage.first_state if usage.state.get(key) != usage.first_state[key]]
         return f"the last session changed {', '.join(changed)}"
-    if wear.left_behind:
-        return f"{wear.left_behind} processes of the last session still run"
-    if wear.sessions >= config.keep_warm_jobs:
-        return f"it has served {wear.sessions} sessions"
-    if wear.age_s >= config.keep_warm_minutes * 60:
-        return f"it is {wear.age_s / 60:.0f} minutes old"
-    if wear.first_memory_bytes and wear.memory_bytes > config.keep_warm_growth * wear.first_memory_bytes:
-        return f"its memory has grown from {wear.first_memory_bytes} to {wear.memory_bytes} bytes"
+    if usage.leftover_processes:
+        return f"processes of the last session are still running ({usage.leftover_processes})"
+    if usage.sessions >= config.keep_warm_jobs:
+        return f"it has reached keep_warm_jobs ({usage.sessions})"
+    if usage.age_s >= config.keep_warm_minutes * 60:
+        return f"it is {usage.age_s / 60:.0f} minutes old"
+    if usage.first_memory_bytes and usage.memory_bytes > config.keep_warm_growth * usage.first_memory_bytes:
+        return f"its memory has grown from {usage.first_memory_bytes} to {usage.memory_bytes} bytes"
     return ""
-
-
-def copy_log(source: Path, start: int, target: Path) -> None:
-    """Give a session the part of a kept engine's log that is its own."""
-    if source == target:
-        return
-    with contextlib.suppress(OSError), source.open("rb") as log, target.open("ab") as own:
-        log.seek(start if source.stat().st_size >= start else 0)
-        while piece := log.read(1024 * 1024):
-            own.write(piece)
-
-
-def read_job(path: Path) -> dict[str, Any]:
-    """The content of a `job.json`.
-
-    Raises
-    ------
-    EngineError: it cannot be read, or is no JSON object.
-    """
-    try:
-        job = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(f"cannot read the job file {path}: {error}") from error
-    if not isinstance(job, dict):
-        raise EngineError(f"{path} is no job file")
-    return job

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,7 @@ from typing import Any, cast
 from ..errors import ClaimLost, NotFound, PlatformError
 from ..journal import Event
 from .sql import script, statements
-from .values import ENDED, WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
+from .values import ENDED, WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 
 _SCHEMA_VERSION = 1
 _BUSY_LIMIT_S = 60.0
@@ -92,6 +92,21 @@ class EmbeddedPlatform:
         if row is None:
             raise _lost(claim)
         return Beat(lease_expires_at, bool(row["cancel_requested"]))
+
+    def claim_state(self, claim: Claim, *, timeout_s: float) -> ClaimState:
+        """Wait until the claim is canceled or lost, or the time is over; return its state then."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            state: ClaimState = "held"
+            with suppress(PlatformError):
+                rows = self._rows("claim_state", job_id=claim.job.id, attempt=claim.attempt, worker=claim.worker)
+                if not rows:
+                    return "lost"
+                state = "cancel_requested" if rows[0]["cancel_requested"] else "held"
+            left = deadline - time.monotonic()
+            if state != "held" or left <= 0:
+                return state
+            time.sleep(min(_LOOK_S, left))
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt, in one transaction with its last assets and with hiding the style's older ones."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..journal import Event
-from .values import Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
+from .values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 
 
 class JobQueue(Protocol):
@@ -19,6 +19,15 @@ class JobQueue(Protocol):
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
     ) -> Beat:
         """Keep the lease, and tell how far the job is (progress in percent)."""
+
+    def claim_state(self, claim: Claim, *, timeout_s: float) -> ClaimState:
+        """Wait until the claim is canceled or lost, or the time is over; return its state then.
+
+        `cancel_requested` and `lost` are returned at once, on every call; a request is usually heard within a second.
+        The claim is `lost` when the job has ended, went back into the queue, or belongs to another worker or attempt.
+        A platform that cannot be reached raises nothing: the last known state stands, and the lease decides.
+        Without a place for cancel requests, canceling a running job makes its claim `lost`.
+        """
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt. Repeating the same call is harmless; a later attempt is never overwritten."""

@@ -11,6 +11,7 @@ JobStatus = Literal[
     "NEW", "ACKNOWLEDGED", "IN_PROGRESS", "COMPLETED_SUCCESS", "COMPLETED_ERRORS", "ON_HOLD", "CANCELED"
 ]
 AssetStatus = Literal["IN_PROGRESS", "UPLOADED"]
+ClaimState = Literal["held", "cancel_requested", "lost"]
 WAITING: tuple[JobStatus, ...] = ("NEW", "ACKNOWLEDGED")
 """The statuses from which a job is claimed."""
 ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED")

@@ -1,1 +1,1 @@
-"""A stand-in VStitcher for machines without one: `BwApi` over an open renderer. It imitates no look of VStitcher's."""
+"""A stand-in for VStitcher: `BwApi` on top of an open-source renderer. Does not imitate the look of VStitcher."""

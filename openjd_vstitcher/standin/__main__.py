@@ -1,4 +1,4 @@
-"""`python -m openjd_vstitcher.standin SCRIPT`, as VS-CLI would run it, or `--gui` with plugins, as VStitcher would."""
+"""`python -m openjd_vstitcher.standin SCRIPT` runs a script like VS-CLI; `--gui` runs plugins like VStitcher."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _USAGE = "usage: python -m openjd_vstitcher.standin SCRIPT [ARGS…]\n       pyt
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a script, or the main loop; the exit code of the program."""
+    """Run a script or the main loop, and return the exit code."""
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stderr.write(_USAGE)
         return 0 if arguments else 2

@@ -19,7 +19,7 @@ _SCHEMA = (
 
 
 def encode_rulers(rulers: list[Ruler]) -> bytes:
-    """Rulers in the binary form of a `.vsgx`; names are cut to the 255 bytes that it has room for."""
+    """Encode rulers in the binary form of a `.vsgx`. Names are truncated to 255 bytes, the limit of the format."""
     data = bytearray()
     for ruler in rulers:
         data += b"Ruler"
@@ -34,7 +34,7 @@ def encode_rulers(rulers: list[Ruler]) -> bytes:
 
 
 def encode_vsgx(garment: Garment) -> bytes:
-    """The `.vsgx` of a garment, not yet compressed."""
+    """Encode a garment as an uncompressed `.vsgx`."""
     document: dict[str, Any] = garment.document()
     del document["rulers"]
     content = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
@@ -42,11 +42,11 @@ def encode_vsgx(garment: Garment) -> bytes:
 
 
 def write_bw(garment: Garment, path: Path) -> None:
-    """Write a garment; the same garment gives the same bytes. The file appears whole, by rename.
+    """Write a garment atomically (by rename). The same garment gives the same bytes.
 
     Raises
     ------
-    OSError: it cannot be written.
+    OSError: the file cannot be written.
     """
     import zstandard
 

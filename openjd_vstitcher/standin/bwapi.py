@@ -1,4 +1,4 @@
-"""The module `BwApi`: exactly what `schemas/bwapi.json` lists. docs/standin.md says what each call gives."""
+"""Builds the module `BwApi` with exactly the names in `schemas/bwapi.json`. docs/standin.md describes the calls."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 from types import ModuleType
 
 from ..resources import resource
-from . import api
-from .calls import CallbackBase, Code, bind
-from .elements import Element, Point, StitchSide
+from . import api  # noqa: F401  # registers the calls
+from .calls import bind
+from .codes import Code
+from .elements import CallbackBase, Element, Point, StitchSide
 from .host import GARMENT_MODIFIED, GARMENT_OPEN, GARMENT_SAVED, POST_INITIALIZE, Host
 
 _CLASSES = {"CallbackBase": CallbackBase, "Element": Element, "Point": Point, "StitchSide": StitchSide}
@@ -23,9 +24,9 @@ _CONSTANTS = {
 
 
 def make_module(host: Host) -> ModuleType:
-    """A module `BwApi` that drives this host."""
+    """Create a `BwApi` module that drives this host."""
     surface = json.loads(resource("schemas/bwapi.json").read_text(encoding="utf-8"))
-    module = ModuleType("BwApi", f"The stand-in's BwApi ({len(api.__all__)} groups of calls); see docs/standin.md.")
+    module = ModuleType("BwApi", "The stand-in's BwApi; see docs/standin.md.")
     for name in surface["classes"]:
         setattr(module, name, _CLASSES[name])
     for name in surface["constants"]:
@@ -36,5 +37,5 @@ def make_module(host: Host) -> ModuleType:
 
 
 def install(host: Host) -> None:
-    """Make `import BwApi` give this host's module."""
+    """Make `import BwApi` return a module that drives this host."""
     sys.modules["BwApi"] = make_module(host)

@@ -1,58 +1,23 @@
-"""What makes a Python function a call of `BwApi`: its name, checked arguments, error codes. Knows no garment."""
+"""Turns Python functions into `BwApi` calls: registers them, checks arguments, sets error codes. Knows no garments."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from enum import IntEnum
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Any, NewType, TypeVar, get_origin, get_type_hints
+from typing import Any, NewType, TypeVar, get_origin, get_type_hints
 
-if TYPE_CHECKING:
-    from .host import Host
+from .codes import ApiError, Code
+from .host import Host
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 NewId = NewType("NewId", int)
-"""The id of something a call created; -1 when it failed."""
-
-
-class Code(IntEnum):
-    """Error codes. Only `SUCCESS` is VStitcher's own, the others are unverified."""
-
-    SUCCESS = 0
-    INVALID_ARGUMENT = 1
-    NO_GARMENT = 2
-    NOT_FOUND = 3
-    CANNOT_READ = 4
-    CANNOT_WRITE = 5
-    NOT_DRESSED = 6
-    UNSAVED = 7
-    INVALID_JSON = 8
-    WRONG_THREAD = 9
-    RENDER_FAILED = 10
-    IN_USE = 11
-    NOT_SUPPORTED = 12
-
-
-class ApiError(Exception):
-    """A call failed; scripts see the code through `GetLastError()`, the log says the rest."""
-
-    def __init__(self, code: Code, message: str) -> None:
-        self.code = code
-        super().__init__(message)
-
-
-class CallbackBase:
-    """What scripts derive their callbacks from."""
-
-    def Run(self, garment_id: str, callback_id: int, data_string: str) -> int:  # noqa: N802  # BwApi's spelling
-        """Called on the main thread; 1 means success."""
-        return 1
+"""The id of an object that the call created; -1 if the call failed."""
 
 
 CALLS: dict[str, Callable[..., Any]] = {}
-"""Implementations by lower-case name without underscores; filled by `call` as the modules of `api/` are imported."""
+"""Implementations by `key_of` their name; filled by `call` when the modules of `api/` are imported."""
 
 _ANY_THREAD = {
     "UpdateSessionFunctionRequest_v2",
@@ -65,7 +30,7 @@ _FAILED: dict[Any, Any] = {str: "", int: 0, float: 0.0, NewId: -1}
 
 
 def key_of(name: str) -> str:
-    """`RenderImageEx` and `render_image_ex` are the same call."""
+    """The key of a call, the same for `RenderImageEx` and `render_image_ex`."""
     return name.replace("_", "").lower()
 
 
@@ -76,12 +41,12 @@ def call(function: _F) -> _F:
 
 
 def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
-    """The function `BwApi.<name>` of one host, with the documented parameter names."""
+    """Create the function `BwApi.<name>` for a host, with the documented parameter names."""
     implementation = CALLS[key_of(name)]
     hints = get_type_hints(implementation)
     types = [hints[p] for p in list(signature(implementation).parameters)[1:]]
     if len(types) != len(parameters):
-        raise AssertionError(f"{name} takes {parameters}, its implementation {len(types)} arguments")
+        raise AssertionError(f"{name} takes {parameters}, but its implementation takes {len(types)} arguments")
     documented = Signature([Parameter(p, Parameter.POSITIONAL_OR_KEYWORD) for p in parameters])
     failed = _FAILED.get(hints["return"], [])
 
@@ -92,7 +57,7 @@ def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
             raise TypeError(f"{name}(): {error}") from None
         for parameter, value, expected in zip(parameters, given, types, strict=True):
             if not _fits(value, expected):
-                raise TypeError(f"{name}(): {parameter} must be {expected}, not {type(value).__name__}")
+                raise TypeError(f"{name}(): {parameter} must be {_name_of(expected)}, not {type(value).__name__}")
         if name == "GetLastError":
             return implementation(host)
         try:
@@ -101,8 +66,8 @@ def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
             result = implementation(host, *given)
         except (ApiError, ImportError) as error:
             host.last_error = error.code if isinstance(error, ApiError) else Code.NOT_SUPPORTED
-            needed = "" if isinstance(error, ApiError) else "pip install 'openjd-vstitcher[standin]': "
-            host.log(f"{name}: error {int(host.last_error)}: {needed}{error}")
+            hint = "" if isinstance(error, ApiError) else "pip install 'openjd-vstitcher[standin]': "
+            host.log(f"{name}: error {int(host.last_error)}: {hint}{error}")
             return list(failed) if isinstance(failed, list) else failed
         host.last_error = Code.SUCCESS
         return result
@@ -115,7 +80,11 @@ def bind(host: Host, name: str, parameters: list[str]) -> Callable[..., Any]:
 
 def _check_thread(name: str) -> None:
     if name not in _ANY_THREAD and threading.current_thread() is not threading.main_thread():
-        raise ApiError(Code.WRONG_THREAD, "called from another thread than the main thread")
+        raise ApiError(Code.WRONG_THREAD, "called from a thread other than the main thread")
+
+
+def _name_of(expected: Any) -> str:
+    return expected.__name__ if isinstance(expected, type) else str(expected)
 
 
 def _fits(value: Any, expected: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Takes the grain out of a picture of few samples: an edge-avoiding wavelet filter on the light, not on the colours."""
+"""Removes the noise of renders with few samples: an edge-avoiding wavelet filter on the light, not the colours."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy.typing as npt
 Film = npt.NDArray[np.float32]
 
 _PASSES = ((1, 8.0), (2, 1.2), (1, 0.8), (4, 0.6), (8, 0.35))
-"""Distance to the neighbours in px, and the difference of light, relative, that still passes."""
+"""For each pass: distance to the neighbours in px, and the tolerated relative difference in light."""
 _NORMAL_SIGMA = 0.05
 _ALBEDO_SIGMA = 0.05
 _DARKEST = 0.01
 
 
 def denoise(film: Film, albedo: Film, normal: Film) -> Film:
-    """A film without its grain.
+    """Return the film without noise.
 
     Parameters
     ----------
     film: linear premultiplied RGBA, height x width x 4.
-    albedo, normal: of the first hit, in the same form; the coverage of the result is the albedo's.
+    albedo, normal: of the first hit, in the same format. The result has the coverage of the albedo.
     """
     covered = np.argwhere((film[..., 3] > 0) | (albedo[..., 3] > 0))
     if not len(covered):
@@ -43,7 +43,7 @@ def _straight(film: Film) -> Film:
 
 
 def _filtered(light: Film, guide: Film, trust: Film, step: int, sigma: float) -> Film:
-    """One pass over the eight neighbours at a distance."""
+    """One pass over the eight neighbours at distance `step`."""
     height, width = trust.shape[:2]
     total = light * trust
     weights = trust.copy()
@@ -52,12 +52,12 @@ def _filtered(light: Film, guide: Film, trust: Film, step: int, sigma: float) ->
         for dx in (-step, 0, step):
             if not (dx or dy) or abs(dy) >= height or abs(dx) >= width:
                 continue
-            here = np.s_[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
-            there = np.s_[max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)]
-            apart = guide[here] - guide[there]
-            far = np.einsum("yxc,yxc->yx", apart, apart)[..., None]
-            far += ((tone[here] - tone[there]) / (sigma * (0.15 + tone[here]))) ** 2
-            weight = np.exp(-np.minimum(far, 12.0)) * trust[there] * (0.25 if dx and dy else 0.5)
-            total[here] += light[there] * weight
-            weights[here] += weight
+            center = np.s_[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
+            neighbour = np.s_[max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)]
+            difference = guide[center] - guide[neighbour]
+            distance = np.einsum("yxc,yxc->yx", difference, difference)[..., None]
+            distance += ((tone[center] - tone[neighbour]) / (sigma * (0.15 + tone[center]))) ** 2
+            weight = np.exp(-np.minimum(distance, 12.0)) * trust[neighbour] * (0.25 if dx and dy else 0.5)
+            total[center] += light[neighbour] * weight
+            weights[center] += weight
     return np.asarray(total / np.maximum(weights, 1e-9), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Pattern pieces as DXF for cutting: centimetres, AAMA's numbered layers, a block for each piece. Needs ezdxf."""
+"""Writes pattern pieces as DXF for cutting: in cm, on AAMA layers, one block for each piece. Needs ezdxf."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAYERS = {
     "15": "annotation",
     "19": "ruler",
 }
-"""Layer by kind of line; numbers up to 15 as in AAMA, the rulers' is our own."""
+"""Layers and their kinds of lines. Numbers up to 15 are AAMA's; 19 is specific to this project."""
 
 _COLORS = {"1": 7, "4": 1, "6": 6, "7": 3, "8": 5, "14": 4, "15": 8, "19": 2}
 _NOTCH_CM = 0.5
@@ -34,11 +34,11 @@ _CENTIMETRES = 5
 
 
 def pattern_dxf(garment: Garment) -> str:
-    """The pieces of the garment in its base size; the same garment gives the same text."""
+    """Return the pieces of the garment in its base size as DXF. The same garment gives the same text."""
     import ezdxf
 
     stream = io.StringIO()
-    with _without_times():
+    with _fixed_metadata():
         document = ezdxf.new("R2010", setup=False, units=_CENTIMETRES)
         for number, kind in LAYERS.items():
             document.layers.add(number, color=_COLORS[number]).description = f"{kind} line"
@@ -53,7 +53,7 @@ def pattern_dxf(garment: Garment) -> str:
 
 
 def block_name(name: str, used: set[str]) -> str:
-    """A piece's name as a block's: upper case, digits, hyphens, at most 20 characters, unique."""
+    """Return a unique block name for a piece: upper-case letters, digits and hyphens, at most 20 characters."""
     plain = re.sub(r"[^A-Z0-9]+", "-", name.upper()).strip("-")[:20] or "PIECE"
     unique, number = plain, 2
     while unique in used:
@@ -101,7 +101,7 @@ def _annotations(garment: Garment, shape: Shape) -> list[str]:
 
 
 def _notches(garment: Garment, shape: Shape, edge: Line) -> list[tuple[Point, Point]]:
-    """A notch across the allowance in the middle of each sewn edge over 4 cm."""
+    """A notch across the allowance in the middle of a sewn edge that is at least 4 cm long."""
     line = edge.polyline()
     span = geometry.length(line)
     sewn = any((end.shape, end.edge) == (shape.id, edge.id) for s in garment.stitches for end in (s.a, s.b))
@@ -118,8 +118,8 @@ def _notches(garment: Garment, shape: Shape, edge: Line) -> list[tuple[Point, Po
 
 
 @contextmanager
-def _without_times() -> Iterator[None]:
-    """Leave out what differs from run to run: times and random ids."""
+def _fixed_metadata() -> Iterator[None]:
+    """Make ezdxf write the same times and ids on every run."""
     import ezdxf
 
     before = ezdxf.options.write_fixed_meta_data_for_testing

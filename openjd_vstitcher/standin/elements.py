@@ -1,13 +1,21 @@
-"""The small classes that scripts hand to calls; attributes are spelt as in VStitcher."""
+"""The classes of `BwApi` that scripts pass to calls; attributes are spelt as in VStitcher."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
+class CallbackBase:
+    """Base class of scripts' callbacks."""
+
+    def Run(self, garment_id: str, callback_id: int, data_string: str) -> int:  # noqa: N802  # VStitcher's spelling
+        """Called on the main thread; returns 1 for success."""
+        return 1
+
+
 @dataclass
 class Element:
-    """A part of a ruler; of `lineId` (an internal line) and `edgeId` the unused one is -1."""
+    """A part of a ruler: an internal line (`lineId`) or an edge (`edgeId`); the unused id is -1."""
 
     shapeId: int = -1  # noqa: N815  # VStitcher's spelling
     pointId: int = -1  # noqa: N815

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 
 if TYPE_CHECKING:
     from .host import Host
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def export_3d(host: Host, garment: Garment, options: dict[str, Any]) -> None:
-    """Do what an `export_3d_object.json` asks for; metres times `scale`.
+    """Write the 3D file that an `export_3d_object.json` describes, in metres times `scale`.
 
     Raises
     ------
-    ApiError: a format of VStitcher's alone, nothing to export, or a file that cannot be written.
+    ApiError: an option is invalid, the format is not supported, the garment has no meshes, or writing failed.
     """
     from .parts import garment_parts
 
@@ -28,14 +28,14 @@ def export_3d(host: Host, garment: Garment, options: dict[str, Any]) -> None:
         raise ApiError(Code.NOT_SUPPORTED, f"the stand-in writes glb and obj, not {kind!r}")
     up_axis = str(options.get("up_axis", "y")).lower()
     if up_axis not in ("y", "z"):
-        raise ApiError(Code.INVALID_ARGUMENT, f"up_axis is y or z, not {up_axis!r}")
+        raise ApiError(Code.INVALID_ARGUMENT, f"up_axis must be y or z, not {up_axis!r}")
     parts = garment_parts(garment, include_avatar=bool(options.get("include_avatar")))
     if not parts:
         raise ApiError(Code.RENDER_FAILED, "the garment has no meshes")
     try:
         scale = float(options.get("scale", 1))
     except (TypeError, ValueError):
-        raise ApiError(Code.INVALID_ARGUMENT, "scale is a number") from None
+        raise ApiError(Code.INVALID_ARGUMENT, "scale must be a number") from None
     scene = _scene(parts, scale / 100.0, up_axis, names=bool(options.get("use_pattern_pieces_names", True)))
     try:
         if kind == "obj":
@@ -54,14 +54,14 @@ def _scene(parts: list[Part], scale: float, up_axis: str, *, names: bool) -> Any
     scene = trimesh.Scene()
     for number, part in enumerate(parts, start=1):
         mesh = part.mesh
-        turn = y_up if up_axis == "y" else (lambda vectors: vectors)
+        orient = y_up if up_axis == "y" else (lambda vectors: vectors)
         uv = None
         if mesh.uv is not None:
             uv = mesh.uv * (0.01, -0.01) + (0, 1) if part.picture is None else mesh.uv
         geometry = trimesh.Trimesh(
-            vertices=turn(mesh.vertices) * scale,
+            vertices=orient(mesh.vertices) * scale,
             faces=mesh.faces,
-            vertex_normals=turn(mesh.normals),
+            vertex_normals=orient(mesh.normals),
             visual=trimesh.visual.TextureVisuals(uv=uv, material=_material(part)),
             process=False,
         )

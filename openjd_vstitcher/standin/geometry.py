@@ -1,4 +1,4 @@
-"""Plane geometry of patterns: curves, lengths, areas, offsets. Centimetres, x right, y up."""
+"""Plane geometry of patterns: curves, lengths, areas, offsets. In cm, x right, y up."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MITRE_LIMIT = 4.0
 
 def flatten(kind: str, points: Sequence[Sequence[float]]) -> list[Point]:
     """The points of a line, polyline or chain of cubic Béziers (4, 7, 10, … control points)."""
-    given = [(float(x), float(y)) for x, y in points]
-    if kind != "bezier" or len(given) < 4:
-        return given
-    flat = [given[0]]
-    for start in range(0, len(given) - 3, 3):
-        a, b, c, d = given[start : start + 4]
+    control = [(float(x), float(y)) for x, y in points]
+    if kind != "bezier" or len(control) < 4:
+        return control
+    flat = [control[0]]
+    for start in range(0, len(control) - 3, 3):
+        a, b, c, d = control[start : start + 4]
         for step in range(1, BEZIER_STEPS + 1):
             t = step / BEZIER_STEPS
             u = 1 - t
@@ -44,35 +44,35 @@ def area(outline: Sequence[Point]) -> float:
 
 
 def bounds(points: Sequence[Point]) -> tuple[float, float, float, float]:
-    """Least x and y, greatest x and y."""
+    """Minimum x and y, maximum x and y."""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     return min(xs), min(ys), max(xs), max(ys)
 
 
 def scale(points: Sequence[Point], origin: Point, factors: Point) -> list[Point]:
-    """Points graded about an origin."""
+    """Scale points about an origin, as grading does."""
     return [(origin[0] + (x - origin[0]) * factors[0], origin[1] + (y - origin[1]) * factors[1]) for x, y in points]
 
 
 def point_along(line: Sequence[Point], distance: float) -> tuple[Point, Point]:
-    """The point at a distance along a polyline, and the unit direction there."""
-    left = distance
+    """The point at a distance along a polyline, and the unit direction at that point."""
+    remaining = distance
     for a, b in pairwise(line):
         step = math.dist(a, b)
-        if step > 0 and (left <= step or b is line[-1]):
-            t = left / step
+        if step > 0 and (remaining <= step or b is line[-1]):
+            t = remaining / step
             direction = ((b[0] - a[0]) / step, (b[1] - a[1]) / step)
             return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t), direction
-        left -= step
+        remaining -= step
     return line[-1], (1.0, 0.0)
 
 
 def offset_outline(edges: Sequence[tuple[Sequence[Point], float]]) -> list[Point]:
-    """The cut line round a sewing line: each edge moved outwards by its own allowance, corners mitred.
+    """The cut line around a sewing line: each edge moved outwards by its own allowance, with mitred corners.
 
     Parameters
     ----------
-    edges: polylines that follow each other counter-clockwise and close, each with its allowance in cm (0: not moved).
+    edges: consecutive polylines of a closed counter-clockwise outline, each with its allowance in cm.
     """
     moved = [_shifted(_without_repeats(line), allowance) for line, allowance in edges]
     widths = [allowance for _, allowance in edges]
@@ -96,7 +96,7 @@ def _without_repeats(line: Sequence[Point]) -> list[Point]:
 
 
 def _shifted(line: Sequence[Point], by: float) -> list[Point]:
-    """A polyline moved to its right by a distance, its inner corners mitred."""
+    """A polyline moved to its right by a distance, with mitred inner corners."""
     normals = []
     for a, b in pairwise(line):
         step = math.dist(a, b)
@@ -111,13 +111,13 @@ def _shifted(line: Sequence[Point], by: float) -> list[Point]:
 
 
 def _corner(before: Sequence[Point], after: Sequence[Point], corner: Point, width: float) -> list[Point]:
-    """Where the end of one moved edge and the begin of the next meet, or both ends when they meet too far out."""
+    """The intersection of two consecutive moved edges, or both of their ends if it is too far from the corner."""
     a, b, c, d = before[-2], before[-1], after[0], after[1]
     ux, uy, vx, vy = b[0] - a[0], b[1] - a[1], d[0] - c[0], d[1] - c[1]
     cross = ux * vy - uy * vx
     if abs(cross) > 1e-9:
         t = ((c[0] - a[0]) * vy - (c[1] - a[1]) * vx) / cross
-        meeting = (a[0] + ux * t, a[1] + uy * t)
-        if math.dist(meeting, corner) <= _MITRE_LIMIT * max(width, 1e-6):
-            return [meeting]
+        intersection = (a[0] + ux * t, a[1] + uy * t)
+        if math.dist(intersection, corner) <= _MITRE_LIMIT * max(width, 1e-6):
+            return [intersection]
     return [b, c]

@@ -1,4 +1,4 @@
-"""The program around the garments: what is open, registered and asked for. One per process."""
+"""The state of the stand-in program: open garments, callbacks, pending requests. One per process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from .calls import ApiError, CallbackBase, Code
+from .codes import ApiError, Code
+from .elements import CallbackBase
 from .misbehave import Misbehaviour
 from .windows import show_modal
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .raytrace import RayTrace
 
 PLUGINS_VARIABLE = "OPENJD_VS_STANDIN_PLUGINS"
-"""The folder of plugins that `--gui` loads."""
+"""The folder from which `--gui` loads plugins."""
 
 POST_INITIALIZE, GARMENT_OPEN, GARMENT_MODIFIED, GARMENT_SAVED = 1, 2, 3, 4
 
@@ -36,7 +37,6 @@ class Host:
         self.last_error = Code.SUCCESS
         self.misbehaviour = Misbehaviour.from_environment()
         self.identifier = ""
-        self.plugin_name = ""
         self.garments: dict[str, Garment] = {}
         self.current = ""
         self.exiting = False
@@ -48,7 +48,6 @@ class Host:
         self.cameras: dict[str, dict[str, Any]] = {}
         self.ray_traces: dict[str, RayTrace] = {}
         self.scenes = 0
-        self.menu: list[tuple[str, CallbackBase, int]] = []
         self._events: dict[int, list[tuple[CallbackBase, int]]] = {}
         self._session_functions: dict[str, CallbackBase] = {}
         self._requests: queue.Queue[tuple[str, int, str]] = queue.Queue()
@@ -59,25 +58,30 @@ class Host:
         return f"stand-in {__version__}"
 
     def log(self, message: str) -> None:
-        """Write a line to the program's error output, which is the engine's log."""
+        """Write a line to standard error, which is the engine's log."""
         sys.stderr.write(f"standin: {message}\n")
         sys.stderr.flush()
 
     def scratch(self) -> Path:
-        """A folder of this process's own, removed when it ends."""
+        """A temporary folder that is removed when the process ends."""
         if self._scratch is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="standin-", ignore_cleanup_errors=True)
         return Path(self._scratch.name)
 
     def garment(self, garment_id: str) -> Garment:
-        """The open garment of this id."""
+        """Return the open garment with this id.
+
+        Raises
+        ------
+        ApiError: there is none.
+        """
         try:
             return self.garments[garment_id]
         except KeyError:
             raise ApiError(Code.NO_GARMENT, f"no open garment {garment_id!r}") from None
 
     def modified(self, garment: Garment) -> None:
-        """Note a change of the garment and tell who listens."""
+        """Mark the garment as modified and fire the event."""
         garment.modified = True
         self.fire(GARMENT_MODIFIED, garment.id)
 
@@ -95,18 +99,23 @@ class Host:
 
     def request_session_function(self, identifier: str, callback_id: int, data: str) -> None:
         if identifier not in self._session_functions:
-            raise ApiError(Code.NOT_FOUND, f"no session function of {identifier!r}")
+            raise ApiError(Code.NOT_FOUND, f"no session function for {identifier!r}")
         self._requests.put((identifier, callback_id, data))
 
     def request_exit(self) -> None:
-        """End the main loop, after asking about an unsaved garment as VStitcher does."""
+        """End the main loop. In the GUI, ask about unsaved changes first, as VStitcher does."""
         unsaved = [g for g in self.garments.values() if g.modified]
         if unsaved and self.gui:
             show_modal("VStitcher", f"Save changes to {unsaved[0].name}?", ["Save", "Don't save", "Cancel"])
         self.exiting = True
 
     def run_pending(self, timeout_s: float = 0.0) -> None:
-        """Run the session functions that were asked for, on this thread."""
+        """Run the requested session functions on this thread.
+
+        Parameters
+        ----------
+        timeout_s: how long to wait for the first request.
+        """
         while not self.exiting:
             try:
                 identifier, callback_id, data = self._requests.get(timeout_s > 0, timeout_s or None)
@@ -116,17 +125,17 @@ class Host:
             timeout_s = 0.0
 
     def main_loop(self) -> None:
-        """What the program does until it is told to exit."""
+        """Run requested session functions until the program is told to exit."""
         self.fire(POST_INITIALIZE, "")
         while not self.exiting:
             self.run_pending(timeout_s=0.2)
 
     def load_plugins(self, folder: Path) -> None:
-        """Load each plugin below the folder and call its `BwApiPluginInit`; one that fails is reported and left out."""
+        """Load each plugin in the folder and call its `BwApiPluginInit`. A plugin that fails is logged and skipped."""
         for description in sorted(folder.glob("*/plugin.json")):
             try:
                 self._load_plugin(description)
-            except Exception:  # noqa: BLE001  # a plugin is foreign code and may raise anything
+            except Exception:  # noqa: BLE001  # plugins may raise anything
                 self.log(f"plugin {description.parent.name} failed\n{traceback.format_exc()}")
 
     def _load_plugin(self, description: Path) -> None:
@@ -138,7 +147,7 @@ class Host:
             name, package / "__init__.py", submodule_search_locations=[os.fspath(package)]
         )
         if spec is None or spec.loader is None:
-            raise ImportError(f"{package} is no Python package")
+            raise ImportError(f"{package} is not a Python package")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
@@ -148,5 +157,5 @@ class Host:
     def _run(self, callback: CallbackBase, garment_id: str, callback_id: int, data: str) -> None:
         try:
             callback.Run(garment_id, callback_id, data)
-        except Exception:  # noqa: BLE001  # a callback is foreign code; the program goes on, as VStitcher does
+        except Exception:  # noqa: BLE001  # a failing callback does not end VStitcher either
             self.log(f"a callback failed\n{traceback.format_exc()}")

@@ -1,4 +1,4 @@
-"""From a file to an open garment: `.bw` of the stand-in, its pattern JSON, and bare meshes."""
+"""Loads garments: `.bw` files written by the stand-in, the sample's pattern JSON, and plain meshes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InvalidInput
 from ..garment import GarmentFile, check_garment, open_garment
 from . import materials
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .model import (
     Cluster,
     Colorway,
@@ -29,11 +29,11 @@ _LARGEST_TRIM_CM = 50.0
 
 
 def open_file(path: Path) -> Garment:
-    """The garment of a `.bw`, `.glb` or `.obj` file.
+    """Load a garment from a `.bw`, `.glb` or `.obj` file.
 
     Raises
     ------
-    ApiError: it is no garment, or one of a kind that only VStitcher reads.
+    ApiError: the file is not a garment, or only VStitcher can open it.
     """
     try:
         if path.suffix.lower() == ".bw":
@@ -42,13 +42,13 @@ def open_file(path: Path) -> Garment:
     except InvalidInput as error:
         raise ApiError(Code.CANNOT_READ, str(error)) from error
     if path.suffix.lower() not in (".glb", ".obj"):
-        raise ApiError(Code.NOT_SUPPORTED, f"{path}: the stand-in opens .bw, .glb and .obj")
+        raise ApiError(Code.NOT_SUPPORTED, f"{path}: the stand-in can only open .bw, .glb and .obj files")
     return _from_mesh(path)
 
 
 def _from_bw(file: GarmentFile) -> Garment:
     if file.document is None:
-        raise ApiError(Code.NOT_SUPPORTED, f"{file.path}: written by VStitcher; only VStitcher opens it")
+        raise ApiError(Code.NOT_SUPPORTED, f"{file.path}: written by VStitcher; only VStitcher can open it")
     rulers = [
         Ruler(
             number,
@@ -64,7 +64,7 @@ def _from_bw(file: GarmentFile) -> Garment:
         garment = from_document(file.document)
         _check(garment)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ApiError(Code.CANNOT_READ, f"{file.path}: its garment section is broken ({error!r})") from error
+        raise ApiError(Code.CANNOT_READ, f"{file.path}: its garment section is corrupt ({error!r})") from error
     garment.rulers = rulers
     garment.model = file.read("garment", ".glb") or b""
     garment.avatar = file.read("avatar", ".glb") or b""
@@ -74,7 +74,12 @@ def _from_bw(file: GarmentFile) -> Garment:
 
 
 def _check(garment: Garment) -> None:
-    """ValueError or TypeError when a part of an untrusted file cannot be drawn; its textures are dropped unread."""
+    """Check that every part of an untrusted file can be drawn, and drop its textures unread.
+
+    Raises
+    ------
+    ValueError, TypeError: a part cannot be drawn.
+    """
     for colorway in garment.colorways:
         for material in colorway.materials.values():
             material["texture"] = None
@@ -110,16 +115,17 @@ def _from_mesh(path: Path) -> Garment:
 
 
 def from_pattern(pattern: dict[str, Any], trims: dict[str, Any], model: bytes, avatar: bytes) -> Garment:
-    """The garment of the sample's pattern file, with trims and artworks of our own.
+    """Build the sample garment from its pattern file and the trims and artworks of this project.
 
     Parameters
     ----------
-    pattern: `tee.pattern.json`.
-    trims: `tee.trims.json`: materials, trims, artworks and clusters that the pattern has not.
-    model, avatar: GLB files of the draped pieces, named as in the pattern, and of the body.
+    pattern: the content of `tee.pattern.json`.
+    trims: the content of `tee.trims.json`: materials, trims, artworks and clusters that the pattern lacks.
+    model: a GLB file of the draped pieces, with the names of the pattern's pieces.
+    avatar: a GLB file of the body.
     """
     fabrics = {m["name"]: m for m in pattern["materials"]}
-    own = {m["name"]: m for m in trims["materials"]}
+    others = {m["name"]: m for m in trims["materials"]}
     shapes = [_piece(piece, fabrics[piece["material"]]["id"]) for piece in pattern["pieces"]]
     by_id = {shape.id: shape for shape in shapes}
     for symmetry in pattern["symmetry"]:
@@ -132,7 +138,7 @@ def from_pattern(pattern: dict[str, Any], trims: dict[str, Any], model: bytes, a
         Shape(
             t["id"],
             t["name"],
-            own[t["material"]]["id"],
+            others[t["material"]]["id"],
             trim=Trim(**{**t["trim"], "center": tuple(t["trim"]["center"])}),
         )
         for t in trims["trims"]
@@ -142,7 +148,7 @@ def from_pattern(pattern: dict[str, Any], trims: dict[str, Any], model: bytes, a
     return Garment(
         name=pattern["name"],
         shapes=shapes,
-        colorways=[_colorway(c, fabrics, own) for c in pattern["colorways"]],
+        colorways=[_colorway(c, fabrics, others) for c in pattern["colorways"]],
         stitches=[Stitch(s["id"], s["name"], _end(s["a"]), _end(s["b"])) for s in pattern["stitches"]],
         clusters=[Cluster(**cluster) for cluster in trims["clusters"]],
         sizes=sizes,
@@ -181,9 +187,9 @@ def _piece(piece: dict[str, Any], material: int) -> Shape:
     )
 
 
-def _colorway(colorway: dict[str, Any], fabrics: dict[str, Any], own: dict[str, Any]) -> Colorway:
+def _colorway(colorway: dict[str, Any], fabrics: dict[str, Any], others: dict[str, Any]) -> Colorway:
     looks = {}
-    for name, material in {**fabrics, **own}.items():
+    for name, material in {**fabrics, **others}.items():
         look = {key: value for key, value in material.items() if key not in ("id", "base_color", "kind")}
         color = colorway["colors"].get(name) or material.get("color") or material["base_color"]
         looks[material["id"]] = {**materials.DEFAULTS, **look, "color": color}

@@ -1,4 +1,4 @@
-"""Materials as `MaterialGet` gives them: plain JSON objects with checked values; unknown keys are kept."""
+"""Defaults and checks for materials: JSON objects as `MaterialGet` returns them. Unknown keys are allowed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ _LARGEST_CM = 1000.0
 
 
 def check_material(material: dict[str, Any]) -> None:
-    """ValueError or TypeError with the key and what was expected, when a material cannot be drawn."""
+    """Check that a material can be drawn.
+
+    Raises
+    ------
+    ValueError, TypeError: it cannot; the message names the key and what was expected.
+    """
     check_color(material.get("color", DEFAULTS["color"]))
     if material.get("type", "fabric") not in TYPES:
         raise ValueError(f"type: expected one of {', '.join(TYPES)}, found {material['type']!r}")
@@ -45,7 +50,7 @@ def check_material(material: dict[str, Any]) -> None:
 
 
 def check_color(color: Any) -> None:
-    """ValueError when it is not written `#rrggbb`."""
+    """Raise ValueError if a colour is not written as `#rrggbb`."""
     if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
         raise ValueError(f"color: expected #rrggbb, found {color!r}")
 

@@ -1,4 +1,4 @@
-"""The triangles of a garment: its meshes in cm with z up, and points on their surface. Needs numpy and trimesh."""
+"""Loads triangle meshes, in cm with z up, and finds points on their surface. Needs numpy and trimesh."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Mesh:
     ----------
     vertices, normals: n x 3; cm, z up, the front faces -y.
     faces: m x 3.
-    uv: n x 2, position on the pattern's sheet in cm; None where there is none.
-    material: how it looks, in the keys of `MaterialGet`; the stand-in's meshes of garments leave it to the shape.
+    uv: n x 2, position on the pattern sheet in cm, None if unknown.
+    material: the material stored in the file, with the keys of `MaterialGet`. Shapes of a `.bw` have their own.
     """
 
     name: str
@@ -34,9 +34,13 @@ class Mesh:
 
 
 def load_meshes(content: bytes, file_type: str = "glb") -> list[Mesh]:
-    """The meshes of a glTF or OBJ file, one for each node; ValueError when it holds none or cannot be read.
+    """Load the meshes of a glTF or OBJ file, one for each node.
 
-    A model over 10 units in size is taken to be in cm already, else in metres; y is up in both.
+    A model larger than 10 units is assumed to be in cm, otherwise in metres. In both cases y is up.
+
+    Raises
+    ------
+    ValueError: the file cannot be read or contains no usable mesh.
     """
     return list(_load(content, file_type))
 
@@ -52,17 +56,17 @@ def _load(content: bytes, file_type: str) -> tuple[Mesh, ...]:
             for node, matrix, geometry in _nodes(scene)
             if isinstance(scene.geometry[geometry], trimesh.Trimesh)
         ]
-    except Exception as error:  # the loaders raise anything on foreign files
+    except Exception as error:  # the loaders may raise anything
         raise ValueError(f"cannot be read as {file_type}: {error}") from error
     if not found or not all(np.isfinite(mesh.vertices).all() for mesh in found):
-        raise ValueError(f"the {file_type} file holds no usable mesh")
+        raise ValueError(f"the {file_type} file contains no usable mesh")
     size = max(float(np.ptp(np.vstack([m.vertices for m in found]), axis=0).max()), 1e-9)
     factor = 1.0 if size > 10 else 100.0
     return tuple(Mesh(m.name, m.vertices * factor, m.normals, m.faces, m.uv, m.material) for m in found if len(m.faces))
 
 
 def _nodes(scene: Any) -> list[tuple[str, Any, str]]:
-    """Nodes with their transform and geometry, in the order of the geometries in the file."""
+    """Name, transform and geometry of each node, in the order of the geometries in the file."""
     order = {name: number for number, name in enumerate(scene.geometry)}
     nodes = [(str(node), *scene.graph[node]) for node in scene.graph.nodes_geometry]
     return sorted(nodes, key=lambda node: (order[node[2]], node[0]))
@@ -82,12 +86,12 @@ def _mesh(name: str, geometry: Any, matrix: Any) -> Mesh:
 
 
 def z_up(vectors: Array) -> Array:
-    """glTF's (x, y, z) as (x, -z, y)."""
+    """Convert from y up to z up: (x, y, z) becomes (x, -z, y)."""
     return np.column_stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]])
 
 
 def y_up(vectors: Array) -> Array:
-    """The way back from `z_up`."""
+    """Convert from z up to y up, the inverse of `z_up`."""
     return np.column_stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]])
 
 
@@ -106,17 +110,17 @@ def _look(geometry: Any) -> dict[str, Any]:
 
 
 def bounds(meshes: list[Mesh]) -> tuple[Array, Array]:
-    """Least and greatest corner, cm."""
+    """The minimum and maximum corner, cm."""
     points = np.vstack([mesh.vertices for mesh in meshes])
     return points.min(axis=0), points.max(axis=0)
 
 
 class Surface:
-    """Points of a mesh by their place on the pattern's sheet."""
+    """Finds points of a mesh by their position on the pattern sheet."""
 
     def __init__(self, mesh: Mesh) -> None:
         if mesh.uv is None:
-            raise ValueError(f"the mesh {mesh.name} has no place on the pattern")
+            raise ValueError(f"the mesh {mesh.name} has no positions on the pattern sheet")
         self._mesh = mesh
         self._corners = mesh.uv[mesh.faces]
         a, b, c = self._corners[:, 0], self._corners[:, 1], self._corners[:, 2]
@@ -124,7 +128,7 @@ class Surface:
         self._determinant = self._ab[:, 0] * self._ac[:, 1] - self._ab[:, 1] * self._ac[:, 0]
 
     def at(self, x: float, y: float) -> tuple[Array, Array]:
-        """The point (cm) and the unit normal at a place on the sheet (cm); outside of the piece, the nearest."""
+        """The point (cm) and unit normal at a position on the sheet (cm), or at the nearest position on the piece."""
         d = np.array([x, y]) - self._a
         with np.errstate(divide="ignore", invalid="ignore"):
             v = (d[:, 0] * self._ac[:, 1] - d[:, 1] * self._ac[:, 0]) / self._determinant
@@ -138,7 +142,7 @@ class Surface:
         return weights @ self._mesh.vertices[corners], normal / np.linalg.norm(normal)
 
     def frame(self, x: float, y: float) -> tuple[Array, Array, Array, Array]:
-        """The point, and unit vectors along the sheet's x, along its y, and outwards."""
+        """The point, and unit vectors along the sheet's x and y axes and outwards."""
         point, normal = self.at(x, y)
         right = self.at(x + 0.4, y)[0] - self.at(x - 0.4, y)[0]
         right -= normal * (right @ normal)

@@ -1,4 +1,4 @@
-"""Ways in which an engine goes wrong, on request: how the rest of the project tests itself. Never active by itself."""
+"""Makes the stand-in fail in the ways an engine can, to test the rest of the project. Active on request only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from .windows import show_modal
 
 VARIABLE = "OPENJD_VS_STANDIN_MISBEHAVE"
-"""JSON object, or a list of them: `{"what": "hang", "in": "RenderImageEx", "nth": 1, "once": "/tmp/flag"}`."""
+"""A JSON object, or a list of objects: `{"what": "hang", "in": "RenderImageEx", "nth": 1, "once": "/tmp/flag"}`."""
 
 _FOREVER_S = 10_000_000
 
@@ -30,10 +30,10 @@ class Rule:
     Parameters
     ----------
     what: see docs/standin.md.
-    where: the call it happens in; "" is the start of the program, before the script.
-    nth: at which call of that name, from 1; 0 is each.
-    once: a file; the rule is off when it exists, and it is made when the rule acts. "" for always.
-    options: what the misbehaviour itself needs.
+    where: the call in which it happens; "" means at the start of the program, before the script.
+    nth: at which call of that name, starting at 1; 0 means at every call.
+    once: a flag file, created when the rule acts; the rule is off while it exists. "" means no such file.
+    options: options of the misbehaviour itself.
     """
 
     what: str
@@ -57,7 +57,7 @@ class Rule:
 
 
 class Misbehaviour:
-    """The rules of this process, and how often each call was made."""
+    """Applies the rules of this process, and counts calls."""
 
     def __init__(self, rules: list[Rule]) -> None:
         self._rules = rules
@@ -70,17 +70,17 @@ class Misbehaviour:
         return cls([Rule.parse(rule) for rule in (data if isinstance(data, list) else [data])])
 
     def at_start(self) -> None:
-        """Called before the script or the plugins run."""
+        """Apply the rules for the start; called before the script or the plugins run."""
         self._act("")
 
     def at_call(self, name: str) -> None:
-        """Called at the beginning of each call of `BwApi`."""
+        """Apply the rules for a call; called at the beginning of each `BwApi` call."""
         if self._rules:
             self._counts[name] += 1
             self._act(name)
 
     def write(self, path: Path, content: bytes) -> None:
-        """Write an output file: at once, or as the rule that the current call met says."""
+        """Write an output file, slowly or partly if a rule for the current call says so."""
         rule, self._writing = self._writing, None
         if rule is None:
             path.write_bytes(content)
@@ -122,7 +122,7 @@ def _hang(options: dict[str, Any]) -> None:
 
 
 def _block(options: dict[str, Any]) -> None:
-    """Sleep while holding the interpreter's lock: no other thread of this process runs."""
+    """Sleep while holding the GIL, so that no other thread of this process runs."""
     milliseconds = int(float(options.get("seconds", 100_000)) * 1000)
     if os.name == "nt":
         ctypes.PyDLL("kernel32").Sleep(milliseconds)
@@ -151,7 +151,7 @@ def _exit(options: dict[str, Any]) -> None:
 
 
 def _leak(options: dict[str, Any]) -> None:
-    """Start a child that outlives this process; with `detach` it leaves the session, too."""
+    """Start a child that outlives this process, in a session of its own if `detach` is set."""
     child = subprocess.Popen(
         [sys.executable, "-c", f"import time; time.sleep({float(options.get('seconds', 600))})"],
         stdin=subprocess.DEVNULL,
@@ -162,11 +162,11 @@ def _leak(options: dict[str, Any]) -> None:
 
 
 def _print(options: dict[str, Any]) -> None:
-    left = int(options.get("bytes", 1_000_000_000))
+    remaining = int(options.get("bytes", 1_000_000_000))
     line = b"x" * 4095 + b"\n"
-    while left > 0:
-        sys.stdout.buffer.write(line[-min(left, len(line)) :])
-        left -= len(line)
+    while remaining > 0:
+        sys.stdout.buffer.write(line[-min(remaining, len(line)) :])
+        remaining -= len(line)
     sys.stdout.flush()
 
 

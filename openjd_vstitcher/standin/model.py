@@ -1,4 +1,4 @@
-"""An open garment: pieces, seams, sizes, colours, trims and the meshes it is drawn with. No files, no rendering."""
+"""Data model of an open garment: pieces, seams, sizes, colours, trims, meshes. No file access, no rendering."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .geometry import Point
 
 @dataclass
 class Line:
-    """An edge of an outline or an internal line; cm on the pattern's sheet.
+    """An edge of an outline, or an internal line; in cm on the pattern sheet.
 
     Parameters
     ----------
     kind: `line`, `polyline` or `bezier`.
-    seam_allowance: cm outside of an edge, 0 for internal lines.
-    material: of what is sewn on this edge, None for nothing.
+    seam_allowance: in cm; 0 for internal lines.
+    material: the material sewn on this edge, None if there is none.
     """
 
     id: int
@@ -32,20 +32,20 @@ class Line:
         return geometry.flatten(self.kind, self.points)
 
     def length(self, origin: Point = (0.0, 0.0), factors: Point = (1.0, 1.0)) -> float:
-        """cm, in the size that these grading factors about the origin make."""
+        """Length in cm after grading by these factors about the origin."""
         return geometry.length(geometry.flatten(self.kind, geometry.scale(self.points, origin, factors)))
 
 
 @dataclass
 class Trim:
-    """A part that is no cloth, placed on a shape.
+    """A trim placed on a shape.
 
     Parameters
     ----------
     kind: `button` or `label`.
     on: the shape it sits on.
-    center: where, on that shape's place in the pattern's sheet, cm.
-    width_cm, height_cm: its size; a button's diameter is the width.
+    center: position on the pattern sheet, cm.
+    width_cm, height_cm: size; the width of a button is its diameter.
     rotation: degrees, counter-clockwise.
     """
 
@@ -63,9 +63,9 @@ class Shape:
 
     Parameters
     ----------
-    mesh: name of the mesh it is drawn with, "" for none.
+    mesh: name of its mesh, "" if it has none.
     parent: the shape that this one mirrors.
-    fold: the axis on which it is folded, both halves being one.
+    fold: the fold line, if both halves are one piece.
     """
 
     id: int
@@ -81,18 +81,18 @@ class Shape:
     trim: Trim | None = None
 
     def edge(self, edge_id: int) -> Line:
-        """The edge or internal line of this id; KeyError."""
+        """The edge or internal line with this id; KeyError if there is none."""
         for line in (*self.edges, *self.internal_lines):
             if line.id == edge_id:
                 return line
         raise KeyError(edge_id)
 
     def outline(self) -> list[Point]:
-        """The closed sewing line, its first point not repeated."""
+        """The closed sewing line; the first point is not repeated at the end."""
         return [point for edge in self.edges for point in edge.polyline()[:-1]]
 
     def cut_line(self) -> list[Point]:
-        """The closed cut line: the sewing line plus the seam allowances."""
+        """The closed cut line: the sewing line offset by the seam allowances."""
         return geometry.offset_outline([(edge.polyline(), edge.seam_allowance) for edge in self.edges])
 
 
@@ -117,7 +117,7 @@ class Stitch:
 
 @dataclass
 class Cluster:
-    """A group of shapes; the kind is `pieces` or `trim`."""
+    """A group of shapes; `kind` is `pieces` or `trim`."""
 
     id: int
     name: str
@@ -127,7 +127,7 @@ class Cluster:
 
 @dataclass
 class Size:
-    """A size of the grading; the scale is about each piece's origin."""
+    """A size of the grading; `scale` applies about the origin of each piece."""
 
     id: int
     name: str
@@ -136,7 +136,7 @@ class Size:
 
 @dataclass
 class RulerElement:
-    """A part of a ruler: an edge, or an internal line when `edge` is -1."""
+    """A part of a ruler: an edge, or an internal line if `edge` is -1."""
 
     shape: int
     edge: int
@@ -156,7 +156,7 @@ class Ruler:
 
 @dataclass
 class Colorway:
-    """A colouring: all materials of the garment, by id, as `MaterialGet` gives them."""
+    """A colorway; `materials` has all materials of the garment by id, as `MaterialGet` returns them."""
 
     id: int
     name: str
@@ -174,13 +174,13 @@ class Snapshot:
 
 @dataclass
 class Garment:
-    """A garment as it is open in the program.
+    """A garment that is open in the program.
 
     Parameters
     ----------
-    model: GLB of its meshes, named as the shapes' `mesh`; metres, y up, front facing +z.
-    avatar: GLB of the body it is draped on, in the same space.
-    dressed: whether the garment is on the avatar, as a render needs.
+    model: a GLB or OBJ file with the meshes that shapes refer to; metres, y up, front facing +z.
+    avatar: a GLB file of the avatar, in the same space.
+    dressed: True if the garment is on the avatar, as renders require.
     """
 
     name: str
@@ -205,7 +205,7 @@ class Garment:
     modified: bool = False
 
     def shape(self, shape_id: int) -> Shape:
-        """KeyError when there is none."""
+        """KeyError if there is none."""
         for shape in self.shapes:
             if shape.id == shape_id:
                 return shape
@@ -224,25 +224,25 @@ class Garment:
         return [other for other in self.shapes if other.parent == shape.id]
 
     def colorway(self, colorway_id: int) -> Colorway:
-        """KeyError when there is none."""
+        """KeyError if there is none."""
         for colorway in self.colorways:
             if colorway.id == colorway_id:
                 return colorway
         raise KeyError(colorway_id)
 
     def material(self, material_id: int) -> dict[str, Any]:
-        """A material in the current colorway; an empty one when there is none."""
+        """A material in the current colorway, {} if there is none."""
         return self.colorway(self.current_colorway).materials.get(material_id, {})
 
     def size(self, size_id: int) -> Size:
-        """KeyError when there is none."""
+        """KeyError if there is none."""
         for size in self.sizes:
             if size.id == size_id:
                 return size
         raise KeyError(size_id)
 
     def ruler_length(self, ruler: Ruler, size: Size) -> float:
-        """cm of a ruler in a size; an element whose line is gone counts nothing."""
+        """Length of a ruler in a size, cm. Elements whose line was deleted are ignored."""
         total = 0.0
         for element in ruler.elements:
             try:
@@ -253,35 +253,35 @@ class Garment:
         return total
 
     def remove_shape(self, shape: Shape) -> None:
-        """Remove a shape, those that mirror it, and every stitch, ruler part, cluster entry and trim on them."""
-        gone = {shape.id}
+        """Remove a shape, its mirrored shapes, and the stitches, ruler elements, cluster entries and trims on them."""
+        removed = {shape.id}
         while True:
             more = {
                 s.id
                 for s in self.shapes
-                if s.id not in gone and (s.parent in gone or (s.trim is not None and s.trim.on in gone))
+                if s.id not in removed and (s.parent in removed or (s.trim is not None and s.trim.on in removed))
             }
             if not more:
                 break
-            gone |= more
-        self.shapes = [s for s in self.shapes if s.id not in gone]
-        self.stitches = [s for s in self.stitches if s.a.shape not in gone and s.b.shape not in gone]
+            removed |= more
+        self.shapes = [s for s in self.shapes if s.id not in removed]
+        self.stitches = [s for s in self.stitches if s.a.shape not in removed and s.b.shape not in removed]
         for ruler in self.rulers:
-            ruler.elements = [e for e in ruler.elements if e.shape not in gone]
+            ruler.elements = [e for e in ruler.elements if e.shape not in removed]
         self.rulers = [ruler for ruler in self.rulers if ruler.elements]
         for cluster in self.clusters:
-            cluster.shapes = [s for s in cluster.shapes if s not in gone]
+            cluster.shapes = [s for s in cluster.shapes if s not in removed]
         self.clusters = [cluster for cluster in self.clusters if cluster.shapes]
 
     def unlink(self, shape: Shape) -> None:
-        """End every symmetry that this shape takes part in."""
+        """Remove every symmetry of this shape."""
         shape.parent = None
         shape.fold = None
         for child in self.children(shape):
             child.parent = None
 
     def document(self) -> dict[str, Any]:
-        """What a file keeps besides meshes, as plain JSON."""
+        """The part of the garment that a file stores as JSON."""
         data = asdict(self)
         for key in ("id", "path", "model", "avatar", "preview", "dressed", "modified"):
             del data[key]
@@ -291,7 +291,7 @@ class Garment:
 
 
 def from_document(data: dict[str, Any]) -> Garment:
-    """The garment of a `Garment.document()`; KeyError, TypeError or ValueError when it is none."""
+    """Build a garment from a `Garment.document()`; KeyError, TypeError or ValueError if that is invalid."""
 
     def point(p: Any) -> Point:
         return float(p[0]), float(p[1])

@@ -1,4 +1,4 @@
-"""What of a garment is to be seen: each piece, trim, artwork and the avatar as a mesh with its material."""
+"""Converts a garment to drawable parts: pieces, trims and the avatar as meshes with materials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import meshes
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .meshes import Array, Mesh, Surface
 from .model import Garment, Shape, Trim
 from .textures import Picture, label_picture, piece_picture
@@ -25,7 +25,7 @@ _BUTTON_PROFILE = (
     (1.0, 0.08),
     (0.98, -0.06),
 )
-"""Radius and height of a button's section, in radii."""
+"""The profile of a button: distance from the axis and height, in radii."""
 _THREAD = "#b8ad98"
 _ROUND = 48
 _LABEL_LIFT_CM = 0.07
@@ -38,8 +38,8 @@ class Part:
     Parameters
     ----------
     kind: `piece`, `trim`, `label` or `avatar`.
-    mesh: its `uv` goes from 0 to 1 over the picture, if there is one, else it is in cm on the sheet.
-    picture: what is on it instead of the material's colour, height x width x 3, sRGB.
+    mesh: its `uv` is 0 to 1 over the picture, or in cm on the sheet if there is no picture.
+    picture: shown instead of the material's colour; height x width x 3, sRGB.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Part:
 
 
 def garment_parts(garment: Garment, *, include_avatar: bool = False) -> list[Part]:
-    """What is to be seen of a garment in its current colorway; pieces first, the avatar last."""
+    """The parts of a garment in its current colorway: pieces first, the avatar last."""
     loaded = _pieces(garment)
     parts = [_piece(garment, shape, loaded[shape.mesh]) for shape in garment.pieces() if shape.mesh in loaded]
     drawn = {shape.id: loaded[shape.mesh] for shape in garment.pieces() if shape.mesh in loaded}
@@ -73,14 +73,15 @@ def _pieces(garment: Garment) -> dict[str, Mesh]:
 
 
 def _piece(garment: Garment, shape: Shape, mesh: Mesh) -> Part:
-    seen = piece_picture(garment, shape, mesh.uv) if mesh.uv is not None else None
-    if seen is None:
+    textured = piece_picture(garment, shape, mesh.uv) if mesh.uv is not None else None
+    if textured is None:
         return Part(shape.name, "piece", mesh, garment.material(shape.material))
-    return Part(shape.name, "piece", replace(mesh, uv=seen[1]), garment.material(shape.material), seen[0])
+    picture, uv = textured
+    return Part(shape.name, "piece", replace(mesh, uv=uv), garment.material(shape.material), picture)
 
 
 def garment_bounds(garment: Garment) -> tuple[Array, Array]:
-    """Least and greatest corner of the pieces, cm, z up; a metre's cube when there is no mesh."""
+    """The minimum and maximum corner of the pieces, cm, z up; a cube of 1 m if there are no meshes."""
     loaded = _pieces(garment)
     drawn = [loaded[shape.mesh] for shape in garment.pieces() if shape.mesh in loaded]
     if not drawn:
@@ -89,7 +90,7 @@ def garment_bounds(garment: Garment) -> tuple[Array, Array]:
 
 
 def garment_center(garment: Garment) -> tuple[float, float, float]:
-    """The centre of the pieces: x and y on the axis of the body, cm."""
+    """The centre of the pieces, cm. An x within 2 cm of the body's axis becomes 0."""
     low, high = garment_bounds(garment)
     x, y, z = ((low + high) / 2).tolist()
     return (0.0 if abs(x) < 2 else round(x, 2)), round(y, 2), round(z, 2)
@@ -100,13 +101,13 @@ def _trim_parts(garment: Garment, shape: Shape, trim: Trim, surface: Surface) ->
     if trim.kind == "label":
         face = label_picture(garment, trim, material)
         return [Part(shape.name, "label", _label(shape.name, trim, surface), material, face)]
-    body, sewing = _button(shape.name, trim, surface)
-    thread = {**material, "name": "Thread", "color": _THREAD, "roughness": 0.9}
-    return [Part(shape.name, "trim", body, material), Part(f"{shape.name} thread", "trim", sewing, thread)]
+    body, thread = _button(shape.name, trim, surface)
+    thread_material = {**material, "name": "Thread", "color": _THREAD, "roughness": 0.9}
+    return [Part(shape.name, "trim", body, material), Part(f"{shape.name} thread", "trim", thread, thread_material)]
 
 
 def _button(name: str, trim: Trim, surface: Surface) -> tuple[Mesh, Mesh]:
-    """A round button with a rim, and the thread that crosses it."""
+    """A round button with a rim, and the crossed thread that holds it."""
     frame = surface.frame(*trim.center)
     radius = trim.width_cm / 2
     angles = np.arange(_ROUND) * (2 * math.pi / _ROUND)
@@ -140,7 +141,7 @@ def _button(name: str, trim: Trim, surface: Surface) -> tuple[Mesh, Mesh]:
 
 
 def _label(name: str, trim: Trim, surface: Surface) -> Mesh:
-    """A rectangle that follows the cloth it is sewn on."""
+    """A rectangle that follows the surface of the cloth."""
     columns, rows = 22, 12
     turn = math.radians(trim.rotation)
     points, normals, uv = [], [], []
@@ -170,7 +171,7 @@ def _placed(local: Array, frame: tuple[Array, Array, Array, Array]) -> Array:
 
 
 def _smooth(name: str, vertices: Array, faces: Any) -> Mesh:
-    """A mesh with normals averaged over the faces that meet at a vertex."""
+    """A mesh with vertex normals averaged over the adjacent faces."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     flat = np.cross(b - a, c - a)
     normals = np.zeros_like(vertices)

@@ -1,4 +1,4 @@
-"""Takes the captures of a render request and makes PNG files of them."""
+"""Renders the captures of a render request to PNG files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 
 if TYPE_CHECKING:
     from .parts import Part
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SOFTWARE = f"openjd-vstitcher stand-in {__version__}"
 _INCHES_WIDE = 8.0
-"""A picture of a preset is 8 inches wide, whatever its pixels."""
+"""Pictures are 8 inches wide, regardless of their size in pixels."""
 
 
 def take_pictures(
@@ -26,7 +26,11 @@ def take_pictures(
     write: Callable[[Path, bytes], None],
     progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Draw and write every capture of a request.
+    """Render and write every capture of a request.
+
+    Parameters
+    ----------
+    progress: called with the completed fraction, 0 to 1.
 
     Raises
     ------
@@ -39,12 +43,12 @@ def take_pictures(
     count = len(request.captures)
     for number, capture in enumerate(request.captures):
 
-        def part_done(done: float, number: int = number) -> None:
+        def capture_progress(done: float, number: int = number) -> None:
             if progress is not None:
                 progress((number + done) / count)
 
         image = draw(
-            parts, capture.camera, request.size, request.quality, request.light, part_done if progress else None
+            parts, capture.camera, request.size, request.quality, request.light, capture_progress if progress else None
         )
         try:
             write(capture.path, encode_png(image, request.background))
@@ -53,18 +57,18 @@ def take_pictures(
 
 
 def encode_png(image: Image, background: str | None = None) -> bytes:
-    """A PNG that says what made it, with the dpi that make it 8 inches wide."""
+    """Encode a PNG that names the software and has the dpi at which it is 8 inches wide."""
     from PIL import Image as Pillow
     from PIL.PngImagePlugin import PngInfo
 
     picture = Pillow.fromarray(image)
     if background is not None:
-        ground = Pillow.new("RGBA", picture.size, background)
-        ground.alpha_composite(picture)
-        picture = ground
-    said = PngInfo()
-    said.add_text("Software", SOFTWARE)
+        backdrop = Pillow.new("RGBA", picture.size, background)
+        backdrop.alpha_composite(picture)
+        picture = backdrop
+    metadata = PngInfo()
+    metadata.add_text("Software", SOFTWARE)
     dpi = picture.width / _INCHES_WIDE
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=said, dpi=(dpi, dpi), compress_level=6)
+    picture.save(buffer, "PNG", pnginfo=metadata, dpi=(dpi, dpi), compress_level=6)
     return buffer.getvalue()

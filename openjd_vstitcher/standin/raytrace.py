@@ -1,4 +1,4 @@
-"""Ray traces in a process of their own, `python -m openjd_vstitcher.standin.raytrace SCENE`, and what starts it."""
+"""Ray traces in a separate process: starts it, and is its program (`python -m openjd_vstitcher.standin.raytrace`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .calls import ApiError
+from .codes import ApiError
 from .misbehave import Misbehaviour
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .render_request import RenderRequest
 
 MISBEHAVING_NAME = "raytrace"
-"""What a rule of misbehaviour gives as `in` to act in the process of a ray trace."""
+"""The value of `in` for misbehaviour in the process of a ray trace."""
 
 
 class RayTrace:
@@ -32,11 +32,11 @@ class RayTrace:
             )
 
     def wait(self, timeout_s: float) -> int:
-        """The exit code, when it has ended; subprocess.TimeoutExpired."""
+        """Wait for the end and return the exit code; subprocess.TimeoutExpired after `timeout_s`."""
         return self._process.wait(timeout_s)
 
     def status(self) -> dict[str, Any]:
-        """As `RenderJobStatusGet` gives it."""
+        """The status that `RenderJobStatusGet` returns."""
         text = self._log.read_text(encoding="utf-8", errors="replace")
         done = re.findall(r"^progress: ([\d.]+)$", text, re.MULTILINE)
         code = self._process.poll()
@@ -46,29 +46,29 @@ class RayTrace:
 
 
 def command(scene: Path) -> list[str]:
-    """What renders a written scene."""
+    """The command that renders a scene file."""
     return [sys.executable, "-m", "openjd_vstitcher.standin.raytrace", str(scene)]
 
 
 def write_scene(request: RenderRequest, parts: Sequence[Part], path: Path) -> None:
-    """Write what a ray trace needs: the request and materials as JSON, the meshes beside it."""
+    """Write a scene file for a ray trace: request and materials as JSON, with the meshes in an `.npz` beside it."""
     import numpy as np
 
     arrays: dict[str, Any] = {}
-    described = []
+    descriptions = []
     for number, part in enumerate(parts):
         mesh = part.mesh
         stored = {"v": mesh.vertices, "n": mesh.normals, "f": mesh.faces, "t": mesh.uv, "p": part.picture}
         for key, value in stored.items():
             if value is not None:
                 arrays[f"{key}{number}"] = value
-        described.append({"name": part.name, "kind": part.kind, "material": part.material})
+        descriptions.append({"name": part.name, "kind": part.kind, "material": part.material})
     np.savez(path.with_suffix(".npz"), **arrays)
-    path.write_text(json.dumps({"request": request.to_json(), "parts": described}), encoding="utf-8")
+    path.write_text(json.dumps({"request": request.to_json(), "parts": descriptions}), encoding="utf-8")
 
 
 def read_scene(path: Path) -> tuple[RenderRequest, list[Part]]:
-    """The way back from `write_scene`."""
+    """Read a scene file, the inverse of `write_scene`."""
     import numpy as np
 
     from .meshes import Mesh
@@ -86,7 +86,7 @@ def read_scene(path: Path) -> tuple[RenderRequest, list[Part]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Render a scene; progress on standard output, the reason of a failure on standard error."""
+    """Render a scene file. Progress goes to standard output, errors to standard error."""
     from .pictures import take_pictures
 
     path = Path((arguments if arguments is not None else sys.argv[1:])[0])

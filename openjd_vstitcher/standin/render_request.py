@@ -1,4 +1,4 @@
-"""What a `render.json` asks for, checked and limited: values only, nothing is drawn here."""
+"""Parses and checks `render.json`, and limits sizes and quality. Draws nothing."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .rendering import DEFAULT_FOV, Camera, Light, Quality, Vector
 
 MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 DEFAULT_MAX_PIXELS = 1_400_000
 NORMAL_QUALITY = Quality(samples=4, depth=2)
 _CYCLES_PER_SAMPLE = 12
-_TRACED_SAMPLES = (8, 16)
-_TRACED_DEPTH = 6
+_RAY_TRACE_SAMPLES = (8, 16)
+_RAY_TRACE_DEPTH = 6
 
 
 @dataclass(frozen=True)
 class Capture:
-    """One picture to take, and the file it goes to."""
+    """A picture to render, and its output file."""
 
     camera: Camera
     path: Path
@@ -35,7 +35,7 @@ class RenderRequest:
     Parameters
     ----------
     size: width and height in px, within the limit of this machine.
-    background: `#rrggbb`, or None for a transparent one.
+    background: `#rrggbb`, or None for a transparent background.
     """
 
     captures: tuple[Capture, ...]
@@ -47,14 +47,14 @@ class RenderRequest:
     background: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """For a render in a process of its own; `from_json` is the way back."""
+        """Convert to JSON data for a separate process; `from_json` is the inverse."""
         data = asdict(self)
         data["captures"] = [{"camera": asdict(c.camera), "path": os.fspath(c.path)} for c in self.captures]
         return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RenderRequest:
-        captures = tuple(Capture(Camera(**_tuples(c["camera"])), Path(c["path"])) for c in data["captures"])
+        captures = tuple(Capture(Camera(**_with_tuples(c["camera"])), Path(c["path"])) for c in data["captures"])
         return cls(
             captures,
             (data["size"][0], data["size"][1]),
@@ -67,30 +67,32 @@ class RenderRequest:
 
 
 def parse_request(text: str, center: Vector, light: Light) -> RenderRequest:
-    """Read a `render.json`.
+    """Parse a `render.json`.
 
     Parameters
     ----------
-    center: what a camera without a target looks at, cm.
+    center: the target of cameras without one, cm.
 
     Raises
     ------
-    ApiError: it is no JSON, or a part is missing or impossible.
+    ApiError: the text is not JSON, or a value is missing or invalid.
     """
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ApiError(Code.INVALID_JSON, f"the render is no JSON: {error}") from None
+        raise ApiError(Code.INVALID_JSON, f"the render request is not valid JSON: {error}") from None
     try:
         ray_trace = "ray_trace" in data["render"]
         render = data["render"]["ray_trace" if ray_trace else "normal"] or {}
         captures = tuple(Capture(parse_camera(c["camera"], center), Path(c["path"])) for c in data["captures"])
-        size = _limited(int(data["width"]), int(data["height"]))
-        quality = _traced(float(render.get("cycles", 250))) if ray_trace else NORMAL_QUALITY
+        size = _within_limit(int(data["width"]), int(data["height"]))
+        quality = _ray_trace_quality(float(render.get("cycles", 250))) if ray_trace else NORMAL_QUALITY
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ApiError(Code.INVALID_ARGUMENT, f"the render lacks or has a wrong {error!r}") from None
+        raise ApiError(
+            Code.INVALID_ARGUMENT, f"a value of the render request is missing or invalid: {error!r}"
+        ) from None
     if not captures:
-        raise ApiError(Code.INVALID_ARGUMENT, "the render has no captures")
+        raise ApiError(Code.INVALID_ARGUMENT, "the render request has no captures")
     background = render.get("background", "transparent")
     if background in ("transparent", "", None):
         background = None
@@ -100,7 +102,7 @@ def parse_request(text: str, center: Vector, light: Light) -> RenderRequest:
 
 
 def parse_camera(data: dict[str, Any], center: Vector) -> Camera:
-    """A camera's JSON; KeyError, TypeError or ValueError when it is none."""
+    """Parse a camera; KeyError, TypeError or ValueError if it is invalid."""
     position = _vector(data["position"])
     target = _vector(data["target"]) if data.get("target") else center
     up = _vector(data["up"]) if data.get("up") else (0.0, 0.0, 1.0)
@@ -111,7 +113,7 @@ def parse_camera(data: dict[str, Any], center: Vector) -> Camera:
 
 
 def camera_json(name: str, camera: Camera) -> dict[str, Any]:
-    """A camera as the calls give it."""
+    """A camera in the JSON form that the calls return."""
 
     def xyz(v: Vector) -> dict[str, float]:
         return {"x": v[0], "y": v[1], "z": v[2]}
@@ -133,7 +135,7 @@ def _vector(data: Any) -> Vector:
     return x, y, z
 
 
-def _limited(width: int, height: int) -> tuple[int, int]:
+def _within_limit(width: int, height: int) -> tuple[int, int]:
     if width < 1 or height < 1:
         raise ValueError("width and height")
     limit = int(os.environ.get(MAX_PIXELS_VARIABLE) or DEFAULT_MAX_PIXELS)
@@ -143,10 +145,10 @@ def _limited(width: int, height: int) -> tuple[int, int]:
     return max(int(width * factor), 1), max(int(height * factor), 1)
 
 
-def _traced(cycles: float) -> Quality:
-    low, high = _TRACED_SAMPLES
-    return Quality(int(min(max(cycles / _CYCLES_PER_SAMPLE, low), high)), _TRACED_DEPTH)
+def _ray_trace_quality(cycles: float) -> Quality:
+    low, high = _RAY_TRACE_SAMPLES
+    return Quality(int(min(max(cycles / _CYCLES_PER_SAMPLE, low), high)), _RAY_TRACE_DEPTH)
 
 
-def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}

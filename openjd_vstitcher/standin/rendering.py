@@ -1,4 +1,4 @@
-"""Draws parts with mitsuba: a soft-lit picture with straight alpha. Knows no garment and no files."""
+"""Renders parts with mitsuba, softly lit and with straight alpha. Knows nothing of garments and files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DEFAULT_FOV = 15.0
 _SEED = 7
 _NEAR_CM = 0.5
 _LINING_CM = 0.02
-_SAMPLES_OF_A_PASS = 4
+_SAMPLES_PER_PASS = 4
 _EDGE_SAMPLES = 6
-"""Of the first hit only, which costs little: they make the edges smooth."""
+"""For the first hit only, which is cheap; they smooth the edges."""
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a picture is taken from; cm, z up; the field of view is vertical, in degrees."""
+    """A camera; cm, z up. `fov` is the vertical field of view in degrees."""
 
     position: Vector
     target: Vector
@@ -39,7 +39,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Quality:
-    """How long a picture may take: samples for each pixel, and bounces of light."""
+    """Render quality: samples per pixel, and maximum number of light bounces."""
 
     samples: int
     depth: int
@@ -47,7 +47,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Light:
-    """Exposure in stops, and the turn of the lamps about the garment in degrees."""
+    """Exposure in stops, and rotation of the lamps around the garment in degrees."""
 
     exposure: float = 0.0
     rotation_angle: float = 0.0
@@ -61,12 +61,12 @@ def draw(
     light: Light,
     progress: Callable[[float], None] | None = None,
 ) -> Image:
-    """One picture, height x width x 4, sRGB with straight alpha. The same arguments give the same bytes.
+    """Render a picture: height x width x 4, sRGB with straight alpha. The same arguments give the same bytes.
 
     Parameters
     ----------
     size: width and height in px.
-    progress: called with the part that is done, 0 to 1.
+    progress: called with the completed fraction, 0 to 1.
     """
     mi = _mitsuba()
     window = _window(parts, camera, size)
@@ -74,11 +74,11 @@ def draw(
     def rendered(shapes: dict[str, Any], samples: int, integrator: dict[str, Any], number: int = 0) -> Film:
         scene = mi.load_dict({"type": "scene", **shapes})
         sensor = _sensor(camera, size, window, samples)
-        taken = mi.render(scene, sensor=sensor, spp=samples, seed=_SEED + number, integrator=mi.load_dict(integrator))
-        return np.array(taken, dtype=np.float32)
+        image = mi.render(scene, sensor=sensor, spp=samples, seed=_SEED + number, integrator=mi.load_dict(integrator))
+        return np.array(image, dtype=np.float32)
 
     lit = {**_lamps(parts, camera, light), **_shapes(parts, _surface)}
-    passes = max(1, quality.samples // _SAMPLES_OF_A_PASS) if progress else 1
+    passes = max(1, quality.samples // _SAMPLES_PER_PASS) if progress else 1
     film = np.zeros((window.height, window.width, 4), dtype=np.float32)
     for number in range(passes):
         film += rendered(lit, -(-quality.samples // passes), _light_transport(quality), number) / passes
@@ -86,10 +86,10 @@ def draw(
             progress((number + 1) / (passes + 1))
     first_hit = {"type": "path", "max_depth": 1}
     lined = [replace(part, mesh=_lined(part.mesh)) if part.kind == "piece" else part for part in parts]
-    albedo = rendered(_shapes(lined, _glowing_color), _EDGE_SAMPLES, first_hit)
-    normal = rendered(_shapes(lined, _glowing_normal), _EDGE_SAMPLES // 3, first_hit)
+    albedo = rendered(_shapes(lined, _color_emitter), _EDGE_SAMPLES, first_hit)
+    normal = rendered(_shapes(lined, _normal_emitter), _EDGE_SAMPLES // 3, first_hit)
     picture = np.zeros((size[1], size[0], 4), dtype=np.uint8)
-    picture[window.rows, window.columns] = _developed(denoise(film, albedo, normal), light.exposure)
+    picture[window.rows, window.columns] = _tone_mapped(denoise(film, albedo, normal), light.exposure)
     if progress:
         progress(1.0)
     return picture
@@ -112,7 +112,7 @@ def _mitsuba() -> Any:
 
 @dataclass(frozen=True)
 class _Window:
-    """The part of the picture that is not empty, px."""
+    """The region of the picture that is not empty, px."""
 
     left: int
     top: int
@@ -129,7 +129,7 @@ class _Window:
 
 
 def _window(parts: Sequence[Part], camera: Camera, size: tuple[int, int]) -> _Window:
-    """Where the parts are on the picture; all of it when one is behind the camera."""
+    """The region that the parts cover; the whole picture if one is behind the camera."""
     forward = np.array(camera.target) - np.array(camera.position)
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, _upright(camera))
@@ -147,7 +147,7 @@ def _window(parts: Sequence[Part], camera: Camera, size: tuple[int, int]) -> _Wi
 
 
 def _upright(camera: Camera) -> Any:
-    """The camera's up direction, another one when it looks along that."""
+    """The camera's up direction, or another one if the camera looks along it."""
     up = np.array(camera.up, dtype=float)
     view = np.array(camera.target, dtype=float) - np.array(camera.position, dtype=float)
     if np.linalg.norm(np.cross(up, view)) < 1e-6 * np.linalg.norm(view):
@@ -185,7 +185,7 @@ def _sensor(camera: Camera, size: tuple[int, int], window: _Window, samples: int
 
 
 def _shapes(parts: Sequence[Part], look: Callable[[Part], dict[str, Any]]) -> dict[str, Any]:
-    """The meshes of parts, each with the BSDF or emitter that `look` gives it."""
+    """The meshes of parts, each with the BSDF or emitter that `look` returns."""
     mi = _mitsuba()
     shapes = {}
     for number, part in enumerate(parts):
@@ -213,7 +213,7 @@ def _shapes(parts: Sequence[Part], look: Callable[[Part], dict[str, Any]]) -> di
 
 
 def _lined(mesh: Mesh) -> Mesh:
-    """Cloth with an inside of its own, close behind it: an emitter glows to one side only."""
+    """Add a second, reversed layer close behind the cloth, because emitters are one-sided."""
     count = len(mesh.vertices)
     return Mesh(
         mesh.name,
@@ -224,11 +224,11 @@ def _lined(mesh: Mesh) -> Mesh:
     )
 
 
-def _glowing_color(part: Part) -> dict[str, Any]:
+def _color_emitter(part: Part) -> dict[str, Any]:
     return {"type": "area", "radiance": _color(part)}
 
 
-def _glowing_normal(part: Part) -> dict[str, Any]:
+def _normal_emitter(part: Part) -> dict[str, Any]:
     return {"type": "area", "radiance": {"type": "mesh_attribute", "name": "vertex_guide"}}
 
 
@@ -254,13 +254,13 @@ def _color(part: Part) -> dict[str, Any]:
 
 
 def linear_color(color: str) -> list[float]:
-    """The linear values of `#rrggbb`."""
+    """Convert `#rrggbb` to linear RGB."""
     values = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
 
 
 def _lamps(parts: Sequence[Part], camera: Camera, light: Light) -> dict[str, Any]:
-    """A large soft box over the camera's left shoulder, a weaker one from the right behind, and an even surround."""
+    """A large soft box over the camera's left shoulder, a weaker one behind on the right, and uniform ambient light."""
     mi = _mitsuba()
     low = np.min([p.mesh.vertices.min(axis=0) for p in parts], axis=0)
     high = np.max([p.mesh.vertices.max(axis=0) for p in parts], axis=0)
@@ -268,10 +268,10 @@ def _lamps(parts: Sequence[Part], camera: Camera, light: Light) -> dict[str, Any
     view = np.array(camera.position) - center
     facing = math.atan2(view[1], view[0]) + math.radians(light.rotation_angle)
 
-    def lamp(turn: float, height: float, distance: float, half: float, radiance: Vector) -> dict[str, Any]:
-        angle = facing + math.radians(turn)
-        place = center + reach * np.array([distance * math.cos(angle), distance * math.sin(angle), height])
-        frame = mi.ScalarTransform4f().look_at(origin=place.tolist(), target=center.tolist(), up=[0, 0, 1])
+    def lamp(angle: float, height: float, distance: float, half: float, radiance: Vector) -> dict[str, Any]:
+        azimuth = facing + math.radians(angle)
+        position = center + reach * np.array([distance * math.cos(azimuth), distance * math.sin(azimuth), height])
+        frame = mi.ScalarTransform4f().look_at(origin=position.tolist(), target=center.tolist(), up=[0, 0, 1])
         return {
             "type": "rectangle",
             "to_world": frame @ mi.ScalarTransform4f().scale([half * reach, half * reach, 1]),
@@ -285,8 +285,8 @@ def _lamps(parts: Sequence[Part], camera: Camera, light: Light) -> dict[str, Any
     }
 
 
-def _developed(film: Film, exposure: float) -> Image:
-    """Linear premultiplied values as sRGB with straight alpha."""
+def _tone_mapped(film: Film, exposure: float) -> Image:
+    """Convert linear premultiplied values to sRGB with straight alpha."""
     alpha = np.clip(film[..., 3:4], 0.0, 1.0)
     linear = film[..., :3] / np.maximum(film[..., 3:4], 1e-4) * 2.0**exposure
     soft = np.where(linear > 0.8, 0.8 + 0.2 * np.tanh((linear - 0.8) / 0.2), linear)

@@ -1,4 +1,4 @@
-"""Writes a tech pack: a folder of pieces as DXF and pictures, renders, rulers, materials, and an index of it all."""
+"""Writes tech packs: folders with pieces as DXF and pictures, renders, rulers, materials, and an index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import geometry
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .dxf import LAYERS, block_name, pattern_dxf, piece_size
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ _VIEWS = ("front", "back")
 _PX_PER_CM = 8.0
 _MAX_SIDE_PX = 2000
 _MARGIN_PX = 24
-_OVERSAMPLED = 3
+_OVERSAMPLING = 3
 _PALE = 0.6
 _PALETTE = {"cut": "#1c2733", "sew": "#7a8794", "internal": "#3f7fb5", "grain": "#3a8f5f", "mirror": "#a05fb0"}
 
 
 def export_techpack(host: Host, garment: Garment, preset: str, folder: Path) -> None:
-    """Write the tech pack of a garment as it is now.
+    """Write the tech pack of a garment in its current state.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def _rulers(garment: Garment) -> list[dict[str, Any]]:
 
 
 def _materials(garment: Garment) -> list[dict[str, Any]]:
-    on = {shape.material for shape in garment.shapes}
+    used = {shape.material for shape in garment.shapes}
     return [
         {
             "name": colorway.name,
@@ -128,7 +128,7 @@ def _materials(garment: Garment) -> list[dict[str, Any]]:
                     "used_by": [shape.name for shape in garment.shapes if shape.material == number],
                 }
                 for number, material in colorway.materials.items()
-                if number in on or material.get("texture")
+                if number in used or material.get("texture")
             ],
         }
         for colorway in garment.colorways
@@ -154,7 +154,7 @@ def _renders(host: Host, garment: Garment) -> dict[str, bytes]:
 
 
 def _piece_picture(garment: Garment, shape: Shape) -> bytes:
-    """The piece as it lies on the cutting table: cloth, cut and sewing line, internal lines, grain."""
+    """A picture of a flat piece: cloth, cut line, sewing line, internal lines and grain line."""
     from PIL import Image, ImageDraw
     from PIL.PngImagePlugin import PngInfo
 
@@ -162,22 +162,22 @@ def _piece_picture(garment: Garment, shape: Shape) -> bytes:
 
     low_x, low_y, high_x, high_y = geometry.bounds(shape.cut_line())
     per_cm = min(_PX_PER_CM, _MAX_SIDE_PX / max(high_x - low_x, high_y - low_y))
-    scale = per_cm * _OVERSAMPLED
-    margin = _MARGIN_PX * _OVERSAMPLED
+    scale = per_cm * _OVERSAMPLING
+    margin = _MARGIN_PX * _OVERSAMPLING
     size = (int((high_x - low_x) * scale) + 2 * margin, int((high_y - low_y) * scale) + 2 * margin)
     picture = Image.new("RGBA", size, (255, 255, 255, 0))
     pen = ImageDraw.Draw(picture)
 
-    def place(points: list[geometry.Point]) -> list[geometry.Point]:
+    def to_pixels(points: list[geometry.Point]) -> list[geometry.Point]:
         return [(margin + (x - low_x) * scale, size[1] - margin - (y - low_y) * scale) for x, y in points]
 
     def stroke(points: list[geometry.Point], kind: str, width: int, *, close: bool = False) -> None:
-        line = place([*points, points[0]] if close else points)
-        pen.line(line, fill=_PALETTE[kind], width=width * _OVERSAMPLED, joint="curve")
+        line = to_pixels([*points, points[0]] if close else points)
+        pen.line(line, fill=_PALETTE[kind], width=width * _OVERSAMPLING, joint="curve")
 
     cloth = Image.new("RGB", (1, 1), str(garment.material(shape.material).get("color", "#b4b4b4")))
     pale = Image.blend(cloth, Image.new("RGB", (1, 1), "white"), _PALE).getpixel((0, 0))
-    pen.polygon(place(shape.cut_line()), fill=pale)
+    pen.polygon(to_pixels(shape.cut_line()), fill=pale)
     stroke(shape.cut_line(), "cut", 2, close=True)
     stroke(shape.outline(), "sew", 1, close=True)
     for internal in shape.internal_lines:
@@ -186,12 +186,12 @@ def _piece_picture(garment: Garment, shape: Shape) -> bytes:
         stroke(shape.fold, "mirror", 2)
     if len(shape.grainline) >= 2:
         stroke(shape.grainline, "grain", 2)
-    small = picture.resize((size[0] // _OVERSAMPLED, size[1] // _OVERSAMPLED), Image.Resampling.BOX)
-    said = PngInfo()
-    said.add_text("Software", SOFTWARE)
-    said.add_text("Title", shape.name)
+    small = picture.resize((size[0] // _OVERSAMPLING, size[1] // _OVERSAMPLING), Image.Resampling.BOX)
+    metadata = PngInfo()
+    metadata.add_text("Software", SOFTWARE)
+    metadata.add_text("Title", shape.name)
     buffer = io.BytesIO()
-    small.save(buffer, "PNG", pnginfo=said, dpi=(per_cm * 2.54, per_cm * 2.54))
+    small.save(buffer, "PNG", pnginfo=metadata, dpi=(per_cm * 2.54, per_cm * 2.54))
     return buffer.getvalue()
 
 

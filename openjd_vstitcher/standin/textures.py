@@ -1,4 +1,4 @@
-"""The pictures on cloth: a repeated fabric texture, artworks in their places, woven labels. Made with Pillow."""
+"""Draws textures with Pillow: repeated fabric textures, placed artworks, woven labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .calls import ApiError, Code
+from .codes import ApiError, Code
 from .meshes import Array
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _WOVEN = "#3b4550"
 
 
 def piece_picture(garment: Garment, shape: Shape, uv: Array) -> tuple[Picture, Array] | None:
-    """What is to be seen on a piece, and its uv from 0 to 1 over that picture; None for one plain colour.
+    """Draw the texture of a piece. Returns it with the piece's uv in 0 to 1, or None if the piece has a plain colour.
 
     Parameters
     ----------
-    uv: places of the piece's vertices on the sheet, cm.
+    uv: positions of the piece's vertices on the sheet, cm.
     """
     fabric = garment.material(shape.material)
     artworks = [
@@ -51,18 +51,18 @@ def piece_picture(garment: Garment, shape: Shape, uv: Array) -> tuple[Picture, A
     if fabric.get("texture"):
         _tile(picture, fabric["texture"], scale, (shape.origin[0] - low[0], high[1] - shape.origin[1]))
     for material, placement in artworks:
-        _place(picture, _opened(material["texture"]), placement, scale, (float(low[0]), float(high[1])))
+        _place(picture, _open(material["texture"]), placement, scale, (float(low[0]), float(high[1])))
     return np.asarray(picture), (uv - low) / (high - low)
 
 
 def label_picture(garment: Garment, trim: Trim, material: dict[str, Any]) -> Picture:
-    """The face of a woven label: its texture, else the garment's name in a frame."""
+    """Draw the face of a woven label: its texture, or the garment's name in a frame."""
     from PIL import Image, ImageDraw, ImageFont
 
     size = (int(trim.width_cm * _LABEL_PX_PER_CM), int(trim.height_cm * _LABEL_PX_PER_CM))
     picture = Image.new("RGB", size, str(material.get("color", "#ffffff")))
     if material.get("texture"):
-        artwork = _fitted(_opened(material["texture"]), size)
+        artwork = _fitted(_open(material["texture"]), size)
         picture.paste(artwork, ((size[0] - artwork.width) // 2, (size[1] - artwork.height) // 2), artwork)
         return np.asarray(picture)
     pen = ImageDraw.Draw(picture)
@@ -74,11 +74,11 @@ def label_picture(garment: Garment, trim: Trim, material: dict[str, Any]) -> Pic
 
 
 def check_picture(path: Path) -> None:
-    """ApiError when a file is no picture that can be opened."""
-    _opened({"path": str(path)}).close()
+    """Raise ApiError if a file cannot be opened as a picture."""
+    _open({"path": str(path)}).close()
 
 
-def _opened(texture: dict[str, Any]) -> Image:
+def _open(texture: dict[str, Any]) -> Image:
     from PIL import Image, UnidentifiedImageError
 
     path = texture.get("path", "")
@@ -86,11 +86,11 @@ def _opened(texture: dict[str, Any]) -> Image:
         with Image.open(path) as picture:
             return picture.convert("RGBA")
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ApiError(Code.CANNOT_READ, f"{path} is no usable picture: {error}") from None
+        raise ApiError(Code.CANNOT_READ, f"{path} cannot be opened as a picture: {error}") from None
 
 
 def _tile(picture: Image, texture: dict[str, Any], scale: float, origin: tuple[float, float]) -> None:
-    source = _opened(texture)
+    source = _open(texture)
     width = float(texture.get("width_cm") or 20.0)
     height = float(texture.get("height_cm") or width * source.height / source.width)
     size = (max(round(width * scale), _MIN_TILE_PX), max(round(height * scale), _MIN_TILE_PX))
@@ -104,7 +104,7 @@ def _tile(picture: Image, texture: dict[str, Any], scale: float, origin: tuple[f
 def _place(
     picture: Image, artwork: Image, placement: dict[str, Any], scale: float, corner: tuple[float, float]
 ) -> None:
-    """Paste an artwork; the corner is the sheet's place of the picture's upper left, cm."""
+    """Paste an artwork; `corner` is the position of the picture's upper left corner on the sheet, cm."""
     box = (round(placement["width_cm"] * scale), round(placement["height_cm"] * scale))
     fitted = _fitted(artwork, box)
     if placement.get("rotation"):

@@ -1,4 +1,4 @@
-"""Modal windows of the stand-in: a list in a JSON file instead of a screen. Blocking is real, drawing is not."""
+"""Simulates modal windows: they block like real ones, but are listed in a JSON file instead of on a screen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
-"""A file that holds the open windows as a JSON list; a button is pressed by writing its text to `<file>.press`."""
+"""A file with the open windows as a JSON list. Writing a button's text to `<file>.press` presses it."""
 
 
 def show_modal(title: str, text: str, buttons: list[str]) -> str:
@@ -17,7 +17,7 @@ def show_modal(title: str, text: str, buttons: list[str]) -> str:
 
     Returns
     -------
-    The text of the button. Without a window list nobody can press one, and this never returns.
+    The text of the button. Without a window file no button can be pressed, and this never returns.
     """
     windows = os.environ.get(WINDOWS_VARIABLE)
     window = {"pid": os.getpid(), "title": title, "text": text, "buttons": buttons, "modal": True}

@@ -1,4 +1,4 @@
-"""A session's directory and the commands on it, for tests that start engines."""
+"""A session directory and commands on it, for tests that start engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openjd_vstitcher.engine.processes import exists
+import psutil
 
 ROOT = Path(__file__).parents[2]
 _FAKE = Path(__file__).with_name("fake_engine.py")
@@ -24,17 +24,25 @@ DEADLINE_S = 20.0
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> None:
-    """Wait for a condition that another process brings about."""
+    """Wait for a condition that depends on another process."""
     deadline = time.monotonic() + DEADLINE_S
-    never = threading.Event()
+    pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}"
-        never.wait(0.02)
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
+        pause.wait(0.02)
+
+
+def exists(pid: int) -> bool:
+    """True if there is a process with this id that is not a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @dataclass
 class Session:
-    """A session's directory and the commands on it."""
+    """A session directory and commands on it."""
 
     root: Path
     environment: dict[str, str]
@@ -78,7 +86,7 @@ class Session:
         return ["run", *fixed, "--output-dir", str(self.output), *options]
 
     def begin(self, export: dict[str, Any], *options: str) -> subprocess.Popen[str]:
-        """Begin an export and leave it running."""
+        """Start an export without waiting for it."""
         command = self.command(*self.run_arguments(export, *options))
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment)
 
@@ -89,12 +97,12 @@ class Session:
 
 
 def processes_of(session: Session) -> list[int]:
-    """The processes of a session that run: those whose command or environment names its directory (Linux)."""
+    """The running processes of a session: those whose command or environment contains its directory (Linux)."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            named = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-            if os.fsencode(session.root) + b"/" in named and exists(int(folder.name)):
+            text = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            if os.fsencode(session.root) + b"/" in text and exists(int(folder.name)):
                 found.append(int(folder.name))
     return found
 

@@ -1,4 +1,4 @@
-"""A tiny engine for tests: runs a script with a BwApi that renders grey pictures at once. No fidelity: see standin/."""
+"""A minimal engine for tests: runs a script with a BwApi that renders gray pictures at once. See also standin/."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def _png(width, height):
 
 
 class CallbackBase:
-    """What plugins derive from."""
+    """The base class of callbacks."""
 
 
 def _render(garment, text):

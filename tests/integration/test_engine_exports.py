@@ -1,4 +1,4 @@
-"""Each export and mutation through the plugin in the stand-in: every field of the presets has its effect."""
+"""Exports and mutations through the plugin in the stand-in: every field of the presets has its effect."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ import trimesh
 from PIL import Image
 
 from openjd_vstitcher.engine.installing import install
-from openjd_vstitcher.engine.processes import exists
-from tests.integration.engine_session import GARMENT, ROOT, Session, events, export, opened, wait_until
+from tests.integration.engine_session import GARMENT, ROOT, Session, events, exists, export, opened, wait_until
 
 REMOVE_SYMMETRY = {"type": "MUTATION", "mutation_type": "REMOVE_SYMMETRY", "output_file_name": "placeholder"}
 DELETE_TRIMS = {"type": "MUTATION", "mutation_type": "DELETE_TRIMS", "output_file_name": "placeholder2"}
@@ -26,7 +25,7 @@ DELETE_TRIMS = {"type": "MUTATION", "mutation_type": "DELETE_TRIMS", "output_fil
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """One warm session for all tests of this module: each must find the garment as it asks for it."""
+    """One session for all tests of this module: each must get the garment in its desired state."""
     with opened(tmp_path_factory.mktemp("exports"), "standin_max_pixels = 20000") as made:
         made.write(garment_path=str(GARMENT))
         result = made.start()
@@ -35,7 +34,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 
 def made(session: Session, instruction: dict[str, Any], *options: str, mutations: Any = ()) -> list[dict[str, Any]]:
-    """Make an export; what was said about it."""
+    """Make an export and return its events."""
     result = session.run(instruction, *options, mutations=mutations)
     assert result.returncode == 0, result.stdout
     return events(result.stdout)
@@ -65,7 +64,7 @@ def bundle(**fields: Any) -> dict[str, Any]:
 
 
 def shown(image: np.ndarray) -> np.ndarray:
-    """The mean colour of what is not transparent."""
+    """The mean color of the opaque pixels."""
     mean: np.ndarray = image[image[..., 3] > 200][:, :3].mean(axis=0)
     return mean
 
@@ -75,7 +74,7 @@ def test_dpi_sets_the_size_of_an_8_by_10_inch_picture(session: Session) -> None:
     assert picture(session, dpi=10).shape == (100, 80, 4)
 
 
-def test_picture_smaller_than_asked_for_is_said_with_its_reason(session: Session) -> None:
+def test_picture_smaller_than_requested_is_reported_with_the_reason(session: Session) -> None:
     limited, exported = made(session, export("big.png", dpi=300))
     assert (limited["event"], limited["output"], limited["field"], limited["asked"]) == (
         "limited",
@@ -97,12 +96,12 @@ def test_camera_position_and_view_show_different_sides(session: Session) -> None
     assert covered[2] < 0.8 * covered[0]
 
 
-def test_avatar_is_shown_only_when_asked_for(session: Session) -> None:
+def test_avatar_is_shown_only_on_request(session: Session) -> None:
     without, with_avatar = picture(session), picture(session, include_avatar=True)
     assert (with_avatar[..., 3] > 200).sum() > 1.1 * (without[..., 3] > 200).sum()
 
 
-def test_background_is_transparent_unless_it_is_named(session: Session) -> None:
+def test_background_is_transparent_by_default(session: Session) -> None:
     assert picture(session)[0, 0, 3] == 0
     assert picture(session, background="#ff0000")[0, 0].tolist()[3] == 255
 
@@ -117,7 +116,7 @@ def test_colorway_is_chosen_by_name_and_by_id_and_only_for_one_export(session: S
 
 
 @pytest.mark.parametrize(("option", "kind"), [("--colorway", "colorway"), ("--garment-snapshot", "snapshot")])
-def test_unknown_choice_fails_with_those_that_there_are(session: Session, option: str, kind: str) -> None:
+def test_unknown_choice_fails_with_the_list_of_choices(session: Session, option: str, kind: str) -> None:
     result = session.run(export(), option, "Nonsense")
     assert result.returncode == 1
     assert f"the garment has no {kind} 'Nonsense'; it has: " in result.stdout
@@ -129,14 +128,14 @@ def test_snapshot_is_chosen_by_name(session: Session) -> None:
     assert [event["event"] for event in again] == ["exported"]
 
 
-def test_ray_trace_says_its_progress(session: Session) -> None:
+def test_ray_trace_reports_its_progress(session: Session) -> None:
     result = session.run(export("traced.png", export_type="MEDIA_RENDER_RAY_TRACE", dpi=10, cycles=4))
     assert result.returncode == 0, result.stdout
     assert "openjd_progress: 100.0" in result.stdout
     assert Image.open(session.output / "traced.png").size == (80, 100)
 
 
-def test_3d_scene_opens_and_has_the_avatar_only_when_asked_for(session: Session) -> None:
+def test_3d_scene_can_be_read_and_has_the_avatar_only_on_request(session: Session) -> None:
     scene = {"type": "EXPORT", "export_type": "MEDIA_3D_SCENE", "output_file_name": "3d.glb"}
     made(session, scene)
     pieces = trimesh.load(session.output / "3d.glb", force="scene")
@@ -188,11 +187,11 @@ def test_same_bundle_twice_is_the_same_bytes(session: Session) -> None:
 def test_seam_allowances_are_made_symmetric_for_that_bundle_only(session: Session) -> None:
     archive = bundled(session, bundle_type="body", set_seam_allowance_symmetrically=True)
     assert json.loads(archive.read("bundle.json"))["symmetric_seam_allowances"]
-    told = made(session, {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"})
-    assert told[0]["event"] == "garment_reopened"
+    reported = made(session, {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"})
+    assert reported[0]["event"] == "garment_reopened"
 
 
-def test_scan_tells_of_everything(session: Session) -> None:
+def test_scan_is_complete(session: Session) -> None:
     scan = scanned(session)
     assert [shape["name"] for shape in scan["shapes"]][:2] == ["Front", "Back"]
     assert [colorway["name"] for colorway in scan["colorways"]] == ["Harbour", "Chalk", "Ringer Brick", "Pine"]
@@ -202,7 +201,7 @@ def test_scan_tells_of_everything(session: Session) -> None:
     assert str(GARMENT.parent) not in json.dumps(scan)
 
 
-def test_mutations_are_applied_once_and_undone_by_opening_anew(session: Session) -> None:
+def test_mutations_are_applied_once_and_undone_by_reopening(session: Session) -> None:
     plain = scanned(session)
     assert plain["symmetry"]
     assert plain["trims"]
@@ -232,7 +231,7 @@ _HISTORIES = (
 
 
 @pytest.mark.slow
-def test_steps_in_reverse_order_each_in_its_own_session_give_the_same_files(tmp_path: Path) -> None:
+def test_steps_in_reverse_order_and_separate_sessions_make_the_same_files(tmp_path: Path) -> None:
     preset = json.loads((ROOT / "examples" / "presets" / "techpack_p2f_v0.json").read_text(encoding="utf-8"))
     steps: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
     mutations: list[dict[str, Any]] = []
@@ -260,7 +259,7 @@ def test_steps_in_reverse_order_each_in_its_own_session_give_the_same_files(tmp_
 
 
 def content(archive: zipfile.ZipFile, member: str) -> Any:
-    """What counts of a file: pixels of an image, the bytes of anything else."""
+    """The content to compare: the pixels of an image, the bytes of any other file."""
     data = archive.read(member)
     return Image.open(io.BytesIO(data)).convert("RGBA").tobytes() if member.endswith(".png") else data
 
@@ -274,7 +273,7 @@ def test_unknown_types_are_refused_by_name(session: Session) -> None:
 
 
 @pytest.mark.slow
-def test_artwork_goes_where_the_rule_says(tmp_path: Path) -> None:
+def test_artwork_is_assigned_by_the_documented_rule(tmp_path: Path) -> None:
     bundle_dir = tmp_path / "bundle"
     bundle_dir.mkdir()
     for name, colour in (
@@ -305,7 +304,7 @@ def test_artwork_goes_where_the_rule_says(tmp_path: Path) -> None:
         assert textures["Harbour", "Jersey 180"] == textures["Pine", "Jersey 180"] == "stripes.png"
 
 
-def test_replacement_for_a_material_that_is_not_there_fails(tmp_path: Path) -> None:
+def test_replacement_for_a_missing_material_fails(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "logo.png")
     with opened(tmp_path, "") as session:
         replacement = {"name": "logo", "local_file_path": str(tmp_path / "logo.png")}
@@ -316,7 +315,7 @@ def test_replacement_for_a_material_that_is_not_there_fails(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_export_type_of_ones_own(tmp_path: Path) -> None:
+def test_custom_export_type(tmp_path: Path) -> None:
     example = ROOT / "examples" / "custom_export"
     preset = json.loads((example / "preset.json").read_text(encoding="utf-8"))
     with opened(tmp_path, f"extra_exports = {str(example)!r}\nstandin_max_pixels = 20000") as session:

@@ -1,4 +1,4 @@
-"""Whatever the engine does wrong: the failure names export, stage and cause, and other exports are intact."""
+"""A misbehaving engine: the failure names export, stage and cause, and other exports are not affected."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.engine.processes import descendants, exists
+from openjd_vstitcher.engine.processes import descendants
 from tests.integration.engine_session import (
     GARMENT,
     Session,
     events,
+    exists,
     export,
     opened,
     processes_of,
@@ -49,7 +50,7 @@ def start(session: Session) -> None:
     assert result.returncode == 0, result.stdout
 
 
-def assert_nothing_is_left(session: Session) -> None:
+def assert_nothing_remains(session: Session) -> None:
     assert len(processes_of(session)) >= 2
     session.stop()
     wait_until(lambda: not processes_of(session), "the end of all processes")
@@ -57,30 +58,34 @@ def assert_nothing_is_left(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "rule", "said"),
+    ("engine", "rule", "expected"),
     [
-        ("", {"what": "crash"}, ["the engine ended in the middle of it", "SIGSEGV"]),
-        slow("", {"what": "crash", "how": "abort"}, ["the engine ended in the middle of it", "SIGABRT"]),
-        slow("", {"what": "exit", "code": 9}, ["the engine ended in the middle of it", "ended with exit code 9"]),
+        ("", {"what": "crash"}, ["the engine exited during the request", "SIGSEGV"]),
+        slow("", {"what": "crash", "how": "abort"}, ["the engine exited during the request", "SIGABRT"]),
+        slow("", {"what": "exit", "code": 9}, ["the engine exited during the request", "exited with code 9"]),
         ("", {"what": "half_file"}, ["RenderExport3DObject(", "returned error 5"]),
-        ("hang_limit_s = 3", {"what": "hang"}, ["the engine hangs (in RenderExport3DObject)", "for 3 s"]),
-        slow("hang_limit_s = 3", {"what": "block"}, ["the engine hangs", "no processor use, no output and no call"]),
+        ("hang_limit_s = 3", {"what": "hang"}, ["the engine stopped responding (in RenderExport3DObject)", "for 3 s"]),
+        slow(
+            "hang_limit_s = 3",
+            {"what": "block"},
+            ["the engine stopped responding", "no CPU use, no output and no API call"],
+        ),
         slow("export_limit_s = 3", {"what": "busy"}, ["timed out after 0.05 minutes"]),
         slow(
             "hang_limit_s = 3",
             {"what": "popup", "title": "Missing fonts", "text": "Futura is missing.", "buttons": ["OK"]},
-            ["the engine hangs", "windows: Missing fonts: Futura is missing. [OK]"],
+            ["the engine stopped responding", "windows: Missing fonts: Futura is missing. [OK]"],
         ),
         (
             "[[engine.popup]]\ntext = 'licen[cs]e'\n",
             {"what": "popup", "title": "VStitcher", "text": "Your licence has expired."},
-            ["the engine shows a window: VStitcher: Your licence has expired."],
+            ["the engine is showing a window: VStitcher: Your licence has expired."],
         ),
     ],
-    ids=["crash", "abort", "exit", "half file", "hang", "block", "busy for ever", "unknown popup", "known popup"],
+    ids=["crash", "abort", "exit", "partial file", "hang", "block", "busy forever", "unknown popup", "known popup"],
 )
-def test_failure_says_what_happened_and_the_other_exports_are_intact(
-    tmp_path: Path, engine: str, rule: dict[str, Any], said: list[str]
+def test_failure_names_the_cause_and_other_exports_are_not_affected(
+    tmp_path: Path, engine: str, rule: dict[str, Any], expected: list[str]
 ) -> None:
     with misbehaving(tmp_path, engine, **{"in": CALL}, **rule) as session:
         start(session)
@@ -91,7 +96,7 @@ def test_failure_says_what_happened_and_the_other_exports_are_intact(
         assert failed.returncode == 1
         [line] = [line for line in failed.stdout.splitlines() if line.startswith("openjd_fail: ")]
         assert line.startswith("openjd_fail: 3d.glb failed in stage export: ")
-        for part in said:
+        for part in expected:
             assert part in line
         assert '"export_type": "MEDIA_3D_SCENE"' in line
         failure = events(failed.stdout)[-1]
@@ -100,7 +105,7 @@ def test_failure_says_what_happened_and_the_other_exports_are_intact(
         again = session.run(SCENE)
         assert again.returncode == 0, again.stdout
         assert (session.output / "3d.glb").stat().st_size > 100_000
-        assert_nothing_is_left(session)
+        assert_nothing_remains(session)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +120,11 @@ def test_failure_says_what_happened_and_the_other_exports_are_intact(
             {"what": "popup", "title": "Missing fonts", "buttons": ["Ignore", "Cancel"]},
         ),
     ],
-    ids=["busy", "slow write", "slow", "prints much", "popup with a rule"],
+    ids=["busy", "slow write", "slow", "verbose", "popup with a rule"],
 )
-def test_engine_that_is_only_slow_or_loud_or_asks_is_let_be(tmp_path: Path, engine: str, rule: dict[str, Any]) -> None:
+def test_engine_that_is_only_slow_verbose_or_answered_is_left_alone(
+    tmp_path: Path, engine: str, rule: dict[str, Any]
+) -> None:
     with misbehaving(tmp_path, engine, **{"in": CALL}, **rule) as session:
         start(session)
         result = session.run(SCENE)
@@ -126,24 +133,24 @@ def test_engine_that_is_only_slow_or_loud_or_asks_is_let_be(tmp_path: Path, engi
         assert [event["event"] for event in events(result.stdout)] == ["exported"]
         engine_log = session.root / "engine.log"
         assert session.run(SCAN).returncode == 0
-        wait_until(lambda: engine_log.stat().st_size <= 64 * 1024 * 1024, "the log to be cut")
+        wait_until(lambda: engine_log.stat().st_size <= 64 * 1024 * 1024, "the log to be trimmed")
 
 
 @pytest.mark.parametrize(
-    ("engine", "rule", "said"),
+    ("engine", "rule", "expected"),
     [
-        ("", {"what": "fail_to_start", "code": 4}, ["the engine ended before it was ready", "exit code 4"]),
+        ("", {"what": "fail_to_start", "code": 4}, ["the engine exited before it was ready", "exited with code 4"]),
         slow("start_limit_s = 1", {"what": "slow", "seconds": 60}, ["the engine was not ready after 1 s"]),
         slow("start_limit_s = 1", {"what": "popup", "text": "Sign in"}, ["not ready after 1 s", "Sign in"]),
     ],
     ids=["ends", "too slow", "popup"],
 )
-def test_engine_that_does_not_start(tmp_path: Path, engine: str, rule: dict[str, Any], said: list[str]) -> None:
+def test_engine_that_does_not_start(tmp_path: Path, engine: str, rule: dict[str, Any], expected: list[str]) -> None:
     with misbehaving(tmp_path, engine, **rule) as session:
         result = session.start()
         assert result.returncode == 1
         assert "Failed to start" in result.stdout
-        for part in said:
+        for part in expected:
             assert part in result.stdout
         assert not session.connection_file.exists()
         wait_until(lambda: not processes_of(session), "the end of all processes")
@@ -151,7 +158,7 @@ def test_engine_that_does_not_start(tmp_path: Path, engine: str, rule: dict[str,
 
 
 @pytest.mark.slow
-def test_slow_start_within_the_limit_is_waited_for(tmp_path: Path) -> None:
+def test_slow_start_within_the_limit_succeeds(tmp_path: Path) -> None:
     with misbehaving(tmp_path, what="slow", seconds=2) as session:
         result = session.start()
         assert result.returncode == 0
@@ -170,7 +177,7 @@ def test_garment_that_cannot_be_opened_fails_the_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("detach", [False, True], ids=["same session", "session of its own"])
+@pytest.mark.parametrize("detach", [False, True], ids=["same session", "separate session"])
 def test_leaked_child_ends_with_the_session(tmp_path: Path, detach: bool) -> None:
     leak = tmp_path / "leak.pid"
     with misbehaving(tmp_path, what="leak_child", detach=detach, pid_file=str(leak), **{"in": CALL}) as session:
@@ -199,7 +206,7 @@ def test_leaked_child_ends_with_an_engine_that_crashed(tmp_path: Path) -> None:
         wait_until(lambda: not exists(child), "the end of the leaked child")
 
 
-def test_canceled_ray_trace_ends_its_process_and_spares_the_engine(tmp_path: Path) -> None:
+def test_canceled_ray_trace_ends_its_process_but_not_the_engine(tmp_path: Path) -> None:
     trace = export("render.png", export_type="MEDIA_RENDER_RAY_TRACE", dpi=40, cycles=4000)
     with misbehaving(tmp_path, what="slow", **{"in": "nothing"}) as session:
         start(session)
@@ -229,12 +236,12 @@ def test_killed_ray_tracer_fails_its_export(tmp_path: Path) -> None:
         os.kill(descendants(supervisor)[1], signal.SIGKILL)
         output, _ = process.communicate(timeout=20)
         assert process.returncode == 1
-        assert "render.png failed in stage export: the render process was ended by SIGKILL" in output
+        assert "render.png failed in stage export: the render process was killed by SIGKILL" in output
         assert list(session.output.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_canceled_engine_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+def test_engine_that_ignores_a_cancelation_is_killed(tmp_path: Path) -> None:
     with misbehaving(tmp_path, what="block", **{"in": CALL}) as session:
         start(session)
         [engine] = descendants(session.connection["supervisor_pid"])

@@ -1,4 +1,4 @@
-"""The plugin's end of the connection: it greets, beats while it works, and never outlives its supervisor."""
+"""The plugin's end of the connection: it sends heartbeats while it is busy, and never outlives its supervisor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ORPHANED = 70
 
 @pytest.fixture
 def linked(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
-    """An engine whose supervisor is this test, without any other tie to it."""
+    """An engine whose supervisor is this test, connected by the socket only."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(DEADLINE_S)
         file = tmp_path / "connection.json"
@@ -46,7 +46,7 @@ def render(name: str, output: Path) -> dict[str, Any]:
     return {"id": 1, "request": "work", "garment": garment, "export": instruction, "output_dir": str(output)}
 
 
-def test_engine_greets_works_and_ends_when_told(
+def test_engine_connects_works_and_exits_on_request(
     linked: tuple[subprocess.Popen[bytes], socket.socket], tmp_path: Path
 ) -> None:
     engine, supervisor = linked
@@ -54,10 +54,10 @@ def test_engine_greets_works_and_ends_when_told(
     hello = next(messages)
     assert (hello["key"], hello["role"], hello["pid"]) == ("the key", "engine", engine.pid)
     supervisor.sendall(encode(render("front.png", tmp_path)))
-    told = [next(messages)]
-    while told[-1]["type"] != "done":
-        told.append(next(messages))
-    stages = [message["stage"] for message in told if message["type"] == "stage"]
+    received = [next(messages)]
+    while received[-1]["type"] != "done":
+        received.append(next(messages))
+    stages = [message["stage"] for message in received if message["type"] == "stage"]
     assert stages == ["open", "prepare", "export", "write", "publish"]
     assert (tmp_path / "front.png").is_file()
     supervisor.sendall(encode({"request": "exit"}))
@@ -81,10 +81,10 @@ def test_engine_ends_when_its_supervisor_is_gone(
     assert time.monotonic() - begun < 10
 
 
-def test_another_cancelation_than_ours_is_forgotten(
+def test_cancelation_of_another_request_is_ignored(
     linked: tuple[subprocess.Popen[bytes], socket.socket], tmp_path: Path
 ) -> None:
-    """One that comes too late must not cancel the next export."""
+    """A cancelation that comes too late must not cancel the next export."""
     _, supervisor = linked
     messages = receive(supervisor)
     next(messages)
@@ -93,7 +93,7 @@ def test_another_cancelation_than_ours_is_forgotten(
     assert next(ends)["type"] == "done"
 
 
-def test_cancelation_is_heeded_even_before_its_export_begins(
+def test_cancelation_takes_effect_even_before_its_export_begins(
     linked: tuple[subprocess.Popen[bytes], socket.socket], tmp_path: Path
 ) -> None:
     _, supervisor = linked

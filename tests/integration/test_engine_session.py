@@ -1,4 +1,4 @@
-"""The life of an engine with `daemon start|run|stop`, however it ends. The engine is a fake that renders grey."""
+"""Sessions with `daemon start|run|stop`, and every way that they end. The engine is a fake that renders gray."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openjd_vstitcher.engine.processes import exists, memory_of
+from openjd_vstitcher.engine.processes import memory_of
 from openjd_vstitcher.engine.protocol import ProtocolError, connect, encode, receive
 from tests.integration.engine_session import (
     DEADLINE_S,
     FAKE_ENGINE,
     Session,
     events,
+    exists,
     export,
     opened,
     started,
@@ -37,7 +38,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """One session for all tests that only knock at it."""
+    """One session for all tests that only send requests."""
     with opened(tmp_path_factory.mktemp("lasting"), FAKE_ENGINE) as made:
         assert made.start().returncode == 0
         yield made
@@ -55,7 +56,7 @@ def test_session_makes_an_output_and_leaves_nothing_running(session: Session) ->
     assert not session.connection_file.exists()
 
 
-def test_start_tells_which_engine_and_that_it_is_the_stand_in(session: Session) -> None:
+def test_start_reports_the_engine_and_warns_about_the_stand_in(session: Session) -> None:
     result = session.start()
     ready = events(result.stdout)[-1]
     assert (ready["event"], ready["engine"], ready["version"], ready["garment"]) == (
@@ -67,14 +68,14 @@ def test_start_tells_which_engine_and_that_it_is_the_stand_in(session: Session) 
     assert "stand-in" in result.stderr
 
 
-def test_frames_go_where_pack_looks_for_them(session: Session) -> None:
+def test_frames_are_written_where_pack_looks_for_them(session: Session) -> None:
     started(session)
     turntable = {"type": "EXPORT", "export_type": "TURNTABLE", "output_file_name": "turn.zip", "dpi": 10}
     assert session.run(turntable, "--frame", "3", "--frames", "4").returncode == 0
     assert (session.output / "turn.zip.frames" / "0003.png").is_file()
 
 
-def test_stop_without_an_engine_is_no_error(session: Session) -> None:
+def test_stop_without_an_engine_is_not_an_error(session: Session) -> None:
     assert session.stop().returncode == 0
 
 
@@ -82,11 +83,11 @@ def test_second_start_for_the_same_session_is_refused(session: Session) -> None:
     started(session)
     result = session.start()
     assert result.returncode == 1
-    assert "already runs" in result.stdout
+    assert "already running" in result.stdout
     assert session.run(export()).returncode == 0
 
 
-def test_killed_engine_fails_its_export_by_name_and_the_next_one_gets_a_new_engine(session: Session) -> None:
+def test_killed_engine_fails_its_export_and_the_next_export_gets_a_new_engine(session: Session) -> None:
     _, engine = started(session)
     process = session.begin(export("hang.png"))
     wait_until(lambda: (session.output / ".hang.png.part.png").exists(), "the part file")
@@ -106,7 +107,7 @@ def test_killed_engine_fails_its_export_by_name_and_the_next_one_gets_a_new_engi
     assert [path.name for path in session.output.iterdir()] == ["front.png"]
 
 
-def test_what_the_engine_leaves_behind_ends_with_the_session(session: Session, tmp_path: Path) -> None:
+def test_orphaned_processes_of_the_engine_end_with_the_session(session: Session, tmp_path: Path) -> None:
     session.environment["FAKE_ENGINE_LEAK"] = str(tmp_path / "leaked.pid")
     started(session)
     leaked = written_pid(tmp_path / "leaked.pid")
@@ -115,13 +116,13 @@ def test_what_the_engine_leaves_behind_ends_with_the_session(session: Session, t
     wait_until(lambda: not exists(leaked), "the end of the leaked process")
 
 
-def test_killed_supervisor_takes_the_engine_along(session: Session) -> None:
+def test_engine_ends_when_its_supervisor_is_killed(session: Session) -> None:
     supervisor, engine = started(session)
     os.kill(supervisor, signal.SIGKILL)
     wait_until(lambda: not exists(engine), "the end of the engine")
     result = session.run(export())
     assert result.returncode == 1
-    assert "front.png failed in stage open: no engine" in result.stdout
+    assert "front.png failed in stage open: no engine is running" in result.stdout
     assert session.start().returncode == 0
 
 
@@ -142,7 +143,7 @@ def test_session_without_a_lifeline_ends_with_its_directory(session: Session) ->
     wait_until(lambda: not exists(engine) and not exists(supervisor), "the end of the session")
 
 
-def test_canceled_export_leaves_no_half_output(session: Session) -> None:
+def test_canceled_export_leaves_no_partial_output(session: Session) -> None:
     started(session)
     process = session.begin(export("turn.zip", export_type="TURNTABLE", number_of_snapshots=3))
     wait_until(lambda: (session.output / ".turn.zip.frames.part.frames" / "0001.png").exists(), "a frame")
@@ -153,7 +154,7 @@ def test_canceled_export_leaves_no_half_output(session: Session) -> None:
     assert list(session.output.iterdir()) == []
 
 
-def test_client_that_is_killed_cancels_its_export(session: Session) -> None:
+def test_killed_client_cancels_its_export(session: Session) -> None:
     started(session)
     process = session.begin(export("turn.zip", export_type="TURNTABLE", number_of_snapshots=3))
     wait_until(lambda: (session.output / ".turn.zip.frames.part.frames" / "0001.png").exists(), "a frame")
@@ -175,17 +176,17 @@ def test_client_that_is_killed_cancels_its_export(session: Session) -> None:
         b"[]\n",
     ],
 )
-def test_strangers_are_cut_off(lasting: Session, content: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", lasting.connection["port"])) as stranger:
-        stranger.settimeout(DEADLINE_S)
-        stranger.sendall(content)
+def test_connections_without_the_key_are_closed(lasting: Session, content: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", lasting.connection["port"])) as sock:
+        sock.settimeout(DEADLINE_S)
+        sock.sendall(content)
         if not content.endswith(b"\n"):
-            stranger.shutdown(socket.SHUT_WR)
-        assert stranger.recv(100) == b""
+            sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(100) == b""
     assert lasting.run(export()).returncode == 0
 
 
-def test_silent_strangers_do_not_keep_others_out(lasting: Session) -> None:
+def test_silent_connections_do_not_block_others(lasting: Session) -> None:
     address = ("127.0.0.1", lasting.connection["port"])
     silent = [socket.create_connection(address) for _ in range(200)]
     try:
@@ -209,7 +210,7 @@ def test_silent_strangers_do_not_keep_others_out(lasting: Session) -> None:
     ],
     ids=lambda value: json.dumps(value)[:60],
 )
-def test_strange_requests_are_refused_and_the_session_goes_on(lasting: Session, request_: dict[str, Any]) -> None:
+def test_invalid_requests_are_refused_and_the_session_continues(lasting: Session, request_: dict[str, Any]) -> None:
     with connect(str(lasting.connection_file), request_) as sock:
         sock.settimeout(DEADLINE_S)
         replies = list(receive(sock))
@@ -217,7 +218,7 @@ def test_strange_requests_are_refused_and_the_session_goes_on(lasting: Session, 
     assert lasting.run(export()).returncode == 0
 
 
-def test_cancelation_before_its_turn_does_not_begin_the_export(session: Session) -> None:
+def test_export_canceled_while_it_waits_does_not_start(session: Session) -> None:
     started(session)
     first = session.begin(export("turn.zip", export_type="TURNTABLE", number_of_snapshots=2))
     wait_until(lambda: (session.output / ".turn.zip.frames.part.frames" / "0001.png").exists(), "a frame")
@@ -231,12 +232,12 @@ def test_cancelation_before_its_turn_does_not_begin_the_export(session: Session)
     assert not (session.output / "front.png").exists()
 
 
-def test_engine_that_cannot_start_fails_with_its_last_words(session: Session, tmp_path: Path) -> None:
+def test_engine_that_cannot_start_fails_with_its_last_output(session: Session, tmp_path: Path) -> None:
     session.environment["FAKE_ENGINE_EXIT"] = "No licence for VStitcher"
     result = session.start()
     assert result.returncode == 1
     assert "openjd_fail: the engine failed in stage start: Failed to start" in result.stdout
-    assert "ended with exit code 1" in result.stdout
+    assert "exited with code 1" in result.stdout
     assert "No licence for VStitcher" in result.stdout
     assert not session.connection_file.exists()
 
@@ -245,7 +246,7 @@ def test_start_without_a_job_file_is_refused(session: Session) -> None:
     (session.root / "job.json").unlink()
     result = session.start()
     assert result.returncode == 1
-    assert "there is no job file" in result.stdout
+    assert "job file not found" in result.stdout
 
 
 json_values = st.recursive(
@@ -253,15 +254,15 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=6,
 )
-strange_exports = st.fixed_dictionaries(
+random_exports = st.fixed_dictionaries(
     {"output_file_name": json_values | st.just("x.png")},
     optional={"export_type": json_values, "dpi": json_values, "camera_position": json_values, "colorway": json_values},
 )
-strange_requests = st.fixed_dictionaries(
+random_requests = st.fixed_dictionaries(
     {"request": st.sampled_from(["run", "run", "open", "adopt", "dance"]) | json_values},
     optional={
         "role": st.text(max_size=8),
-        "export": strange_exports | json_values,
+        "export": random_exports | json_values,
         "output_dir": json_values,
         "mutations": json_values,
         "frame": json_values,
@@ -272,9 +273,9 @@ strange_requests = st.fixed_dictionaries(
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
-@given(strange_requests)
+@given(random_requests)
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_request_with_the_key_gets_an_answer_or_is_cut_off(lasting: Session, asked: dict[str, Any]) -> None:
+def test_any_request_with_the_key_is_answered_or_disconnected(lasting: Session, asked: dict[str, Any]) -> None:
     with connect(str(lasting.connection_file), asked) as sock:
         sock.settimeout(DEADLINE_S)
         try:
@@ -285,5 +286,5 @@ def test_any_request_with_the_key_gets_an_answer_or_is_cut_off(lasting: Session,
     assert memory_of(lasting.connection["supervisor_pid"]) < 200_000_000
 
 
-def test_session_goes_on_after_all_of_that(lasting: Session) -> None:
+def test_session_still_works_after_all_of_that(lasting: Session) -> None:
     assert lasting.run(export()).returncode == 0

@@ -1,4 +1,4 @@
-"""`keep_warm`: the next session on this machine gets the engine of the last one, if it is as good as new."""
+"""`keep_warm`: the next session on this machine gets the engine of the last one, if its state is unchanged."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.engine.processes import exists
-from tests.integration.engine_session import GARMENT, Session, events, export, opened, wait_until
+from tests.integration.engine_session import GARMENT, Session, events, exists, export, opened, wait_until
 
 SCAN = export("scan.json", export_type="SCAN")
 
 
 @contextmanager
-def kept(tmp_path: Path, engine: str = "") -> Iterator[tuple[Session, Path]]:
-    """A session whose engine is kept, and the folder where it is listed; nothing runs afterwards."""
+def warm_session(tmp_path: Path, engine: str = "") -> Iterator[tuple[Session, Path]]:
+    """A session whose engine is kept warm, and the folder that lists it; nothing runs afterwards."""
     worker = f"[worker]\nwork_dir = {str(tmp_path / 'jobs')!r}"
     folder = tmp_path / "warm"
     with opened(tmp_path, f"keep_warm = true\n{engine}\n{worker}") as session:
@@ -31,7 +30,7 @@ def kept(tmp_path: Path, engine: str = "") -> Iterator[tuple[Session, Path]]:
             session.stop()
             for listing in folder.glob("*.json"):
                 os.kill(int(listing.stem), signal.SIGTERM)
-                wait_until(lambda pid=int(listing.stem): not exists(pid), "the end of the kept engine")
+                wait_until(lambda pid=int(listing.stem): not exists(pid), "the end of the warm engine")
             assert list(folder.glob("*.json")) == []
 
 
@@ -42,8 +41,8 @@ def start(session: Session) -> dict[str, Any]:
     return events(result.stdout)[-1]
 
 
-def test_next_session_gets_the_engine_with_no_garment_in_it(tmp_path: Path) -> None:
-    with kept(tmp_path) as (session, folder):
+def test_next_session_gets_the_engine_without_a_garment(tmp_path: Path) -> None:
+    with warm_session(tmp_path) as (session, folder):
         first = start(session)
         supervisor = session.connection["supervisor_pid"]
         key = session.connection["key"]
@@ -59,24 +58,26 @@ def test_next_session_gets_the_engine_with_no_garment_in_it(tmp_path: Path) -> N
         assert second.connection["supervisor_pid"] == supervisor
         assert second.connection["key"] != key
         assert list(folder.glob("*.json")) == []
-        told = events(second.run(SCAN).stdout)
-        assert [event["event"] for event in told] == ["exported"]
+        reported = events(second.run(SCAN).stdout)
+        assert [event["event"] for event in reported] == ["exported"]
         assert '"Shoulder Button 1"' in (second.output / "scan.json").read_text(encoding="utf-8")
         assert second.stop().returncode == 0
 
 
-def test_worn_engine_ends_with_its_session(tmp_path: Path) -> None:
-    with kept(tmp_path, "keep_warm_jobs = 1") as (session, folder):
+def test_engine_over_a_limit_ends_with_its_session(tmp_path: Path) -> None:
+    with warm_session(tmp_path, "keep_warm_jobs = 1") as (session, folder):
         start(session)
         supervisor = session.connection["supervisor_pid"]
         session.stop()
         wait_until(lambda: not exists(supervisor), "the end of the supervisor")
         assert list(folder.glob("*.json")) == []
-        assert "the engine is not kept: it has served 1 sessions" in (folder / "supervisor.log").read_text()
+        assert (
+            "the engine is not kept warm: it has reached keep_warm_jobs (1)" in (folder / "supervisor.log").read_text()
+        )
 
 
-def test_other_settings_get_another_engine(tmp_path: Path) -> None:
-    with kept(tmp_path) as (session, _):
+def test_session_with_other_settings_gets_another_engine(tmp_path: Path) -> None:
+    with warm_session(tmp_path) as (session, _):
         start(session)
         supervisor = session.connection["supervisor_pid"]
         session.stop()
@@ -87,8 +88,8 @@ def test_other_settings_get_another_engine(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_kept_engine_that_died_is_passed_over(tmp_path: Path) -> None:
-    with kept(tmp_path) as (session, folder):
+def test_dead_warm_engine_is_skipped(tmp_path: Path) -> None:
+    with warm_session(tmp_path) as (session, folder):
         start(session)
         supervisor = session.connection["supervisor_pid"]
         session.stop()
@@ -98,8 +99,8 @@ def test_kept_engine_that_died_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_session_whose_lifeline_breaks_keeps_nothing(tmp_path: Path) -> None:
-    with kept(tmp_path) as (session, folder), socket.create_server(("127.0.0.1", 0)) as listener:
+def test_session_whose_lifeline_breaks_keeps_no_engine(tmp_path: Path) -> None:
+    with warm_session(tmp_path) as (session, folder), socket.create_server(("127.0.0.1", 0)) as listener:
         session.environment["OPENJD_VS_LIFELINE"] = f"127.0.0.1:{listener.getsockname()[1]}"
         start(session)
         supervisor = session.connection["supervisor_pid"]

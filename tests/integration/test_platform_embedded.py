@@ -17,8 +17,8 @@ from openjd_vstitcher.platform.values import NewJob
 _PROCESS = """
 import sys
 from pathlib import Path
-from openjd_vstitcher.platform import NewJob
 from openjd_vstitcher.platform.embedded import EmbeddedPlatform
+from openjd_vstitcher.platform.values import NewJob
 platform = EmbeddedPlatform(Path(sys.argv[1]))
 platform.put_preset({"key": "k", "details": {}})
 for _ in range(30):

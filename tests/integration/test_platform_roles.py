@@ -24,7 +24,7 @@ pytest_plugins = ["tests.contract.fixtures"]
 
 WORKER = {"Claim", "Heartbeat", "BeginAsset", "AssetUploaded", "RecordEvents", "Finish", "RequeueExpired", "Waiting"}
 SUBMITTER = {"Submit", "Cancel", "Retry", "Hold", "Release", "PutPreset"}
-READING = {"Job", "Jobs", "Events", "Preset", "Presets", "Assets", "Waiting"}
+READING = {"Job", "Jobs", "Events", "Preset", "Presets", "Assets", "Waiting", "Held", "HeldRow"}
 
 Opener = Callable[..., Platform]
 
@@ -92,11 +92,14 @@ def test_the_whole_way_of_a_job_with_each_in_its_role(open_as: Opener) -> None:
     asset = worker.begin_asset(taken, NewAsset("a.png", "MEDIA_RENDER", "s3://b/a.png", True))
     worker.asset_uploaded(taken, asset, {"size_bytes": 1})
     worker.record(taken, [])
+    assert worker.claim_state(taken, timeout_s=0.5) == "held"
+    submitter.request_cancel(job_id)
+    assert worker.claim_state(taken, timeout_s=4) == "cancel_requested"
     worker.finish(taken, Outcome("COMPLETED_SUCCESS"))
     seen = open_as("viewer").job(job_id)
     assert (seen.status, seen.requestor_id, seen.worker) == ("COMPLETED_SUCCESS", "someone", "worker-1")
     assert [a.status for a in open_as("viewer").assets(job_id)] == ["UPLOADED"]
-    assert len(open_as("viewer").events(job_id)) == 3
+    assert len(open_as("viewer").events(job_id)) == 4
 
 
 @pytest.mark.parametrize("named", [{"worker_id": "worker-2"}, {}])

@@ -1,4 +1,4 @@
-"""3D files and tech packs of the stand-in, opened again with other people's libraries."""
+"""The stand-in's 3D files and tech packs, read back with third-party libraries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trimesh
 from PIL import Image
 
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.standin.calls import Code
+from openjd_vstitcher.standin.codes import Code
 from openjd_vstitcher.standin.rendering import linear_color
 
 from ..standin_api import open_program
@@ -24,7 +24,7 @@ BLOCKS = ["FRONT", "BACK", "SLEEVE-LEFT", "SLEEVE-RIGHT", "NECK-RIB"]
 
 @pytest.fixture
 def tee(monkeypatch):
-    """The sample garment; the renders of its tech packs are tiny, they have tests of their own."""
+    """The sample garment. Renders in its tech packs are tiny, because other tests cover renders."""
     monkeypatch.setattr("openjd_vstitcher.standin.techpack._PICTURE_PX", (16, 20))
     return open_program()
 
@@ -110,12 +110,12 @@ def test_obj_with_its_materials(tee, tmp_path):
     ],
     ids=str,
 )
-def test_impossible_3d_exports_are_errors(tee, tmp_path, options, code):
+def test_invalid_3d_exports_are_errors(tee, tmp_path, options, code):
     assert export(tee, tmp_path / "x.glb", **options) == code
     assert export(tee, tmp_path / "none" / "x.glb") == Code.CANNOT_WRITE
 
 
-def test_techpack_is_complete_and_says_so(tee, tmp_path):
+def test_techpack_is_complete_and_indexed(tee, tmp_path):
     index = techpack(tee, tmp_path)
     files = sorted(str(p.relative_to(tmp_path)).replace("\\", "/") for p in tmp_path.rglob("*") if p.is_file())
     assert files == sorted([*index["files"], "index.json"])
@@ -132,7 +132,7 @@ def test_techpack_is_complete_and_says_so(tee, tmp_path):
     assert materials[0]["materials"][0]["used_by"] == ["Front", "Back", "Sleeve Left", "Sleeve Right"]
 
 
-def test_techpack_repeats_byte_by_byte(tee, tmp_path):
+def test_same_techpack_has_the_same_bytes(tee, tmp_path):
     techpack(tee, tmp_path / "1")
     techpack(open_program(), tmp_path / "2")
     for first in (tmp_path / "1").rglob("*.*"):
@@ -140,7 +140,7 @@ def test_techpack_repeats_byte_by_byte(tee, tmp_path):
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_techpack_needs_a_name_and_a_place(tee, tmp_path):
+def test_techpack_needs_a_preset_name_and_a_folder(tee, tmp_path):
     assert tee.api.GarmentTechpackExport(tee.g, "", str(tmp_path)) == 0
     assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
     (tmp_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""The stand-in as a program: scripts, plugins in the GUI's main loop, and misbehaving on request."""
+"""The stand-in as a program: scripts, plugins in the GUI's main loop, misbehaviour on request."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def eventually(condition: Callable[[], bool], process: subprocess.Popen[str] | N
 
 
 def misbehaving(folder: Path, body: str = "", **rule: object) -> subprocess.Popen[str]:
-    """A script that marks its beginning, calls `GarmentId`, marks that too, and goes on with the body."""
+    """Run a script that touches `begun`, calls `GarmentId`, writes `done`, and continues with the body."""
     start = f"""
         import BwApi, pathlib, sys
         here = pathlib.Path({str(folder)!r})
@@ -89,7 +89,7 @@ def test_start_imports_nothing_heavy(tmp_path):
     assert finished(standin(path))[1].strip() == "[]"
 
 
-def test_failed_call_is_told_in_the_log(tmp_path):
+def test_failed_call_is_logged(tmp_path):
     _, _, err = finished(standin(script(tmp_path, "import BwApi; BwApi.GarmentOpen('/none.bw')")))
     assert "standin: GarmentOpen: error 4: /none.bw" in err
 
@@ -135,7 +135,7 @@ WORK = """
 """
 
 
-def test_gui_runs_plugins_and_what_they_ask_for_until_exit(tmp_path):
+def test_gui_runs_plugins_and_their_requests_until_exit(tmp_path):
     plugins = tmp_path / "plugins"
     plugin(plugins, "broken", "raise ImportError('this one is broken')")
     plugin(plugins, "unwilling", "def BwApiPluginInit():\n    return 0\n")
@@ -244,7 +244,7 @@ def test_hanging_and_busy_calls_leave_other_threads_running(tmp_path, what):
         finished(process)
 
 
-def test_blocking_call_holds_every_thread(tmp_path):
+def test_blocking_call_stops_every_thread(tmp_path):
     process = misbehaving(tmp_path, TICKER, **{"what": "block", "in": "Version", "seconds": 1.5})
     process.wait(PATIENCE_S)
     finished(process)
@@ -274,7 +274,7 @@ def test_nth_call_and_every_call(tmp_path):
     assert (code, err.count("misbehaving: slow in GarmentId")) == (0, 4)
 
 
-def test_much_output(tmp_path):
+def test_large_output(tmp_path):
     code, out, _ = finished(misbehaving(tmp_path, **{"what": "print", "in": "GarmentId", "bytes": 1_000_000}))
     assert (code, len(out)) == (0, 1_000_000)
 

@@ -1,4 +1,4 @@
-"""Pictures of the stand-in: what is on them, that they repeat, and what changes them."""
+"""The stand-in's pictures: what they show, that they are reproducible, and what changes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openjd_vstitcher.standin.calls import Code
+from openjd_vstitcher.standin.codes import Code
 from openjd_vstitcher.standin.loading import open_file
 
 from ..standin_api import TEE, open_program
@@ -37,7 +37,7 @@ def at(position):
 
 
 def cloth_color(image: np.ndarray) -> np.ndarray:
-    """Mean colour of the middle of the chest."""
+    """Mean colour of the centre of the chest."""
     height, width = image.shape[:2]
     chest = image[int(height * 0.35) : int(height * 0.55), int(width * 0.4) : int(width * 0.6)]
     assert (chest[..., 3] == 255).all()
@@ -78,7 +78,7 @@ def test_shirt_is_seen_from_the_front(tee, tmp_path):
     assert not ((back[..., :3].min(axis=2) > 140) & (back[..., 3] == 255))[300:340].any()
 
 
-def test_same_request_gives_the_same_bytes_whatever_came_before(tee, tmp_path):
+def test_same_request_gives_the_same_bytes_regardless_of_earlier_renders(tee, tmp_path):
     tee.render(tmp_path / "1.png")
     tee.render(tmp_path / "other.png", (80, 100), camera=at((250, -250, 100)))
     tee.render(tmp_path / "2.png")
@@ -86,7 +86,7 @@ def test_same_request_gives_the_same_bytes_whatever_came_before(tee, tmp_path):
     assert len({(tmp_path / f"{n}.png").read_bytes() for n in (1, 2, 3)}) == 1
 
 
-def test_one_request_of_many_captures_gives_the_pictures_of_many_requests(tee, tmp_path):
+def test_request_with_many_captures_gives_the_same_pictures_as_many_requests(tee, tmp_path):
     front = tee.api.EnvironmentCameraViewGet(tee.g, "GarmentFront")
     cameras = json.loads(tee.api.EnvironmentTurntableCameraPositionsGet(front, 3))
     request = {
@@ -101,14 +101,14 @@ def test_one_request_of_many_captures_gives_the_pictures_of_many_requests(tee, t
         assert (tmp_path / "single.png").read_bytes() == (tmp_path / f"{number}.png").read_bytes()
 
 
-def test_picture_says_what_made_it_and_is_eight_inches_wide(tee, tmp_path):
+def test_picture_names_the_software_and_is_eight_inches_wide(tee, tmp_path):
     tee.render(tmp_path / "x.png", (160, 200))
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.text["Software"].startswith("openjd-vstitcher stand-in ")
         assert picture.info["dpi"] == pytest.approx((20, 20), abs=0.05)
 
 
-def test_picture_over_the_limit_is_smaller_with_the_same_aspect(tee, tmp_path, monkeypatch):
+def test_picture_over_the_limit_is_scaled_down_with_the_same_aspect(tee, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENJD_VS_STANDIN_MAX_PIXELS", "8000")
     tee.render(tmp_path / "x.png", (6400, 8000))
     with Image.open(tmp_path / "x.png") as picture:
@@ -131,7 +131,7 @@ def test_colorway_changes_the_cloth(tee, tmp_path):
     assert colors[4][1] > colors[4][0]
 
 
-def test_avatar_is_shown_when_asked_for(tee, tmp_path):
+def test_avatar_is_shown_on_request(tee, tmp_path):
     tee.render(tmp_path / "without.png")
     tee.render(tmp_path / "with.png", include_avatar=True)
     without, shown = pixels(tmp_path / "without.png")[..., 3], pixels(tmp_path / "with.png")[..., 3]
@@ -167,7 +167,7 @@ def test_artwork_is_on_the_piece_upright(tee, tmp_path):
     assert np.median(green) < np.median(red)
 
 
-def test_fabric_texture_is_repeated_over_the_cloth(tee, tmp_path):
+def test_fabric_texture_is_tiled_over_the_cloth(tee, tmp_path):
     Image.new("RGB", (10, 10), (250, 250, 250)).save(tmp_path / "white.png")
     stripes = Image.new("RGB", (10, 40), (250, 250, 250))
     stripes.paste((10, 10, 10), (0, 0, 10, 20))
@@ -208,7 +208,7 @@ def test_render_needs_a_dressed_avatar(tmp_path):
     ],
     ids=str,
 )
-def test_impossible_requests_are_errors(tee, tmp_path, changes, code):
+def test_invalid_requests_are_errors(tee, tmp_path, changes, code):
     assert tee.render(tmp_path / "x.png", **changes) == code
     assert not (tmp_path / "x.png").exists()
 
@@ -217,7 +217,7 @@ def test_picture_that_cannot_be_written_is_an_error(tee, tmp_path):
     assert tee.render(tmp_path / "none" / "x.png", (16, 20)) == Code.CANNOT_WRITE
 
 
-def test_ray_trace_command_renders_in_a_process_of_its_own(tee, tmp_path):
+def test_ray_trace_command_renders_in_a_separate_process(tee, tmp_path):
     request = {
         "render": {"ray_trace": {"cycles": 64, "background": "transparent"}},
         "captures": [{"camera": tee.camera(), "path": str(tmp_path / "x.png")}],
@@ -261,7 +261,7 @@ def test_ray_trace_can_misbehave_in_its_own_process(tee, tmp_path, monkeypatch):
     assert subprocess.run(command, capture_output=True, timeout=100, check=False).returncode == 5
 
 
-def test_sample_garment_is_what_its_script_makes(tmp_path):
+def test_sample_garment_matches_the_output_of_its_script(tmp_path):
     make = runpy.run_path(str(TEE.with_name("make_tee.py")))["main"]
     make(tmp_path / "tee.bw")
     made, committed = open_file(tmp_path / "tee.bw"), open_file(TEE)
@@ -272,7 +272,7 @@ def test_sample_garment_is_what_its_script_makes(tmp_path):
         assert picture.size == (256, 320)
 
 
-def test_ray_trace_job_is_followed_by_its_status(tee, tmp_path):
+def test_ray_trace_job_reports_its_status(tee, tmp_path):
     request = {
         "render": {"ray_trace": {"cycles": 8}},
         "captures": [{"camera": tee.camera(), "path": str(tmp_path / "x.png")}],
@@ -288,7 +288,7 @@ def test_ray_trace_job_is_followed_by_its_status(tee, tmp_path):
     assert tee.api.RenderJobStatusGet(tee.g, "render-99") == ""
 
 
-def test_bare_mesh_is_rendered(tmp_path):
+def test_plain_mesh_is_rendered(tmp_path):
     glb = open_program(TEE.with_name("tee.glb"))
     assert glb.render(tmp_path / "x.png") == 0
     assert (pixels(tmp_path / "x.png")[..., 3] == 255).mean() > 0.2

@@ -1,4 +1,4 @@
-"""The command line of steps: what it accepts, what it says, and how little it imports."""
+"""The command that template steps run: its arguments, its messages, and how little it imports."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ SLOW_MODULES = {
         (["daemon", "stop"], "needs --connection-file"),
         (["daemon", "stop", "--connection-file"], "--connection-file needs a value"),
         (["daemon", "stop", "--connection-file", ""], "needs --connection-file"),
-        (["daemon", "stop", "--force", "x"], "has no --force"),
-        (["daemon", "run", "extra"], "has no extra"),
+        (["daemon", "stop", "--force", "x"], "does not accept --force"),
+        (["daemon", "run", "extra"], "does not accept extra"),
         (
             ["daemon", "run", "--connection-file=c", "--run-data", "r", "--output-dir", "o", "--frame", "two"],
-            "--frame is no whole number: two",
+            "--frame is not a whole number: two",
         ),
     ],
 )
-def test_bad_usage_is_told_apart(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_usage_error_has_its_own_message(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
@@ -60,7 +62,7 @@ def test_run_without_an_engine_fails_in_one_line(tmp_path: Path, capsys: pytest.
     )
     out = capsys.readouterr().out
     assert code == 1
-    assert out.startswith("openjd_fail: front.png failed in stage open: no engine")
+    assert out.startswith("openjd_fail: front.png failed in stage open: no engine is running")
     assert out.count("\n") == 1
 
 
@@ -82,14 +84,14 @@ def _path() -> dict[str, str]:
     return {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
-def test_failure_is_one_line_with_all_that_is_known() -> None:
+def test_failure_is_one_line_with_all_details() -> None:
     line = describe(
         {
             "export": "front.png",
             "stage": "export",
             "message": "RenderImageEx('g1', '{...}') failed",
             "engine_error": "RenderImageEx returned error 10",
-            "exit": "was ended by SIGKILL",
+            "exit": "was killed by SIGKILL",
             "parameters": {"export_type": "MEDIA_RENDER", "dpi": 80},
             "log_tail": ["first", "", "last\twords"],
             "windows": ["Missing fonts: Futura [OK]"],

@@ -1,4 +1,4 @@
-"""Which engine is started on which machine, with which command and environment."""
+"""The engine to start on a machine, its command and its environment."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ def mac(root: Path, *versions: str) -> Installation:
 
 
 @pytest.mark.parametrize("machine", [windows, mac])
-def test_newest_version_is_found_by_number_not_by_text(tmp_path: Path, machine) -> None:  # type: ignore[no-untyped-def]
+def test_versions_are_compared_as_numbers(tmp_path: Path, machine) -> None:  # type: ignore[no-untyped-def]
     programs = discover(machine(tmp_path, "2023.2", "2024.2", "2024.10.1", "9.9"))
     assert "2024.10.1" in str(programs[0])
     assert len(programs) == 4
 
 
-def test_folders_without_the_program_are_no_installation(tmp_path: Path) -> None:
+def test_folder_without_the_program_is_not_an_installation(tmp_path: Path) -> None:
     (tmp_path / "Browzwear" / "VStitcher" / "2025.1").mkdir(parents=True)
     assert discover(windows(tmp_path)) == []
 
 
-def test_engine_parameter_wins_over_the_configuration() -> None:
+def test_engine_parameter_takes_precedence_over_the_configuration() -> None:
     config = EngineConfig(kind="vs-cli", command={"vs-cli": ["vs-cli", "--run", "{script}"]})
     assert choose("standin", config).kind == "standin"
     assert choose("auto", config).command == ("vs-cli", "--run", str(launchers.SCRIPT))
 
 
-def test_installed_vstitcher_is_taken_before_the_stand_in(tmp_path: Path) -> None:
+def test_installed_vstitcher_takes_precedence_over_the_stand_in(tmp_path: Path) -> None:
     launch = choose("auto", EngineConfig(), windows(tmp_path, "2024.2"))
     assert launch.kind == "vstitcher"
     assert launch.command[0].endswith("VStitcher.exe")
     assert launch.notice == ""
 
 
-def test_stand_in_as_the_last_resort_says_so(tmp_path: Path) -> None:
+def test_stand_in_as_the_last_resort_warns(tmp_path: Path) -> None:
     launch = choose("auto", EngineConfig(), Installation("linux", tmp_path, tmp_path))
     assert launch.command == (sys.executable, "-m", "openjd_vstitcher.standin", str(launchers.SCRIPT))
     assert "NO VSTITCHER" in launch.notice
@@ -63,7 +63,7 @@ def test_stand_in_as_the_last_resort_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("maya", "no engine 'maya'"),
+        ("maya", "unknown engine 'maya'"),
         ("vs-cli", "set engine.command.vs-cli"),
         ("vstitcher", "set engine.command.vstitcher"),
     ],
@@ -93,7 +93,7 @@ def test_engine_gets_no_secret_and_no_lifeline(tmp_path: Path) -> None:
     assert not {"AWS_SECRET_ACCESS_KEY", "HASURA_ADMIN_SECRET", "GITHUB_TOKEN", "OPENJD_VS_LIFELINE"} & set(given)
 
 
-def test_vstitcher_gets_nothing_of_our_python(tmp_path: Path) -> None:
+def test_vstitcher_gets_no_python_variables(tmp_path: Path) -> None:
     launch = launchers.Launch("vstitcher", ("VStitcher.exe",))
     inherited = {"PATH": "/bin", "PYTHONPATH": "/ours", "PYTHONHOME": "/ours", "VIRTUAL_ENV": "/ours"}
     given = environment(launch, EngineConfig(), tmp_path / "c.json", tmp_path / "engine.log", inherited)

@@ -1,11 +1,11 @@
-"""Rules recognise an engine's modal windows from lists as each system gives them."""
+"""Popup rules are matched against the engine's modal windows."""
 
 from __future__ import annotations
 
 import pytest
 
 from openjd_vstitcher.config import PopupRule
-from openjd_vstitcher.engine.popups import Press, Refuse, Window, decide
+from openjd_vstitcher.engine.popups import Fail, Press, Window, decide
 
 MAIN = {"title": "VStitcher - tee.bw", "text": "", "buttons": [], "modal": False, "pid": 7, "handle": 100}
 FONTS = {
@@ -28,20 +28,20 @@ def windows(*recorded: dict[str, object]) -> list[Window]:
 
 
 def test_known_window_is_answered_with_its_button() -> None:
-    deed = decide(windows(MAIN, FONTS), RULES)
-    assert isinstance(deed, Press)
-    assert (deed.button, deed.window.handle) == ("&Ignore", 101)
+    action = decide(windows(MAIN, FONTS), RULES)
+    assert isinstance(action, Press)
+    assert (action.button, action.window.handle) == ("&Ignore", 101)
 
 
-def test_window_that_nobody_can_answer_fails_with_its_text() -> None:
-    deed = decide(windows(MAIN, LICENCE), RULES)
-    assert isinstance(deed, Refuse)
-    assert "Your licence has expired." in str(deed.window)
+def test_window_of_a_fail_rule_fails_with_its_text() -> None:
+    action = decide(windows(MAIN, LICENCE), RULES)
+    assert isinstance(action, Fail)
+    assert "Your licence has expired." in str(action.window)
 
 
-def test_button_that_is_not_there_fails_instead_of_hanging() -> None:
+def test_missing_button_fails_instead_of_hanging() -> None:
     save = {"title": "VStitcher", "text": "Save changes to tee?", "buttons": ["Speichern", "Abbrechen"]}
-    assert isinstance(decide(windows(save), RULES), Refuse)
+    assert isinstance(decide(windows(save), RULES), Fail)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_other_windows_are_left_alone(recorded: list[dict[str, object]]) -> None
     assert decide(windows(*recorded), RULES) is None
 
 
-def test_first_window_with_a_rule_counts() -> None:
-    deed = decide(windows(MAIN, LICENCE, FONTS), RULES)
-    assert isinstance(deed, Refuse)
+def test_first_window_with_a_rule_decides() -> None:
+    action = decide(windows(MAIN, LICENCE, FONTS), RULES)
+    assert isinstance(action, Fail)

@@ -1,4 +1,4 @@
-"""Messages are JSON lines; what is none is refused, whatever it is."""
+"""Messages are JSON lines; anything else is refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_garbage(line: bytes) -> None:
     assert isinstance(message, dict)
 
 
-def test_too_long_a_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "MAX_LINE_BYTES", 1000)
     ours, theirs = socket.socketpair()
     theirs.sendall(b"{" + b" " * 2000)
@@ -64,7 +64,7 @@ def test_too_long_a_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         list(receive(ours))
 
 
-def test_messages_are_put_together_from_pieces() -> None:
+def test_messages_are_assembled_from_chunks() -> None:
     ours, theirs = socket.socketpair()
     theirs.sendall(b'{"a":1}\n{"b"')
     theirs.sendall(b":2}\n")
@@ -72,7 +72,7 @@ def test_messages_are_put_together_from_pieces() -> None:
     assert list(receive(ours)) == [{"a": 1}, {"b": 2}]
 
 
-def test_connection_file_is_its_owners_only(tmp_path: Path) -> None:
+def test_connection_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "connection.json"
     protocol.write_connection(str(file), {"host": "127.0.0.1", "port": 1, "key": "k"})
     assert protocol.read_connection(str(file))["port"] == 1
@@ -82,13 +82,13 @@ def test_connection_file_is_its_owners_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"host": 1, "port": 2, "key": 3}', '{"host": "x"'])
-def test_something_else_is_no_connection_file(tmp_path: Path, content: str) -> None:
+def test_other_content_is_not_a_connection_file(tmp_path: Path, content: str) -> None:
     file = tmp_path / "connection.json"
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(ProtocolError, match="no connection file"):
+    with pytest.raises(ProtocolError, match="not a connection file"):
         protocol.read_connection(str(file))
 
 
-def test_missing_connection_file_says_that_no_engine_runs(tmp_path: Path) -> None:
-    with pytest.raises(ProtocolError, match="no engine"):
+def test_missing_connection_file_means_that_no_engine_is_running(tmp_path: Path) -> None:
+    with pytest.raises(ProtocolError, match="no engine is running"):
         protocol.read_connection(str(tmp_path / "connection.json"))

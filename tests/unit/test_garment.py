@@ -1,4 +1,4 @@
-"""Garment files are untrusted: what is whole is read, what is not gets an error that says why."""
+"""Garment files are untrusted: valid ones are read, others are refused with the reason."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def refusal(path: Path) -> str:
     return caught.value.problems[0].message
 
 
-def test_sample_garment_is_read_whole():
+def test_sample_garment_is_read_completely():
     tee = open_garment(TEE)
     assert [(f.name, f.ext) for f in tee.files] == [
         ("garment", ".vsgx"),
@@ -77,7 +77,7 @@ def test_reading_writes_nothing(tmp_path):
     assert copy.stat().st_mtime_ns == before.st_mtime_ns
 
 
-def test_rulers_come_out_as_they_went_in():
+def test_rulers_survive_encoding_and_parsing():
     written = [
         WrittenRuler(1, "Brustweite ¾ – 胸囲", [RulerElement(1, 4), RulerElement(4_000_000_000, -1, 17)]),
         WrittenRuler(2, "x" * 300, [RulerElement(2, 2_000_000_000)]),
@@ -88,7 +88,7 @@ def test_rulers_come_out_as_they_went_in():
     assert second.name == "x" * 255
 
 
-def test_rulers_of_another_writer_with_other_bytes_between_are_found():
+def test_rulers_with_other_padding_bytes_are_found():
     data = b"\x07\x01Ruler\x0e\x99" + b"shapeIds" + b"\x81" * 10 + struct.pack("<I", 9) + b"\x03\x04"
     data += b"edgeId" + b"\x81\x82" + struct.pack("<i", -1) + b"\x05" + b"internalLineId" + b"\x81\x82"
     data += struct.pack("<i", 42) + b"\x00rulerName\x81\x82\x05Waist\x00\x00"
@@ -96,7 +96,7 @@ def test_rulers_of_another_writer_with_other_bytes_between_are_found():
 
 
 @pytest.mark.parametrize("cut", [4, 12, 20, 30, 40, 47])
-def test_ruler_that_is_cut_off_is_left_out(cut):
+def test_truncated_ruler_is_skipped(cut):
     whole = encode_rulers([WrittenRuler(1, "Waist", [RulerElement(1, 4)])])
     assert parse_rulers(whole[:cut]) == ()
     assert len(parse_rulers(whole)) == 1
@@ -114,12 +114,12 @@ def test_path_with_a_null_character(tmp_path):
     assert refusal(tmp_path / "a\0b.bw").startswith("cannot be read")
 
 
-def test_named_pipe_or_device_is_not_waited_for(tmp_path):
+def test_named_pipe_or_device_does_not_block(tmp_path):
     special = Path(os.devnull)
     if hasattr(os, "mkfifo"):
         special = tmp_path / "pipe.bw"
         os.mkfifo(special)
-    assert refusal(special) == "is no regular file"
+    assert refusal(special) == "is not a regular file"
 
 
 def test_unreadable_file(tmp_path, monkeypatch):
@@ -135,7 +135,7 @@ def test_empty_and_foreign_files(tmp_path):
     path = tmp_path / "x.bw"
     for content in (b"", b"PK\x03\x04" + b"\0" * 100, b"SQLite format 2\0"):
         path.write_bytes(content)
-        assert refusal(path) == "is no .bw file: it is no SQLite database"
+        assert refusal(path) == "is not a .bw file: it is not a SQLite database"
 
 
 def test_database_without_the_table(tmp_path):
@@ -143,12 +143,12 @@ def test_database_without_the_table(tmp_path):
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE other (a)")
     connection.close()
-    assert refusal(path) == "is no .bw file: it has no table file_tree"
+    assert refusal(path) == "is not a .bw file: it has no table file_tree"
 
 
 def test_table_without_a_garment(tmp_path):
     path = packed(tmp_path / "x.bw", ("preview", ".png", b"\x89PNG"))
-    assert refusal(path) == "is no .bw file: its file_tree has no row with ext '.vsgx'"
+    assert refusal(path) == "is not a .bw file: its file_tree has no row with ext '.vsgx'"
 
 
 @pytest.mark.parametrize(
@@ -169,26 +169,28 @@ def test_hostile_tables_are_refused(tmp_path, schema):
     connection = sqlite3.connect(path)
     connection.execute(schema)
     connection.close()
-    assert refusal(path).startswith(("is no .bw file: its file_tree", "is a broken database"))
+    assert refusal(path).startswith(("is not a .bw file: its file_tree", "is a corrupt database"))
 
 
 def test_too_many_files(tmp_path):
     rows = tuple((str(i), ".png", b"") for i in range(10_001))
-    assert refusal(packed(tmp_path / "x.bw", *rows)) == "has over 10000 files inside"
+    assert refusal(packed(tmp_path / "x.bw", *rows)) == "contains more than 10000 files"
 
 
 @pytest.mark.parametrize("content", [None, 5, 1.5, "text", b"", b"plain"], ids=repr)
 def test_garment_that_is_not_compressed(tmp_path, content):
     path = packed(tmp_path / "x.bw", ("garment", ".vsgx", content))
-    assert refusal(path).startswith(("is broken: garment.vsgx inside is not compressed", "is a broken database"))
+    assert refusal(path).startswith(
+        ("is corrupt: the contained garment.vsgx is not compressed", "is a corrupt database")
+    )
 
 
 def test_truncated_and_garbled_compression(tmp_path):
     whole = zstd(os.urandom(5000))
     cut = packed(tmp_path / "cut.bw", ("garment", ".vsgx", whole[:-100]))
-    assert refusal(cut) == "is broken: garment.vsgx inside is cut off"
+    assert refusal(cut) == "is corrupt: the contained garment.vsgx is truncated"
     garbled = packed(tmp_path / "garbled.bw", ("garment", ".vsgx", whole[:4] + b"\xff" * 100))
-    assert refusal(garbled).startswith("is broken: garment.vsgx inside cannot be decompressed")
+    assert refusal(garbled).startswith("is corrupt: the contained garment.vsgx cannot be decompressed")
 
 
 def test_window_over_the_limit_is_refused(tmp_path):
@@ -199,7 +201,7 @@ def test_window_over_the_limit_is_refused(tmp_path):
     assert "cannot be decompressed" in refusal(path)
 
 
-def test_bomb_is_stopped_at_the_limit_and_takes_little_memory(tmp_path):
+def test_decompression_bomb_is_stopped_at_the_limit_and_uses_little_memory(tmp_path):
     compressor = zstandard.ZstdCompressor().compressobj()
     bomb = b"".join(compressor.compress(b"\0" * 2**24) for _ in range(80)) + compressor.flush()
     path = packed(tmp_path / "x.bw", ("garment", ".vsgx", bomb))
@@ -222,17 +224,17 @@ print(peak)
 """
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     message, peak_bytes = done.stdout.splitlines()
-    assert "garment.vsgx inside unpacks to over the limit of 256 MiB" in message
+    assert "garment.vsgx decompresses to more than the limit of 256 MiB" in message
     assert int(peak_bytes) < 500_000_000
 
 
-def test_garment_section_that_is_no_json(tmp_path):
+def test_garment_section_that_is_not_json(tmp_path):
     for number, (size, content, said) in enumerate(
         [
-            (1000, b"{}", "longer than the file"),
-            (3, b"{,}", "is no JSON"),
-            (200_000, b"[" * 200_000, "is no JSON"),
-            (2, b"[]", "is no JSON object"),
+            (1000, b"{}", "exceeds the file"),
+            (3, b"{,}", "is not valid JSON"),
+            (200_000, b"[" * 200_000, "is not valid JSON"),
+            (2, b"[]", "is not a JSON object"),
         ]
     ):
         body = reader.DOCUMENT_KEY + struct.pack("<Q", size) + content
@@ -240,14 +242,14 @@ def test_garment_section_that_is_no_json(tmp_path):
         assert said in refusal(path)
 
 
-def test_garment_of_vstitcher_has_no_section_of_ours_but_rulers(tmp_path):
+def test_vstitcher_garment_has_rulers_but_no_standin_section(tmp_path):
     body = b"\x01\x02" + encode_rulers([WrittenRuler(1, "Waist", [RulerElement(1, 4)])])
     file = open_garment(packed(tmp_path / "x.bw", ("style", ".vsgx", zstd(body))))
     assert (file.document, file.names("colorways"), file.preview()) == (None, [], None)
     assert [ruler.name for ruler in file.rulers] == ["Waist"]
 
 
-def test_preview_that_only_claims_to_be_one_is_not_given(tmp_path):
+def test_preview_whose_content_is_not_an_image_is_ignored(tmp_path):
     rows = [("garment", ".vsgx", zstd(b"")), ("preview", ".png", b"<script>"), ("photo", ".jpg", b"\xff\xd8\xff\xe0")]
     assert open_garment(packed(tmp_path / "x.bw", *rows)).preview() == (".jpg", b"\xff\xd8\xff\xe0")
 
@@ -256,16 +258,16 @@ def test_preview_that_only_claims_to_be_one_is_not_given(tmp_path):
     ("name", "content", "said"),
     [
         ("x.glb", b"", "is empty"),
-        ("x.glb", b"glTX" + b"\0" * 100, "does not begin with 'glTF'"),
-        ("x.glb", b"glTF\2\0\0\0" + struct.pack("<I", 5000) + b"\0" * 100, "is cut off: 112 of 5000 bytes"),
-        ("x.obj", b"\0\1\2 v ", "has no line that begins with 'v '"),
-        ("x.obj", b"hello\n", "has no line that begins with 'v '"),
+        ("x.glb", b"glTX" + b"\0" * 100, "does not start with 'glTF'"),
+        ("x.glb", b"glTF\2\0\0\0" + struct.pack("<I", 5000) + b"\0" * 100, "is truncated: it has 112 of 5000 bytes"),
+        ("x.obj", b"\0\1\2 v ", "no line starts with 'v '"),
+        ("x.obj", b"hello\n", "no line starts with 'v '"),
         ("x.vsgx", b"", "is empty"),
-        ("x.zip", b"PK", "is no garment: expected .bw"),
-        ("x", b"?", "is no garment: expected .bw"),
+        ("x.zip", b"PK", "is not a garment file: expected .bw"),
+        ("x", b"?", "is not a garment file: expected .bw"),
     ],
 )
-def test_quick_check_refuses(tmp_path, name, content, said):
+def test_check_garment_refuses(tmp_path, name, content, said):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(InvalidInput, match="x") as caught:
@@ -273,7 +275,7 @@ def test_quick_check_refuses(tmp_path, name, content, said):
     assert said in str(caught.value)
 
 
-def test_quick_check_accepts(tmp_path):
+def test_check_garment_accepts(tmp_path):
     check_garment(TEE)
     check_garment(TEE.with_name("tee.glb"))
     for name, content in (("x.vsp", b"?"), ("x.dxf", b"0"), ("X.OBJ", b"# made\nv 0 0 0\n")):

@@ -1,4 +1,4 @@
-"""Mutated garment files: an error or a garment, never a crash, a hang or much memory."""
+"""Mutated garment files give an error or a garment, but never a crash, a hang or high memory use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.garment import describe, open_garment, parse_rulers
 from openjd_vstitcher.standin.bw_format import encode_vsgx, write_bw
-from openjd_vstitcher.standin.calls import ApiError
+from openjd_vstitcher.standin.codes import ApiError
 from openjd_vstitcher.standin.loading import open_file
 from openjd_vstitcher.standin.model import Colorway, Garment, Line, Ruler, RulerElement, Shape, Size
 
@@ -73,7 +73,7 @@ def mutated(content: bytes, changes: list[tuple[str, int, int, int]]) -> bytes:
 
 
 def read(path: Path) -> None:
-    """Everything that a caller does with a file; only the documented errors may come out."""
+    """Do everything that callers do with a file; only the documented errors may be raised."""
     begin = time.monotonic()
     try:
         garment = open_garment(path)
@@ -96,7 +96,7 @@ def check_file(folder: Path, changes: list[tuple[str, int, int, int]]) -> None:
 
 
 def check_section(folder: Path, changes: list[tuple[str, int, int, int]]) -> None:
-    """Damage below the compression, in a database that is whole."""
+    """Corrupt the content before compression, in an intact database."""
     path = folder / "fuzzed.bw"
     path.unlink(missing_ok=True)
     connection = sqlite3.connect(path)

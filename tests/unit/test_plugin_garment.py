@@ -1,4 +1,4 @@
-"""What the plugin does to the open garment: nothing twice, nothing left out, and opened anew only when it must be."""
+"""The plugin applies each step to the garment once, leaves none out, and reopens the garment only if it must."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLUGIN = Path(__file__).parents[2] / "openjd_vstitcher" / "engine" / "plugin"
 
 
 class FakeApi:
-    """A garment whose mutations are remembered: calls are recorded, and fail when told to."""
+    """A BwApi that records calls and mutations; the call named by `failing` fails."""
 
     BW_API_ERROR_SUCCESS = 0
 
@@ -54,7 +54,7 @@ class FakeApi:
 
 @pytest.fixture(scope="module")
 def plugin() -> Iterator[Any]:
-    """The plugin's package, imported with a BwApi that has what importing needs."""
+    """The plugin's package, imported with a minimal BwApi."""
     before = dict(sys.modules)
     fake = types.ModuleType("BwApi")
     fake.CallbackBase = object  # type: ignore[attr-defined]
@@ -72,7 +72,7 @@ def plugin() -> Iterator[Any]:
 
 
 class Catalogue:
-    """Mutations that note that they were applied."""
+    """Mutations that record that they were applied."""
 
     def __init__(self, api: FakeApi) -> None:
         self._api = api
@@ -86,7 +86,7 @@ class Catalogue:
 
 
 class Notices:
-    """Hears what is told."""
+    """Records stages and events."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -114,13 +114,15 @@ mutation_lists = st.lists(st.sampled_from(["A", "B", "C1", "C2"]), max_size=4)
 
 @given(requests=st.lists(mutation_lists, min_size=1, max_size=8))
 @settings(max_examples=200, deadline=None)
-def test_garment_is_what_is_wanted_and_opened_as_seldom_as_can_be(plugin: Any, requests: list[list[str]]) -> None:
+def test_garment_gets_the_desired_state_and_is_reopened_as_rarely_as_possible(
+    plugin: Any, requests: list[list[str]]
+) -> None:
     subject, api = garment(plugin)
     done: list[str] | None = None
     for request in requests:
         api.calls.clear()
         notices = Notices()
-        subject.bring_to(wanted(*request), notices)
+        subject.set_state(wanted(*request), notices)
         assert api.applied == request
         must_open = done is None or done != request[: len(done)]
         assert ("GarmentOpen" in api.calls) == must_open
@@ -131,49 +133,49 @@ def test_garment_is_what_is_wanted_and_opened_as_seldom_as_can_be(plugin: Any, r
 
 def test_placeholder_names_of_mutations_do_not_count(plugin: Any) -> None:
     subject, api = garment(plugin)
-    subject.bring_to(wanted("A"), Notices())
+    subject.set_state(wanted("A"), Notices())
     api.calls.clear()
     other = wanted("A")
     other["mutations"][0]["output_file_name"] = "something else"
-    subject.bring_to(other, Notices())
+    subject.set_state(other, Notices())
     assert "GarmentOpen" not in api.calls
 
 
-def test_mutation_that_failed_half_way_is_not_built_upon(plugin: Any) -> None:
+def test_garment_is_reopened_after_a_failed_mutation(plugin: Any) -> None:
     subject, api = garment(plugin)
     api.failing = "ClusterDelete"
     notices = Notices()
     with pytest.raises(plugin.api.Failure, match="ClusterDelete") as failure:
-        subject.bring_to(wanted("A"), notices)
+        subject.set_state(wanted("A"), notices)
     assert failure.value.engine_error == "ClusterDelete returned error 7"
     assert notices.stages[-1] == "mutate"
     api.failing = None
-    subject.bring_to(wanted("A"), notices)
+    subject.set_state(wanted("A"), notices)
     assert notices.events == ["garment_reopened", "mutation_applied"]
     assert api.applied == ["A"]
 
 
-def test_export_that_changed_the_garment_has_it_opened_anew(plugin: Any) -> None:
+def test_garment_is_reopened_after_an_export_that_changed_it(plugin: Any) -> None:
     subject, _ = garment(plugin)
-    subject.bring_to(wanted(), Notices())
+    subject.set_state(wanted(), Notices())
     subject.changed()
     notices = Notices()
-    subject.bring_to(wanted(), notices)
+    subject.set_state(wanted(), notices)
     assert notices.events == ["garment_reopened"]
 
 
 def test_avatar_is_dressed_once_after_each_change(plugin: Any) -> None:
     subject, api = garment(plugin)
     for request in (wanted(), wanted(), wanted("A"), wanted("A")):
-        subject.bring_to(request, Notices())
+        subject.set_state(request, Notices())
         subject.dress()
     assert api.calls.count("GarmentDress") == 2
 
 
-def test_another_garment_is_another_garment(plugin: Any) -> None:
+def test_another_garment_is_opened(plugin: Any) -> None:
     subject, api = garment(plugin)
-    subject.bring_to(wanted("A"), Notices())
-    subject.bring_to(wanted("A", path="/other.bw"), Notices())
+    subject.set_state(wanted("A"), Notices())
+    subject.set_state(wanted("A", path="/other.bw"), Notices())
     assert api.calls.count("GarmentOpen") == 2
 
 
@@ -182,7 +184,7 @@ def test_choice_is_a_name_then_a_name_in_another_case_then_an_id(plugin: Any, ch
     assert plugin.garment._choose("colorway", choice, [(3, "pine"), (4, "Pine"), (9, "1"), (1, "x")]) == chosen
 
 
-def test_failed_call_says_what_was_called(plugin: Any) -> None:
+def test_failed_call_is_named_in_the_failure(plugin: Any) -> None:
     api = FakeApi()
     api.failing = "RenderImageEx"
     with pytest.raises(plugin.api.Failure) as failure:
@@ -196,7 +198,7 @@ def line(number: int, start: tuple[float, float], end: tuple[float, float], allo
     return {"id": number, "points": [start, end], "seam_allowance": allowance}
 
 
-def test_seam_allowances_follow_the_twin(plugin: Any) -> None:
+def test_seam_allowances_follow_the_counterpart(plugin: Any) -> None:
     changes: dict[int, Any] = {}
     folded = {
         "symmetry": {"kind": "self", "axis": [[0, 0], [0, 10]]},
@@ -235,7 +237,7 @@ def test_seam_allowances_follow_the_twin(plugin: Any) -> None:
     ],
     ids=["png", "cut png", "no png", "glb", "cut glb", "glb head", "obj", "empty"],
 )
-def test_half_written_file_is_told_from_a_whole_one(
+def test_partial_file_is_distinguished_from_a_whole_one(
     plugin: Any, tmp_path: Path, name: str, content: bytes, whole: bool | None
 ) -> None:
     (tmp_path / name).write_bytes(content)

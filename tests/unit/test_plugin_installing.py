@@ -1,4 +1,4 @@
-"""The plugin goes where VStitcher looks, replaces only itself, and goes away again."""
+"""The plugin is installed where VStitcher looks for it, replaces only itself, and can be uninstalled."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_installed_plugin_is_current_until_it_differs(tmp_path: Path) -> None:
     done = installing.install(tmp_path)
     assert done.current
     assert [path.name for path in tmp_path.iterdir()] == [installing.FOLDER]
-    (done.path / "src" / "work.py").write_text("changed", encoding="utf-8")
+    (done.path / "src" / "requests.py").write_text("changed", encoding="utf-8")
     assert not installing.status(tmp_path).current
     assert installing.install(tmp_path).current
     assert installing.uninstall(tmp_path)
@@ -39,17 +39,17 @@ def test_installed_plugin_is_current_until_it_differs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("manifest", ['{"identifier": "com.other"}', "{", "[]"])
-def test_plugin_of_others_is_left_alone(tmp_path: Path, manifest: str) -> None:
+def test_other_plugin_is_not_touched(tmp_path: Path, manifest: str) -> None:
     other = tmp_path / installing.FOLDER
     other.mkdir()
     (other / "plugin.json").write_text(manifest, encoding="utf-8")
-    for deed in (installing.install, installing.uninstall, installing.status):
-        with pytest.raises(EngineError, match="no plugin of ours"):
-            deed(tmp_path)
+    for action in (installing.install, installing.uninstall, installing.status):
+        with pytest.raises(EngineError, match="not an openjd-vstitcher plugin"):
+            action(tmp_path)
     assert (other / "plugin.json").read_text(encoding="utf-8") == manifest
 
 
-def test_command_says_what_it_did(tmp_path: Path) -> None:
+def test_command_reports_what_it_did(tmp_path: Path) -> None:
     runner = CliRunner()
     assert runner.invoke(command, ["status", "--into", str(tmp_path)]).exit_code == 1
     assert "installed 0.1.0" in runner.invoke(command, ["install", "--into", str(tmp_path)]).output
@@ -57,8 +57,8 @@ def test_command_says_what_it_did(tmp_path: Path) -> None:
     assert "removed" in runner.invoke(command, ["uninstall", "--into", str(tmp_path)]).output
 
 
-def test_installed_plugin_is_importable_and_sleeps_without_a_session(tmp_path: Path) -> None:
-    """A VStitcher that a person started loads the plugin, too: it must do nothing then."""
+def test_installed_plugin_does_nothing_without_a_session(tmp_path: Path) -> None:
+    """A VStitcher that a person started loads the plugin too; it must do nothing then."""
     folder = installing.install(tmp_path).path
     code = (
         "import sys, types; calls = []; bw = types.ModuleType('BwApi')\n"

@@ -1,4 +1,4 @@
-"""What may stand in the plugin: Python 3.7, its standard library, and the documented calls of BwApi."""
+"""The plugin uses only Python 3.7, its standard library, and documented calls of BwApi."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEWER_MODULES = {"graphlib", "zoneinfo", "tomllib"}
 
 
 def api_uses(tree: ast.AST) -> Iterator[tuple[ast.Attribute, ast.Call | None]]:
-    """Every attribute taken from BwApi, or from what is called `bw`, with the call it stands in."""
+    """Every attribute of `BwApi` or `bw`, with its call if it is called."""
     calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and _is_api(node.value):
@@ -44,14 +44,14 @@ def test_api_uses_are_found_in_each_form() -> None:
 def test_plugin_calls_only_what_is_documented(source: Path) -> None:
     for use, call in api_uses(ast.parse(source.read_text(encoding="utf-8"))):
         place = f"{source.name}:{use.lineno}: {use.attr}"
-        assert use.attr in KNOWN | OWN, f"{place} is no documented name"
+        assert use.attr in KNOWN | OWN, f"{place} is not a documented name"
         if call is not None and use.attr in API["functions"]:
             assert not call.keywords, place
             assert not any(isinstance(argument, ast.Starred) for argument in call.args), place
             assert len(call.args) == len(API["functions"][use.attr]), f"{place}: wrong number of arguments"
 
 
-def test_plugin_makes_use_of_the_api() -> None:
+def test_plugin_uses_the_api() -> None:
     used = {use.attr for source in SOURCES for use, _ in api_uses(ast.parse(source.read_text(encoding="utf-8")))}
     assert {"GarmentOpen", "RenderImageEx", "RenderRayTraceCMD", "GarmentTechpackExport"} <= used
 
@@ -73,7 +73,7 @@ def test_plugin_is_python_37_and_standard_library(source: Path) -> None:
     text = source.read_text(encoding="utf-8")
     assert "with (" not in text
     for newer in ("removeprefix", "removesuffix", "math.prod", "functools.cache", "missing_ok", "dirs_exist_ok"):
-        assert newer not in text, f"{source.name} uses {newer}, which Python 3.7 has not"
+        assert newer not in text, f"{source.name} uses {newer}, which Python 3.7 does not have"
 
 
 def test_plugin_is_small() -> None:

@@ -55,8 +55,8 @@ def test_unknown_fields_are_kept() -> None:
 BAD_PRESETS = [
     ([], "/", "found []; expected an object"),
     ({}, "/details", "is missing; expected an object with the instructions"),
-    ({"key": "k", "details": {}}, "/details/instructions", "is missing; expected a list of instructions"),
-    (preset(), "/details/instructions", "found []; expected a list of instructions"),
+    ({"key": "k", "details": {}}, "/details/instructions", "is missing; expected a non-empty list of instructions"),
+    (preset(), "/details/instructions", "found []; expected a non-empty list of instructions"),
     (preset("front.png"), "/details/instructions/0", 'found "front.png"; expected an object'),  # type: ignore[arg-type]  # on purpose
     (
         preset({"type": "EXPORTS"}),
@@ -89,15 +89,21 @@ BAD_PRESETS = [
         "/details/instructions/1/output_file_name",
         "'SCAN.JSON' names the same file as /details/instructions/0",
     ),
+    (
+        preset(export(output_file_name="Caf\u00e9.json"), export(output_file_name="Cafe\u0301.json")),
+        "/details/instructions/1/output_file_name",
+        "names the same file as /details/instructions/0; expected a unique name",
+    ),
+    (preset(export(), **{"a/b~c": float("inf")}), "/details/a~1b~0c", "found inf; expected a finite number"),
     *(
         (preset(export(number_of_snapshots=n)), "/details/instructions/0/number_of_snapshots", expected)
         for n, expected in [
             (0, "found 0; expected 1 to 1024"),
             (1025, "found 1025; expected 1 to 1024"),
             (-3, "found -3; expected 1 to 1024"),
-            (1.5, "found 1.5; expected a whole number"),
-            ("24", 'found "24"; expected a whole number'),
-            (True, "found true; expected a whole number"),
+            (1.5, "found 1.5; expected an integer"),
+            ("24", 'found "24"; expected an integer'),
+            (True, "found true; expected an integer"),
         ]
     ),
     *(
@@ -125,24 +131,24 @@ BAD_PRESETS = [
         "/details/instructions/0/camera_position/z",
         "is missing; expected a number in cm",
     ),
-    (preset(export(dpi=float("nan"))), "/details/instructions/0/dpi", "found nan; expected a number"),
-    (preset(export(techpack_name="a\ud800")), "/details/instructions/0/techpack_name", "half of a character"),
+    (preset(export(dpi=float("nan"))), "/details/instructions/0/dpi", "found nan; expected a finite number"),
+    (preset(export(techpack_name="a\ud800")), "/details/instructions/0/techpack_name", "contains a lone surrogate"),
     (preset(export(dpi=0)), "/details/instructions/0/dpi", "found 0; expected 1 to 2400"),
     *(
         (preset(export(output_file_name=name)), "/details/instructions/0/output_file_name", reason)
         for name, reason in [
             ("", "is empty"),
-            ("..", "is a relative directory"),
-            (".", "is a relative directory"),
-            ("a/b.png", "holds a path separator"),
-            ("a\\b.png", "holds a path separator"),
-            ("../a.png", "holds a path separator"),
-            ("C:a.png", "names a drive"),
-            ("c:\\a.png", "names a drive"),
-            ("a\x00.png", "holds a control character"),
-            ("a\n", "holds a control character"),
-            ("\x7f", "holds a control character"),
-            ("a?.png", "holds a character that Windows does not allow"),
+            ("..", "refers to a directory"),
+            (".", "refers to a directory"),
+            ("a/b.png", "contains a path separator"),
+            ("a\\b.png", "contains a path separator"),
+            ("../a.png", "contains a path separator"),
+            ("C:a.png", "starts with a drive letter"),
+            ("c:\\a.png", "starts with a drive letter"),
+            ("a\x00.png", "contains a control character"),
+            ("a\n", "contains a control character"),
+            ("\x7f", "contains a control character"),
+            ("a?.png", "contains a character that Windows does not allow"),
             ("CON", "is a reserved name on Windows"),
             ("nul.png", "is a reserved name on Windows"),
             ("Lpt1.txt", "is a reserved name on Windows"),
@@ -177,7 +183,7 @@ def test_bad_preset_is_refused_with_its_place_and_what_was_expected(data: Any, p
         ({"style_id": "a/b"}, "/style_id", "expected an id without path separators"),
         ({"style_id": ".."}, "/style_id", "expected an id without path separators"),
         ({"artwork_replacements": [{}]}, "/artwork_replacements/0/remote_file_path", "is missing"),
-        ({"type": "TEST", "details": {"body_version": "ten"}}, "/details/body_version", "expected a whole number"),
+        ({"type": "TEST", "details": {"body_version": "ten"}}, "/details/body_version", "expected an integer"),
     ],
 )
 def test_bad_job_details_are_refused(data: Any, pointer: str, message: str) -> None:
@@ -186,13 +192,13 @@ def test_bad_job_details_are_refused(data: Any, pointer: str, message: str) -> N
     assert any(str(p).startswith(f"{pointer}: ") and message in p.message for p in refused.value.problems)
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(InvalidInput) as refused:
         load_preset(preset(export(dpi=-1), export(output_file_name="a/b"), remote_destination="ftp://x"))
     assert len(refused.value.problems) == 3
 
 
-def test_an_extra_export_type_is_checked_by_its_own_schema() -> None:
+def test_a_custom_export_type_is_checked_by_its_schema() -> None:
     schema = {"type": "object", "required": ["angle"], "properties": {"angle": {"type": "number"}}}
     given = preset(export(export_type="FLAT_SKETCH", output_file_name="flat.svg"))
     with pytest.raises(InvalidInput, match="unknown value"):
@@ -203,7 +209,7 @@ def test_an_extra_export_type_is_checked_by_its_own_schema() -> None:
     assert load_preset(given, extra_exports={"FLAT_SKETCH": schema}).exports[0].export_type == "FLAT_SKETCH"
 
 
-def test_an_extra_mutation_type_is_checked_by_its_own_schema() -> None:
+def test_a_custom_mutation_type_is_checked_by_its_schema() -> None:
     schema = {"type": "object", "required": ["length"], "properties": {"length": {"type": "number"}}}
     mutation = {"type": "MUTATION", "mutation_type": "SHORTEN"}
     with pytest.raises(InvalidInput, match="unknown value"):
@@ -217,9 +223,9 @@ def test_an_extra_mutation_type_is_checked_by_its_own_schema() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b'{"a": ', "no valid JSON"),
+        (b'{"a": ', "invalid JSON"),
         (b"\xff\xfe", "expected UTF-8 text"),
-        (b" " * (4 * 1024 * 1024 + 1), "over 4 MiB"),
+        (b" " * (4 * 1024 * 1024 + 1), "larger than 4 MiB"),
         (b"[" * 100_000, "nested too deeply"),
     ],
 )

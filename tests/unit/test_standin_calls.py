@@ -1,4 +1,4 @@
-"""`BwApi` of the stand-in is exactly what is documented, and fails as documented."""
+"""The stand-in's `BwApi` has exactly the documented names, and fails as documented."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.standin.bwapi import make_module
-from openjd_vstitcher.standin.calls import CALLS, Code, key_of
+from openjd_vstitcher.standin.calls import CALLS, key_of
+from openjd_vstitcher.standin.codes import Code
 from openjd_vstitcher.standin.host import Host
 
 from ..standin_api import TEE, open_program
@@ -29,7 +30,7 @@ def test_module_has_the_documented_names_and_no_others():
     assert public == {*SURFACE["functions"], *SURFACE["classes"], *SURFACE["constants"]}
 
 
-def test_no_implementation_is_without_a_documented_call():
+def test_every_implementation_belongs_to_a_documented_call():
     assert set(CALLS) == {key_of(name) for name in SURFACE["functions"]}
 
 
@@ -97,7 +98,7 @@ def test_garment_calls_from_another_thread_fail(tee, name):
     assert codes == [Code.WRONG_THREAD]
 
 
-def test_session_function_runs_on_the_main_thread_when_another_asks(tee):
+def test_session_function_runs_on_the_main_thread_when_requested_from_another(tee):
     ran = []
 
     class Session(tee.api.CallbackBase):
@@ -117,7 +118,7 @@ def test_session_function_runs_on_the_main_thread_when_another_asks(tee):
     assert tee.api.GetLastError() == Code.NOT_FOUND
 
 
-def test_events_tell_of_open_modified_and_saved(tee, tmp_path):
+def test_events_fire_on_open_modified_and_saved(tee, tmp_path):
     seen = []
 
     class Listener(tee.api.CallbackBase):

@@ -1,4 +1,4 @@
-"""The stand-in's garment: what can be asked of it, and what changes change."""
+"""Queries and changes of the stand-in's garment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.standin.calls import Code
+from openjd_vstitcher.standin.codes import Code
 
 from ..standin_api import TEE, open_program
 
@@ -20,14 +20,14 @@ def tee():
     return open_program()
 
 
-def test_pieces_are_those_of_the_pattern_and_trims_follow(tee):
+def test_pieces_match_the_pattern_and_trims_follow(tee):
     shapes = tee.info("shapes")
     assert [s["name"] for s in shapes if s["kind"] == "piece"] == [p["name"] for p in PATTERN["pieces"]]
     assert [s["name"] for s in shapes if s["kind"] == "trim"] == ["Shoulder Button 1", "Shoulder Button 2", "Hem Label"]
 
 
 @pytest.mark.parametrize("piece", PATTERN["pieces"], ids=lambda p: p["name"])
-def test_edges_and_allowances_are_those_of_the_pattern(tee, piece):
+def test_edges_and_allowances_match_the_pattern(tee, piece):
     edges = tee.api.ShapeEdgeIds(tee.g, piece["id"])
     assert edges == [edge["id"] for edge in piece["edges"]]
     allowances = {tee.api.EdgeSeamAllowanceGet(tee.g, piece["id"], edge) for edge in edges}
@@ -35,7 +35,7 @@ def test_edges_and_allowances_are_those_of_the_pattern(tee, piece):
 
 
 @pytest.mark.parametrize("ruler", PATTERN["rulers"], ids=lambda r: r["name"])
-def test_rulers_measure_what_the_pattern_says(tee, ruler):
+def test_ruler_lengths_match_the_pattern(tee, ruler):
     assert ruler["id"] in tee.api.RulerIds(tee.g)
     assert tee.api.RulerNameGet(tee.g, ruler["id"]) == ruler["name"]
     base = tee.api.SizeCurrentGet(tee.g)
@@ -73,7 +73,7 @@ def test_unlinking_a_parent_frees_its_children_and_a_folded_piece_its_fold(tee):
     assert tee.info("symmetry") == []
 
 
-def test_deleting_a_parent_deletes_what_mirrors_it_and_everything_on_it(tee):
+def test_deleting_a_parent_deletes_its_mirrored_shapes_and_everything_on_them(tee):
     tee.api.ShapeDelete(tee.g, 3)
     assert {3, 4}.isdisjoint(s["id"] for s in tee.info("shapes"))
     ends = {end["shape"] for s in tee.info("stitches") for end in (s["a"], s["b"])}
@@ -87,7 +87,7 @@ def test_deleting_a_piece_deletes_its_trims(tee):
     assert tee.info("trims") == []
 
 
-def test_deleting_trim_clusters_removes_the_trims_and_leaves_other_groups(tee):
+def test_deleting_trim_clusters_deletes_the_trims_and_keeps_other_groups(tee):
     for cluster in tee.info("clusters"):
         if cluster["kind"] == "trim":
             assert tee.api.ClusterDelete(tee.g, cluster["id"]) == 1
@@ -163,7 +163,7 @@ def test_material_in_use_cannot_be_deleted(tee):
     assert tee.api.ColorwayUsedMaterialIds(tee.g, 1) == [1, 2, 3, 4, 5, 6]
 
 
-def test_material_survives_the_way_through_u3m(tee, tmp_path):
+def test_material_survives_export_and_import_as_u3m(tee, tmp_path):
     u3m = tmp_path / "jersey.u3m"
     assert tee.api.MaterialExport(tee.g, 1, 1, str(u3m)) == 1
     (new,) = tee.api.MaterialImport(tee.g, 1, str(u3m))
@@ -209,7 +209,7 @@ def test_unknown_keys_of_a_material_are_kept(tee):
     assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["custom"] == {"supplier": "Mill 7"}
 
 
-def test_texture_named_in_a_file_is_not_read_from_this_machine(tee, tmp_path):
+def test_texture_path_in_a_garment_file_is_ignored(tee, tmp_path):
     Image.new("RGB", (8, 8), "red").save(tmp_path / "private.png")
     texture = {"texture": {"path": str(tmp_path / "private.png")}}
     assert tee.api.MaterialUpdate(tee.g, 1, 1, json.dumps(texture)) == 1
@@ -218,7 +218,7 @@ def test_texture_named_in_a_file_is_not_read_from_this_machine(tee, tmp_path):
     assert json.loads(again.api.MaterialGet(again.g, 1, 1))["texture"] is None
 
 
-def test_file_with_an_impossible_part_does_not_open(tee, tmp_path):
+def test_file_with_an_invalid_part_does_not_open(tee, tmp_path):
     garment = tee.host.garments[tee.g]
     garment.shape(103).trim.width_cm = 1e9
     tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.bw"))
@@ -235,7 +235,7 @@ def test_surface_area_of_the_cloth(tee):
     assert json.loads(tee.api.MaterialBoundingBoxGet(tee.g, 1, 2, 3)) == {"width": 43.604, "height": 2.0}
 
 
-def test_snapshot_keeps_the_current_colorway_unless_asked_for_its_own():
+def test_snapshot_keeps_the_current_colorway_unless_the_saved_one_is_requested():
     tee = open_program(dressed=False)
     (snapshot,) = tee.api.GarmentSnapshotIdsEx(tee.g)
     assert json.loads(tee.api.SnapshotInfoGet(tee.g, snapshot))["name"] == "final"
@@ -248,7 +248,7 @@ def test_snapshot_keeps_the_current_colorway_unless_asked_for_its_own():
     assert tee.api.SnapshotLoad(tee.g, "none") == 0
 
 
-def test_unsaved_garment_is_closed_by_force_only(tee):
+def test_unsaved_garment_is_closed_only_by_force(tee):
     tee.api.ShapeDelete(tee.g, 5)
     assert tee.api.GarmentClose(tee.g, False) == 0
     assert tee.api.GetLastError() == Code.UNSAVED
@@ -268,14 +268,14 @@ def test_saved_garment_opens_as_it_was(tee, tmp_path):
     assert again.shape(1) == tee.shape(1)
 
 
-def test_saving_where_no_folder_is_fails(tee, tmp_path):
+def test_saving_to_a_missing_folder_fails(tee, tmp_path):
     assert tee.api.GarmentSaveAs(tee.g, str(tmp_path / "none" / "x.bw")) == 0
     assert tee.api.GetLastError() == Code.CANNOT_WRITE
     assert tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.vsp")) == 0
     assert tee.api.GetLastError() == Code.NOT_SUPPORTED
 
 
-def test_turntable_goes_round_from_the_given_camera(tee):
+def test_turntable_starts_at_the_given_camera_and_circles_the_garment(tee):
     front = tee.api.EnvironmentCameraViewGet(tee.g, "GarmentFront")
     cameras = json.loads(tee.api.EnvironmentTurntableCameraPositionsGet(front, 4))
     target = json.loads(front)["target"]
@@ -300,7 +300,7 @@ def test_imported_camera_view_is_found_by_its_name(tee, tmp_path):
     assert tee.api.EnvironmentCameraViewGet(tee.g, "None") == ""
 
 
-def test_bare_mesh_opens_with_a_shape_for_each_node(tmp_path):
+def test_plain_mesh_opens_with_a_shape_for_each_node(tmp_path):
     tee = open_program(TEE.with_name("tee.glb"))
     assert [s["name"] for s in tee.info("shapes")] == [p["name"] for p in PATTERN["pieces"]]
     assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["name"] == "Jersey 180"
@@ -310,7 +310,7 @@ def test_bare_mesh_opens_with_a_shape_for_each_node(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["garment.bw", "garment.glb", "garment.obj", "garment.txt", "garment.vsp"])
-def test_file_that_is_no_garment_does_not_open(tee, tmp_path, name):
+def test_file_that_is_not_a_garment_does_not_open(tee, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"neither this nor that")
     assert tee.api.GarmentOpen(str(path)) == ""

@@ -1,4 +1,4 @@
-"""Curves, lengths and seam allowances, against the numbers that the sample pattern itself states."""
+"""Curves, lengths and seam allowances, checked against the numbers in the sample pattern."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_line_is_as_long_as_the_pattern_says(line):
+def test_line_length_matches_the_pattern(line):
     assert geometry.length(geometry.flatten(line["kind"], line["points"])) == pytest.approx(line["length_cm"], abs=0.02)
 
 

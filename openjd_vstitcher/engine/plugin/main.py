@@ -1,4 +1,4 @@
-"""The script that VS-CLI runs: serves one session's requests until it is told to end."""
+"""The script that VS-CLI runs: handles the requests of a session until it is told to exit."""
 
 import os
 import sys

@@ -79,9 +79,11 @@ class Connection:
         """Run a coroutine on the connection's loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let a coroutine run on the connection's loop until it ends or the connection is closed."""
-        asyncio.run_coroutine_threadsafe(work, self._loop).add_done_callback(_log_failure)
+    def start(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Let a coroutine run on the connection's loop until it ends, is canceled, or the connection is closed."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        future.add_done_callback(_log_failure)
+        return future
 
     def close(self) -> None:
         """End everything that runs on the loop, and the connection."""
@@ -92,8 +94,14 @@ class Connection:
         self._thread.join()
         self._loop.close()
 
-    def execute(self, document: DocumentNode, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Send a request and return its data; failures that can pass are retried with backoff and jitter.
+    def execute(
+        self, document: DocumentNode, variables: Mapping[str, Any] | None = None, *, limit_s: float | None = None
+    ) -> dict[str, Any]:
+        """Send a request and return its data; transient failures are retried with backoff and jitter.
+
+        Parameters
+        ----------
+        limit_s: the time for answer and retries; without it, the configured time to retry.
 
         Raises
         ------
@@ -101,12 +109,12 @@ class Connection:
         PlatformError: nobody answered properly until the time to retry was over.
         """
         request = GraphQLRequest(document, variable_values=dict(variables or {}))
-        deadline = time.monotonic() + self._retry_limit_s
+        deadline = time.monotonic() + (self._retry_limit_s if limit_s is None else limit_s)
         pause_s = _FIRST_PAUSE_S
         renewed = False
         while True:
             try:
-                return self._send(request)
+                return self._send(request, None if limit_s is None else deadline)
             except RequestRefused as error:
                 renewable = error.code in _REFUSED_CREDENTIAL and not renewed
                 if not (renewable or error.transient) or time.monotonic() + pause_s > deadline:
@@ -146,10 +154,12 @@ class Connection:
         """Fetch the credential anew before the next request."""
         self._credential.forget()
 
-    def _send(self, request: GraphQLRequest) -> dict[str, Any]:
+    def _send(self, request: GraphQLRequest, deadline: float | None) -> dict[str, Any]:
         headers = self._credential.headers(worker=self.worker)
+        left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
-            answer = self.run(self._session.execute(request, extra_args={"headers": headers}))
+            sent = self._session.execute(request, extra_args={"headers": headers})
+            answer = self.run(asyncio.wait_for(sent, left_s))
         except TransportQueryError as error:
             refused = refusal(error)
             if refused.code in _REFUSED_CREDENTIAL:

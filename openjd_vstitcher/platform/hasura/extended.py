@@ -42,6 +42,16 @@ class ExtendedWork:
         row = self._fenced("Heartbeat", claim, lease_s=lease_s, progress=progress, status_details=status_details)
         return Beat(rows.moment(row["lease_expires_at"]), row["cancel_requested"])
 
+    def held(self, claim: Claim) -> dict[str, Any]:
+        """The condition that holds for the job's row while the claim holds the job."""
+        return {
+            "id": {"_eq": claim.job.id},
+            "attempt": {"_eq": claim.attempt},
+            "worker": {"_eq": claim.worker},
+            "status": {"_eq": "IN_PROGRESS"},
+            "lease_expires_at": {"_is_null": False},
+        }
+
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt together with its last assets."""
         self._fenced(

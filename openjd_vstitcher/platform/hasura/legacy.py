@@ -67,12 +67,20 @@ class LegacyWork:
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
         """See whether the job is still this claim's; there is no lease to keep and no column for progress."""
         if status_details is None:
-            held = bool(self._query("Claimed", where=_fence(claim))[self._job_root])
+            held = bool(self._query("Claimed", where=self.held(claim))[self._job_root])
         else:
-            held = bool(self._update(_fence(claim), {"status_details": status_details}))
+            held = bool(self._update(self.held(claim), {"status_details": status_details}))
         if not held:
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
         return Beat(None, False)
+
+    def held(self, claim: Claim) -> dict[str, Any]:
+        """The condition that holds for the job's row while the claim holds the job."""
+        return {
+            "id": {"_eq": claim.job.id},
+            "status": {"_eq": "IN_PROGRESS"},
+            "started_at": {"_eq": _started(claim)},
+        }
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt together with its last assets, in one transaction."""
@@ -89,7 +97,7 @@ class LegacyWork:
             }
             for asset_id, details in outcome.uploaded.items()
         ]
-        if not self._query("Claimed", where=_fence(claim))[self._job_root]:
+        if not self._query("Claimed", where=self.held(claim))[self._job_root]:
             self._already(claim, ended, reason)
             return
         styles = self._styles(claim, outcome) if outcome.hide_previous_style_assets else []
@@ -103,7 +111,7 @@ class LegacyWork:
                 "created_at": {"_lt": _started(claim)},
                 "_or": [{"job_id": {"_is_null": True}}, {"job_id": {"_neq": claim.job.id}}],
             },
-            where=_fence(claim),
+            where=self.held(claim),
             set={
                 "status": ended,
                 "status_details": reason,
@@ -195,11 +203,11 @@ class LegacyWork:
         return found[0] if found else None
 
     def _held(self, claim: Claim) -> None:
-        if not self._query("Claimed", where=_fence(claim))[self._job_root]:
+        if not self._query("Claimed", where=self.held(claim))[self._job_root]:
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
 
     def _job_fence(self, claim: Claim) -> dict[str, Any]:
-        return {"job": _fence(claim)} if self._assets_know_job else {}
+        return {"job": self.held(claim)} if self._assets_know_job else {}
 
     def _already(self, claim: Claim, status: str, status_details: str | None) -> None:
         """Pass over a repeated outcome; anything else means that the claim is lost."""
@@ -231,11 +239,3 @@ def _started(claim: Claim) -> str:
     started_at = claim.job.started_at
     assert started_at is not None
     return rows.text(started_at)
-
-
-def _fence(claim: Claim) -> dict[str, Any]:
-    return {
-        "id": {"_eq": claim.job.id},
-        "status": {"_eq": "IN_PROGRESS"},
-        "started_at": {"_eq": _started(claim)},
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from graphql import DocumentNode
 from ...config import PlatformConfig
 from ...errors import NotFound, PlatformError
 from ...journal import Event
-from ..values import WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
+from ..values import WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
 from .connection import Connection, RequestRefused
 from .extended import ExtendedWork
 from .legacy import LegacyWork
+from .live_query import LiveQuery, Rows
 from .queries import requests
-from .waiting import JobsWatch
+from .waiting import ClaimWatch, watch_jobs
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class _Work(Protocol):
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None
     ) -> Beat: ...
+    def held(self, claim: Claim) -> dict[str, Any]: ...
     def finish(self, claim: Claim, outcome: Outcome) -> None: ...
     def requeue_expired(self, *, max_attempts: int) -> Sequence[str]: ...
     def record(self, claim: Claim, events: Sequence[Event]) -> None: ...
@@ -79,7 +82,9 @@ class HasuraPlatform:
         self._endpoint = config.endpoint
         self._job_root = _root_of(config.job_table)
         self._poll_s = config.poll_s
-        self._watches: dict[tuple[str, ...], JobsWatch] = {}
+        self._jobs_watches: dict[tuple[str, ...], LiveQuery] = {}
+        self._claim_watches: dict[tuple[str, int, str], ClaimWatch] = {}
+        self._claim_watches_lock = threading.Lock()
         self._connection = Connection(config)
         try:
             self.found = self._look()
@@ -114,9 +119,20 @@ class HasuraPlatform:
         """Keep the lease, and tell how far the job is (progress in percent)."""
         return self._work.heartbeat(claim, lease_s=lease_s, progress=progress, status_details=status_details)
 
+    def claim_state(self, claim: Claim, *, timeout_s: float) -> ClaimState:
+        """Wait until the claim is canceled or lost, or the time is over; return its state then."""
+        with self._claim_watches_lock:
+            watch = self._claim_watches.get(_key(claim)) or self._watch_claim(claim)
+            self._claim_watches[_key(claim)] = watch
+        state = watch.state(timeout_s)
+        if state == "lost":
+            self._stop_watching(claim)
+        return state
+
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt, in one transaction with its last assets and with hiding the style's older ones."""
         self._work.finish(claim, outcome)
+        self._stop_watching(claim)
 
     def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
         """Make jobs with an expired lease claimable again, or end them with errors after the last attempt."""
@@ -125,15 +141,12 @@ class HasuraPlatform:
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
         """Wait until a job of these types may be there to claim; False when the time is over."""
         types = tuple(job_types)
-        if types not in self._watches:
-            self._watches[types] = JobsWatch(
-                self._connection,
-                self._requests["Waiting"],
-                {"where": {"status": {"_in": list(WAITING)}, "type": {"_in": list(types)}}},
-                root=self._job_root,
-                poll_s=self._poll_s,
+        if types not in self._jobs_watches:
+            where = {"status": {"_in": list(WAITING)}, "type": {"_in": list(types)}}
+            self._jobs_watches[types] = watch_jobs(
+                self._connection, self._requests["Waiting"], where, root=self._job_root, poll_s=self._poll_s
             )
-        return self._watches[types].wait(timeout_s)
+        return self._jobs_watches[types].wait(timeout_s)
 
     def record(self, claim: Claim, events: Sequence[Event]) -> None:
         """Keep events of the attempt's journal with the job."""
@@ -240,6 +253,31 @@ class HasuraPlatform:
         """The assets of a job, by name."""
         return [rows.asset(row) for row in self._query("Assets", job_id=job_id)["create_asset"]]
 
+    def _watch_claim(self, claim: Claim) -> ClaimWatch:
+        self._connection.worker = claim.worker
+        variables = {"where": self._work.held(claim)}
+
+        def look(limit_s: float) -> Rows:
+            answer = self._connection.execute(self._requests["HeldRow"], variables, limit_s=limit_s)
+            rows: Rows = answer[self._job_root]
+            return rows
+
+        live = LiveQuery(
+            self._connection,
+            self._requests["Held"],
+            variables,
+            root=self._job_root,
+            poll_s=self._poll_s,
+            subject=f"the claim of job {claim.job.id}",
+        )
+        return ClaimWatch(live, look)
+
+    def _stop_watching(self, claim: Claim) -> None:
+        with self._claim_watches_lock:
+            watch = self._claim_watches.pop(_key(claim), None)
+        if watch is not None:
+            watch.stop()
+
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
         return self._connection.execute(self._requests[name], variables)
 
@@ -280,6 +318,10 @@ def _roots(documents: Mapping[str, DocumentNode]) -> set[str]:
         d for document in documents.values() for d in document.definitions if d.kind == "operation_definition"
     ]
     return {field.name.value for operation in operations for field in operation.selection_set.selections}  # type: ignore[attr-defined]  # operations hold fields only
+
+
+def _key(claim: Claim) -> tuple[str, int, str]:
+    return claim.job.id, claim.attempt, claim.worker
 
 
 def _root_of(table: str) -> str:

@@ -1,98 +1,81 @@
-"""Learns of new jobs: by subscription, with slow polling under it; by polling alone where there are no websockets."""
+"""Waits for jobs to claim, and for a change of a claim that is held."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from gql.transport.exceptions import TransportError, TransportQueryError
 from graphql import DocumentNode
-from websockets.exceptions import WebSocketException
 
 from ...errors import PlatformError
+from ..values import ClaimState
 from .connection import Connection
+from .live_query import LiveQuery, Rows
 
 _log = logging.getLogger(__name__)
 
-_SAFETY = 6
-"""How many times slower the polling under a subscription is."""
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 60.0
+_LEAST_LOOK_S = 1.0
+_ORDER: tuple[ClaimState, ...] = ("held", "cancel_requested", "lost")
 
 
-class JobsWatch:
-    """Watches for claimable jobs from the moment it is made, until the connection is closed.
+def watch_jobs(
+    connection: Connection, subscription: DocumentNode, where: Mapping[str, Any], *, root: str, poll_s: float
+) -> LiveQuery:
+    """A watch that wakes up while there are jobs to claim.
 
     Parameters
     ----------
-    subscription, variables: a live query whose result is not empty while there is a job to claim.
-    root: the name of the result's field.
-    poll_s: the pace of polling without a subscription.
+    where: which jobs can be claimed.
+    root: the GraphQL name of the table of jobs.
+    """
+    return LiveQuery(
+        connection, subscription, {"where": where}, root=root, poll_s=poll_s, subject="new jobs", wakes=bool
+    )
+
+
+class ClaimWatch:
+    """Follows a claim from held to canceled or lost; it never goes back.
+
+    Parameters
+    ----------
+    live: the job's row while the claim holds it, with `cancel_requested` where the table has it; else no row.
+    look: reads the same rows, within a number of seconds, or raises `PlatformError`.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        subscription: DocumentNode,
-        variables: Mapping[str, Any],
-        *,
-        root: str,
-        poll_s: float,
-    ) -> None:
-        self._connection = connection
-        self._subscription = subscription
-        self._variables = variables
-        self._root = root
-        self._poll_s = poll_s
-        self._pushed = threading.Event()
-        self._live = False
-        self._polled_at = time.monotonic()
-        connection.start(self._listen())
+    def __init__(self, live: LiveQuery, look: Callable[[float], Rows]) -> None:
+        self._live = live
+        self._look = look
+        self._due = True
+        self._known: ClaimState = "held"
 
-    def wait(self, timeout_s: float) -> bool:
-        """True when a job was announced or it is time to look; False when neither came in time."""
+    def state(self, timeout_s: float) -> ClaimState:
+        """The state of the claim, as soon as it is no longer held or when the time is over."""
         deadline = time.monotonic() + timeout_s
         while True:
-            pace_s = self._poll_s * (_SAFETY if self._live else 1) * random.uniform(0.9, 1.1)  # noqa: S311
-            until = min(deadline, self._polled_at + pace_s)
-            if self._pushed.wait(max(0.0, until - time.monotonic())):
-                self._pushed.clear()
-                return self._looked()
-            if until < deadline:
-                return self._looked()
-            if time.monotonic() >= deadline:
-                return False
+            if (pushed := self._live.latest) is not None:
+                self._learn(pushed)
+            if self._known == "held" and self._due:
+                self._due = not self._asked(max(_LEAST_LOOK_S, deadline - time.monotonic()))
+            if self._known != "held" or not self._live.wait(max(0.0, deadline - time.monotonic())):
+                return self._known
+            self._due = True
 
-    def _looked(self) -> bool:
-        self._polled_at = time.monotonic()
+    def stop(self) -> None:
+        """End the subscription."""
+        self._live.stop()
+
+    def _asked(self, limit_s: float) -> bool:
+        try:
+            self._learn(self._look(limit_s))
+        except PlatformError as error:
+            _log.info("cannot see whether the claim is still held: %s", error)
+            return False
         return True
 
-    async def _listen(self) -> None:
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            try:
-                async for result in self._connection.subscribe(self._subscription, self._variables):
-                    if not self._live:
-                        _log.info("new jobs arrive by subscription")
-                    self._live, pause_s = True, _FIRST_PAUSE_S
-                    if result[self._root]:
-                        self._pushed.set()
-            except (TransportError, WebSocketException, OSError, TimeoutError, PlatformError) as error:
-                self._note(error)
-            finally:
-                if self._live:
-                    self._live = False
-                    self._pushed.set()
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-
-    def _note(self, error: Exception) -> None:
-        if isinstance(error, TransportQueryError) or "jwt" in str(error).lower():
-            self._connection.forget_credential()
-        reason = " ".join(str(error.__cause__ or error).split())[:300] or type(error).__name__
-        _log.info("no subscription, looking for jobs every %g s: %s", self._poll_s, reason)
+    def _learn(self, rows: Rows) -> None:
+        state: ClaimState = "lost"
+        if rows:
+            state = "cancel_requested" if rows[0].get("cancel_requested") else "held"
+        self._known = max(self._known, state, key=_ORDER.index)

@@ -24,6 +24,10 @@ UPDATE job SET
 WHERE id = :job_id AND attempt = :attempt AND worker = :worker AND status = 'IN_PROGRESS'
 RETURNING cancel_requested;
 
+-- claim_state --
+SELECT cancel_requested FROM job
+WHERE id = :job_id AND attempt = :attempt AND worker = :worker AND status = 'IN_PROGRESS';
+
 -- hide_previous_style_assets --
 UPDATE asset SET is_public_facing = 0, updated_at = :now
 WHERE is_public_facing AND job_id <> :job_id AND created_at < :started_at

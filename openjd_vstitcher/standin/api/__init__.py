@@ -1,4 +1,4 @@
-"""The calls of `BwApi`, by group; importing this package registers them all."""
+"""The `BwApi` calls by group. Importing this package registers all of them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""Calls about the program itself: its version, events, menus, the main thread, its end."""
+"""Calls about the program itself: version, events, menus, session functions, exit."""
 
 from __future__ import annotations
 
 import json
 
-from ..calls import ApiError, CallbackBase, Code, call
+from ..calls import call
+from ..codes import ApiError, Code
+from ..elements import CallbackBase
 from ..host import Host
 
 
@@ -16,7 +18,7 @@ def version(host: Host) -> str:
 
 @call
 def identifier_set(host: Host, identifier: str) -> int:
-    """Say which plugin is calling."""
+    """Set the identifier of the calling plugin."""
     host.identifier = identifier
     return 1
 
@@ -28,7 +30,7 @@ def identifier_get(host: Host) -> str:
 
 @call
 def plugin_name_set(host: Host, name: str) -> int:
-    host.plugin_name = name
+    """Set the name of the calling plugin; the stand-in does not use it."""
     return 1
 
 
@@ -40,7 +42,7 @@ def host_application_get(host: Host) -> str:
 
 @call
 def application_exit(host: Host) -> int:
-    """End the program after this callback or script; asks about an unsaved garment first."""
+    """Exit after this callback or script; in the GUI, ask about unsaved changes first."""
     host.request_exit()
     return 1
 
@@ -53,35 +55,34 @@ def get_last_error(host: Host) -> int:
 
 @call
 def event_register(host: Host, callback: CallbackBase, callback_id: int, event: int) -> int:
-    """Have a callback run at each event of a kind."""
+    """Run a callback at every event of this kind."""
     host.listen(event, callback, callback_id)
     return 1
 
 
 @call
 def menu_function_add(host: Host, name: str, callback: CallbackBase, callback_id: int) -> int:
-    """Add a menu entry; the stand-in only notes it."""
+    """Add a menu entry; the stand-in has no menu."""
     if not name:
         raise ApiError(Code.INVALID_ARGUMENT, "a menu entry needs a name")
-    host.menu.append((name, callback, callback_id))
     return 1
 
 
 @call
 def menu_function_reload_add(host: Host) -> int:
-    """Add the menu entry that reloads plugins; the stand-in has no menu to show it in."""
+    """Add the menu entry that reloads plugins; the stand-in has no menu."""
     return 1
 
 
 @call
 def update_session_function_set_v2(host: Host, callback: CallbackBase) -> int:
-    """The callback that requests of this plugin run, on the main thread."""
+    """Set the callback that runs on the main thread when this plugin requests it."""
     host.set_session_function(callback)
     return 1
 
 
 @call
 def update_session_function_request_v2(host: Host, identifier: str, callback_id: int, data: str) -> int:
-    """Ask, from any thread, for the session function to be run on the main thread."""
+    """Request, from any thread, that the session function run on the main thread."""
     host.request_session_function(identifier, callback_id, data)
     return 1

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import geometry, materials
-from ..calls import ApiError, Code, NewId, call
+from ..calls import NewId, call
+from ..codes import ApiError, Code
 from ..host import Host
 from ..model import Colorway, Garment
-from .lookup import found, free_id, json_object
+from .lookup import find, free_id, json_object
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _MAX_U3M = 256 * 2**20
@@ -27,28 +28,28 @@ def colorway_current_get(host: Host, garment: str) -> int:
 @call
 def colorway_current_set(host: Host, garment: str, colorway: int) -> int:
     opened = host.garment(garment)
-    opened.current_colorway = found(opened.colorway, "colorway", colorway).id
+    opened.current_colorway = find(opened.colorway, "colorway", colorway).id
     return 1
 
 
 @call
 def colorway_name_get(host: Host, garment: str, colorway: int) -> str:
-    return found(host.garment(garment).colorway, "colorway", colorway).name
+    return find(host.garment(garment).colorway, "colorway", colorway).name
 
 
 @call
 def colorway_name_set(host: Host, garment: str, colorway: int, name: str) -> int:
     opened = host.garment(garment)
-    found(opened.colorway, "colorway", colorway).name = name
+    find(opened.colorway, "colorway", colorway).name = name
     host.modified(opened)
     return 1
 
 
 @call
 def colorway_clone(host: Host, garment: str, colorway: int) -> NewId:
-    """A copy of a colorway, last in the list."""
+    """Append a copy of a colorway."""
     opened = host.garment(garment)
-    source = found(opened.colorway, "colorway", colorway)
+    source = find(opened.colorway, "colorway", colorway)
     clone = Colorway(free_id([c.id for c in opened.colorways]), f"{source.name} copy", copy.deepcopy(source.materials))
     opened.colorways.append(clone)
     host.modified(opened)
@@ -57,9 +58,9 @@ def colorway_clone(host: Host, garment: str, colorway: int) -> NewId:
 
 @call
 def colorway_delete(host: Host, garment: str, colorway: int) -> int:
-    """Delete a colorway that is not the current one."""
+    """Delete a colorway other than the current one."""
     opened = host.garment(garment)
-    target = found(opened.colorway, "colorway", colorway)
+    target = find(opened.colorway, "colorway", colorway)
     if target.id == opened.current_colorway:
         raise ApiError(Code.IN_USE, "the current colorway cannot be deleted")
     opened.colorways.remove(target)
@@ -69,15 +70,15 @@ def colorway_delete(host: Host, garment: str, colorway: int) -> int:
 
 @call
 def colorway_material_ids(host: Host, garment: str, colorway: int) -> list[int]:
-    return list(found(host.garment(garment).colorway, "colorway", colorway).materials)
+    return list(find(host.garment(garment).colorway, "colorway", colorway).materials)
 
 
 @call
 def colorway_used_material_ids(host: Host, garment: str, colorway: int) -> list[int]:
-    """The materials of shapes, trims and edges, and artworks that lie on a shape."""
+    """The materials of shapes, trims and edges, and artworks placed on a shape."""
     opened = host.garment(garment)
     used = _used(opened)
-    listed = found(opened.colorway, "colorway", colorway).materials
+    listed = find(opened.colorway, "colorway", colorway).materials
     return [i for i, m in listed.items() if i in used or m.get("placements")]
 
 
@@ -88,10 +89,10 @@ def _used(garment: Garment) -> set[int]:
 
 @call
 def colorway_colors_in_use_get(host: Host, garment: str, colorway: int) -> str:
-    """JSON list of `#rrggbb`."""
+    """A JSON list of `#rrggbb`."""
     opened = host.garment(garment)
     used = _used(opened)
-    listed = found(opened.colorway, "colorway", colorway).materials
+    listed = find(opened.colorway, "colorway", colorway).materials
     return json.dumps(sorted({str(m["color"]) for i, m in listed.items() if i in used}))
 
 
@@ -99,10 +100,10 @@ def colorway_colors_in_use_get(host: Host, garment: str, colorway: int) -> str:
 def colorway_colors_in_use_update(host: Host, garment: str, colorway: int, source: str, target: str) -> int:
     """Replace a colour everywhere in a colorway."""
     opened = host.garment(garment)
-    _checked({"color": target})
+    _check({"color": target})
     matching = [
         m
-        for m in found(opened.colorway, "colorway", colorway).materials.values()
+        for m in find(opened.colorway, "colorway", colorway).materials.values()
         if str(m["color"]).lower() == source.lower()
     ]
     if not matching:
@@ -114,36 +115,36 @@ def colorway_colors_in_use_update(host: Host, garment: str, colorway: int, sourc
 
 
 def _material(garment: Garment, colorway: int, material: int) -> dict[str, Any]:
-    return found(found(garment.colorway, "colorway", colorway).materials.__getitem__, "material", material)
+    return find(find(garment.colorway, "colorway", colorway).materials.__getitem__, "material", material)
 
 
 @call
 def material_get(host: Host, garment: str, colorway: int, material: int) -> str:
-    """JSON of a material; docs/standin.md has its keys."""
+    """A material as JSON; docs/standin.md lists the keys."""
     return json.dumps(_material(host.garment(garment), colorway, material))
 
 
 @call
 def material_update(host: Host, garment: str, colorway: int, material: int, changes: str) -> int:
-    """Change some keys of a material in one colorway."""
+    """Update keys of a material in one colorway."""
     opened = host.garment(garment)
     target = _material(opened, colorway, material)
-    wanted = json_object(changes, "the material")
-    _checked({**target, **wanted})
-    if wanted.get("texture") is not None:
+    changed = json_object(changes, "the material")
+    _check({**target, **changed})
+    if changed.get("texture") is not None:
         from ..textures import check_picture
 
-        check_picture(Path(wanted["texture"]["path"]))
-    target.update(wanted)
+        check_picture(Path(changed["texture"]["path"]))
+    target.update(changed)
     host.modified(opened)
     return 1
 
 
 @call
 def material_import(host: Host, garment: str, colorway: int, path: str) -> list[int]:
-    """Add a material from a `.u3m` (a zip or JSON) or a picture; its id is the same in all colorways."""
+    """Add a material from a `.u3m` (a zip or JSON) or a picture to all colorways, with the same id."""
     opened = host.garment(garment)
-    found(opened.colorway, "colorway", colorway)
+    find(opened.colorway, "colorway", colorway)
     material = {**copy.deepcopy(materials.DEFAULTS), **_read_material(host, Path(path))}
     new = free_id([i for c in opened.colorways for i in c.materials])
     for each in opened.colorways:
@@ -163,7 +164,7 @@ def _read_material(host: Host, path: Path) -> dict[str, Any]:
             folder = host.scratch() / f"u3m-{len(list(host.scratch().iterdir()))}"
             with zipfile.ZipFile(path) as archive:
                 if sum(entry.file_size for entry in archive.infolist()) > _MAX_U3M:
-                    raise ApiError(Code.CANNOT_READ, f"{path}: unpacks to over {_MAX_U3M} bytes")
+                    raise ApiError(Code.CANNOT_READ, f"{path}: decompresses to more than {_MAX_U3M} bytes")
                 archive.extractall(folder)
             source = next(iter(sorted([*folder.rglob("*.u3m"), *folder.rglob("*.json")])))
             document = json_object(source.read_text(encoding="utf-8"), str(path))
@@ -174,17 +175,17 @@ def _read_material(host: Host, path: Path) -> dict[str, Any]:
         raise ApiError(Code.CANNOT_READ, f"{path}: {error!r}") from error
     material = document.get("material", document)
     if not isinstance(material, dict):
-        raise ApiError(Code.INVALID_JSON, f"{path}: its material is no JSON object")
+        raise ApiError(Code.INVALID_JSON, f"{path}: its material is not a JSON object")
     read = {key: material[key] for key in materials.DEFAULTS if key in material and key != "texture"}
     if picture is not None:
         read["texture"] = {"path": str(picture), "width_cm": 20.0}
-    _checked(read)
+    _check(read)
     return {"name": path.stem, **read}
 
 
 @call
 def material_export(host: Host, garment: str, colorway: int, material: int, path: str) -> int:
-    """Write a material as `.u3m`: a zip with its JSON and its texture."""
+    """Write a material as `.u3m`: a zip with its JSON and texture."""
     source = _material(host.garment(garment), colorway, material)
     try:
         with zipfile.ZipFile(path, "w") as archive:
@@ -200,7 +201,7 @@ def material_export(host: Host, garment: str, colorway: int, material: int, path
 
 @call
 def material_delete(host: Host, garment: str, colorway: int, material: int) -> int:
-    """Delete a material from a colorway; one that a shape has cannot be deleted."""
+    """Delete a material from a colorway unless a shape uses it."""
     opened = host.garment(garment)
     _material(opened, colorway, material)
     if material in _used(opened):
@@ -212,10 +213,10 @@ def material_delete(host: Host, garment: str, colorway: int, material: int) -> i
 
 @call
 def material_clone(host: Host, garment: str, colorway: int, material: int, destination: int) -> NewId:
-    """A copy of a material in another colorway, under a new id."""
+    """Copy a material to another colorway under a new id."""
     opened = host.garment(garment)
     source = _material(opened, colorway, material)
-    target = found(opened.colorway, "colorway", destination)
+    target = find(opened.colorway, "colorway", destination)
     new = free_id([i for c in opened.colorways for i in c.materials])
     target.materials[new] = copy.deepcopy(source)
     host.modified(opened)
@@ -224,10 +225,10 @@ def material_clone(host: Host, garment: str, colorway: int, material: int, desti
 
 @call
 def material_surface_area_get(host: Host, garment: str, colorway: int, material: int, size: int) -> float:
-    """cm² of all shapes of a material in a size, without allowances."""
+    """Area of all shapes with this material in a size, without allowances, in cm²."""
     opened = host.garment(garment)
     _material(opened, colorway, material)
-    factors = found(opened.size, "size", size).scale
+    factors = find(opened.size, "size", size).scale
     total = sum(
         abs(geometry.area(geometry.scale(shape.outline(), shape.origin, factors)))
         for shape in opened.pieces()
@@ -238,10 +239,10 @@ def material_surface_area_get(host: Host, garment: str, colorway: int, material:
 
 @call
 def material_length_get(host: Host, garment: str, colorway: int, material: int, size: int) -> float:
-    """cm of all edges that a material is sewn on, in a size."""
+    """Total length of all edges with this material in a size, in cm."""
     opened = host.garment(garment)
     _material(opened, colorway, material)
-    factors = found(opened.size, "size", size).scale
+    factors = find(opened.size, "size", size).scale
     total = sum(
         edge.length(shape.origin, factors)
         for shape in opened.pieces()
@@ -253,10 +254,10 @@ def material_length_get(host: Host, garment: str, colorway: int, material: int, 
 
 @call
 def material_bounding_box_get(host: Host, garment: str, colorway: int, material: int, size: int) -> str:
-    """JSON: `width` and `height` in cm of all shapes of a material, laid as in the pattern."""
+    """JSON with `width` and `height` in cm of all shapes with this material, as laid out in the pattern."""
     opened = host.garment(garment)
     _material(opened, colorway, material)
-    factors = found(opened.size, "size", size).scale
+    factors = find(opened.size, "size", size).scale
     points = [
         point
         for shape in opened.pieces()
@@ -267,7 +268,7 @@ def material_bounding_box_get(host: Host, garment: str, colorway: int, material:
     return json.dumps({"width": round(high_x - low_x, 4), "height": round(high_y - low_y, 4)})
 
 
-def _checked(material: dict[str, Any]) -> None:
+def _check(material: dict[str, Any]) -> None:
     try:
         materials.check_material(material)
     except (ValueError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Calls about the open garment as a whole, its snapshots, and what is known of it."""
+"""Calls about garments as a whole: files, information, snapshots, sizes, avatars."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from .. import materials
-from ..calls import ApiError, Code, call
+from ..calls import call
+from ..codes import ApiError, Code
 from ..host import GARMENT_OPEN, GARMENT_SAVED, Host
 from ..loading import open_file
 from ..model import Colorway, Garment, Shape, Size, Snapshot
-from .lookup import found, json_object
+from .lookup import find, json_object
 
 
 @call
 def garment_id(host: Host) -> str:
-    """The current garment, "" when none is open."""
+    """The id of the current garment, "" if none is open."""
     return host.current
 
 
 @call
 def garment_create(host: Host, name: str) -> str:
-    """A new, empty garment."""
+    """Create an empty garment."""
     material = {**materials.DEFAULTS}
     return _opened(host, Garment(name, [], [Colorway(1, "Default", {1: material})], sizes=[Size(1, "M")]))
 
 
 @call
 def garment_open(host: Host, path: str) -> str:
-    """Open a file; the garment becomes the current one."""
+    """Open a garment file and make it the current garment."""
     garment = open_file(Path(path))
     garment.path = path
     return _opened(host, garment)
@@ -38,7 +39,7 @@ def garment_open(host: Host, path: str) -> str:
 
 @call
 def garment_import(host: Host, path: str, settings: str) -> str:
-    """The same as `GarmentOpen`; the settings must be a JSON object or empty."""
+    """Same as `GarmentOpen`; the settings must be empty or a JSON object, and are ignored."""
     if settings:
         json_object(settings, "settings")
     garment = open_file(Path(path))
@@ -58,14 +59,14 @@ def _opened(host: Host, garment: Garment) -> str:
 
 @call
 def garment_save(host: Host, garment: str) -> int:
-    """Write the garment to the `.bw` it came from."""
+    """Save the garment to its `.bw` file."""
     opened = host.garment(garment)
     return _save(host, opened, opened.path)
 
 
 @call
 def garment_save_as(host: Host, garment: str, path: str) -> int:
-    """Write the garment to a `.bw`, which is its file from then on."""
+    """Save the garment to a `.bw` file, which becomes its file."""
     return _save(host, host.garment(garment), path)
 
 
@@ -73,7 +74,7 @@ def _save(host: Host, garment: Garment, path: str) -> int:
     from ..bw_format import write_bw
 
     if Path(path).suffix.lower() != ".bw":
-        raise ApiError(Code.NOT_SUPPORTED, f"{path}: the stand-in saves .bw only")
+        raise ApiError(Code.NOT_SUPPORTED, f"{path}: the stand-in can only save .bw files")
     try:
         write_bw(garment, Path(path))
     except OSError as error:
@@ -85,7 +86,7 @@ def _save(host: Host, garment: Garment, path: str) -> int:
 
 @call
 def garment_close(host: Host, garment: str, force: bool) -> int:
-    """Close a garment; one with unsaved changes only by force."""
+    """Close a garment; `force` discards unsaved changes."""
     if host.garment(garment).modified and not force:
         raise ApiError(Code.UNSAVED, "the garment has unsaved changes")
     del host.garments[garment]
@@ -95,7 +96,7 @@ def garment_close(host: Host, garment: str, force: bool) -> int:
 
 @call
 def garment_dress(host: Host, garment: str) -> int:
-    """Put the garment on the avatar; renders need it."""
+    """Put the garment on the avatar, as renders require."""
     host.garment(garment).dressed = True
     return 1
 
@@ -112,13 +113,13 @@ def garment_snapshot_ids_ex(host: Host, garment: str) -> list[str]:
 
 @call
 def garment_snapshot_ids(host: Host, garment: str) -> list[int]:
-    """The snapshots as whole numbers, in the order of `GarmentSnapshotIdsEx`."""
+    """The snapshots as integers from 1, in the order of `GarmentSnapshotIdsEx`."""
     return list(range(1, len(host.garment(garment).snapshots) + 1))
 
 
 @call
 def garment_info_get_ex(host: Host, garment: str, key: str) -> str:
-    """What is known under a key, as JSON; the keys are in docs/standin.md. "" for an unknown one."""
+    """The information stored under a key, as JSON, or "" if the key is unknown. docs/standin.md lists the keys."""
     opened = host.garment(garment)
     if key in _INFO:
         return json.dumps(_INFO[key](opened))
@@ -129,14 +130,14 @@ def garment_info_get_ex(host: Host, garment: str, key: str) -> str:
 
 @call
 def garment_info_set_ex(host: Host, garment: str, key: str, text: str) -> int:
-    """Keep a JSON text under a key of one's own."""
+    """Store JSON text under a custom key."""
     opened = host.garment(garment)
     if key in _INFO or key == "bounds":
         raise ApiError(Code.INVALID_ARGUMENT, f"{key!r} cannot be set")
     try:
         json.loads(text)
     except ValueError as error:
-        raise ApiError(Code.INVALID_JSON, f"the value is no JSON: {error}") from None
+        raise ApiError(Code.INVALID_JSON, f"the value is not valid JSON: {error}") from None
     opened.info[key] = text
     host.modified(opened)
     return 1
@@ -144,26 +145,26 @@ def garment_info_set_ex(host: Host, garment: str, key: str, text: str) -> int:
 
 @call
 def garment_techpack_export(host: Host, garment: str, preset_name: str, output_folder: str) -> int:
-    """Write a tech pack: pieces as DXF and pictures, renders, rulers, materials, an index."""
+    """Write a tech pack to a folder."""
     from ..techpack import export_techpack
 
     opened = host.garment(garment)
     if not preset_name:
-        raise ApiError(Code.INVALID_ARGUMENT, "a tech pack needs the name of a preset")
+        raise ApiError(Code.INVALID_ARGUMENT, "a tech pack needs a preset name")
     export_techpack(host, opened, preset_name, Path(output_folder))
     return 1
 
 
 @call
 def snapshot_load(host: Host, garment: str, snapshot: Any) -> int:
-    """Load a snapshot; the current colorway stays."""
+    """Load a snapshot and keep the current colorway."""
     _load(host, garment, snapshot, saved_colorway=False)
     return 1
 
 
 @call
 def snapshot_load_ex(host: Host, garment: str, options: str, snapshot: Any) -> int:
-    """Load a snapshot with its own colorway and avatar, or the current ones."""
+    """Load a snapshot with its saved colorway and avatar, or with the current ones."""
     option = json_object(options, "load_snapshot").get("load_snapshot_option", "current_colorway_and_avatar")
     if option not in ("current_colorway_and_avatar", "saved_colorway_and_avatar"):
         raise ApiError(Code.INVALID_ARGUMENT, f"unknown load_snapshot_option {option!r}")
@@ -189,7 +190,7 @@ def _snapshot(garment: Garment, key: Any) -> Snapshot:
 
 @call
 def snapshot_save(host: Host, garment: str, name: str) -> str:
-    """Keep the garment as it hangs now, under a name."""
+    """Save the current state of the garment as a snapshot."""
     opened = host.garment(garment)
     number = len(opened.snapshots) + 1
     snapshot = Snapshot(f"snapshot-{number}", name, opened.current_colorway, opened.current_size)
@@ -213,9 +214,9 @@ def size_current_get(host: Host, garment: str) -> int:
 
 @call
 def size_add(host: Host, garment: str, name: str, after: int) -> int:
-    """Add a size graded as the one it follows."""
+    """Add a size after another one, with the same grading."""
     opened = host.garment(garment)
-    before = found(opened.size, "size", after)
+    before = find(opened.size, "size", after)
     size = Size(max(s.id for s in opened.sizes) + 1, name, before.scale)
     opened.sizes.insert(opened.sizes.index(before) + 1, size)
     host.modified(opened)
@@ -225,14 +226,14 @@ def size_add(host: Host, garment: str, name: str, after: int) -> int:
 @call
 def size_name_set(host: Host, garment: str, size: int, name: str) -> int:
     opened = host.garment(garment)
-    found(opened.size, "size", size).name = name
+    find(opened.size, "size", size).name = name
     host.modified(opened)
     return 1
 
 
 @call
 def avatar_current_set(host: Host, avatar: str) -> int:
-    """The stand-in has one avatar, the garment's own."""
+    """Select the avatar; the stand-in only has the garment's own."""
     if avatar not in ("", "default"):
         raise ApiError(Code.NOT_FOUND, f"no avatar {avatar!r}")
     return 1

@@ -1,4 +1,4 @@
-"""What several groups of calls need: finding things by id, and reading JSON arguments."""
+"""Shared by the groups of calls: finding objects by id, parsing JSON arguments."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..calls import ApiError, Code
+from ..codes import ApiError, Code
 
 _T = TypeVar("_T")
 
 
-def found(find: Callable[[int], _T], what: str, key: int) -> _T:
-    """`find(key)`, with its KeyError as the error of a call."""
+def find(get: Callable[[int], _T], what: str, key: int) -> _T:
+    """Return `get(key)`; a KeyError becomes an ApiError that says there is no such `what`."""
     try:
-        return find(key)
+        return get(key)
     except KeyError:
         raise ApiError(Code.NOT_FOUND, f"no {what} {key}") from None
 
 
 def json_object(text: str, what: str) -> dict[str, Any]:
-    """A JSON argument that must be an object."""
+    """Parse a JSON argument that must be an object."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ApiError(Code.INVALID_JSON, f"{what} is no JSON: {error}") from None
+        raise ApiError(Code.INVALID_JSON, f"{what} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ApiError(Code.INVALID_JSON, f"{what} is no JSON object")
+        raise ApiError(Code.INVALID_JSON, f"{what} is not a JSON object")
     return value
 
 
 def free_id(used: list[int]) -> int:
-    """The next id after those in use."""
+    """The next id after the ones in use."""
     return max(used, default=0) + 1

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..calls import ApiError, Code, call
+from ..calls import call
+from ..codes import ApiError, Code
 from ..host import Host
 from ..model import Garment
 from .lookup import json_object
@@ -71,18 +72,20 @@ def environment_light_info_set(host: Host, name: str, info: str) -> int:
     """Set a light's `exposure` (stops) and `rotation_angle` (degrees)."""
     if name not in host.lights:
         raise ApiError(Code.NOT_FOUND, f"no light {name!r}")
-    wanted = json_object(info, "the light")
+    changed = json_object(info, "the light")
     try:
-        values: dict[str, float] = {key: float(wanted[key]) for key in ("exposure", "rotation_angle") if key in wanted}
+        values: dict[str, float] = {
+            key: float(changed[key]) for key in ("exposure", "rotation_angle") if key in changed
+        }
     except (TypeError, ValueError):
-        raise ApiError(Code.INVALID_ARGUMENT, "exposure and rotation_angle are numbers") from None
+        raise ApiError(Code.INVALID_ARGUMENT, "exposure and rotation_angle must be numbers") from None
     host.lights[name].update(values)
     return 1
 
 
 @call
 def environment_camera_view_get(host: Host, garment: str, name: str) -> str:
-    """JSON of a camera: one of the garment's views, or an imported one."""
+    """A camera as JSON: one of the garment's views, or an imported one."""
     from ..parts import garment_center
     from ..render_request import camera_json
     from ..rendering import Camera
@@ -105,7 +108,7 @@ def environment_camera_view_get(host: Host, garment: str, name: str) -> str:
 
 @call
 def environment_camera_view_import(host: Host, path: str) -> int:
-    """Add a camera view from a JSON file with `name` and a camera."""
+    """Add a camera view from a JSON file with a camera and its `name`."""
     try:
         view = json_object(Path(path).read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:
@@ -121,12 +124,12 @@ def _camera(data: dict[str, Any]) -> Any:
     try:
         return parse_camera(data, (0.0, 0.0, 100.0))
     except (KeyError, TypeError, ValueError) as error:
-        raise ApiError(Code.INVALID_ARGUMENT, f"no camera: {error!r}") from None
+        raise ApiError(Code.INVALID_ARGUMENT, f"invalid camera: {error!r}") from None
 
 
 @call
 def environment_turntable_camera_positions_get(host: Host, camera: str, count: int) -> str:
-    """JSON list of cameras that go round the vertical through the given one's target, beginning with it."""
+    """A JSON list of cameras that circle the target of the given camera, starting with it."""
     from ..render_request import camera_json
 
     if not 1 <= count <= 1024:
@@ -148,7 +151,7 @@ def environment_turntable_camera_positions_get(host: Host, camera: str, count: i
 
 @call
 def render_image_ex(host: Host, garment: str, render_json: str) -> str:
-    """Render: a normal one at once, giving ""; a ray trace in a process of its own, giving its job id."""
+    """Render. A normal render is done when this returns ""; a ray trace runs separately and returns a job id."""
     from ..parts import garment_parts
     from ..pictures import take_pictures
     from ..raytrace import RayTrace
@@ -166,7 +169,7 @@ def render_image_ex(host: Host, garment: str, render_json: str) -> str:
 
 @call
 def render_image(host: Host, garment: str, render_json: str) -> int:
-    """The deprecated form: every render, also a ray trace, is done when the call returns."""
+    """Render synchronously, even a ray trace (deprecated in VStitcher)."""
     from ..parts import garment_parts
     from ..pictures import take_pictures
 
@@ -187,7 +190,7 @@ def render_job_status_get(host: Host, garment: str, render_job_id: str) -> str:
 
 @call
 def render_ray_trace_cmd(host: Host, garment: str, render_json: str) -> str:
-    """A command line that renders in a process of its own."""
+    """A command line that renders in a separate process."""
     from ..raytrace import command
 
     opened = host.garment(garment)
@@ -205,7 +208,7 @@ def render_export3d_object(host: Host, garment: str, export_json: str) -> int:
 
 
 def current_light(host: Host) -> Light:
-    """The current light's settings."""
+    """The settings of the current light."""
     from ..rendering import Light
 
     return Light(**host.lights[host.light])
@@ -217,7 +220,7 @@ def _request(host: Host, garment: Garment, text: str) -> RenderRequest:
 
     request = parse_request(text, garment_center(garment), current_light(host))
     if not garment.dressed:
-        raise ApiError(Code.NOT_DRESSED, "the avatar is not dressed: GarmentDress or SnapshotLoad first")
+        raise ApiError(Code.NOT_DRESSED, "the avatar is not dressed; call GarmentDress or SnapshotLoad first")
     return request
 
 

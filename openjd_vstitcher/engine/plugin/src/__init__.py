@@ -1,4 +1,4 @@
-"""The plugin's two ways in: VS-CLI runs a script that is its own loop, VStitcher calls BwApiPluginInit and then us."""
+"""The entry points of the plugin: `serve_script` for VS-CLI, and `BwApiPluginInit` with its callbacks for VStitcher."""
 
 import os
 import threading
@@ -7,7 +7,7 @@ import BwApi
 
 from .api import Api
 from .link import Link
-from .work import Work
+from .requests import RequestHandler
 
 IDENTIFIER = "org.openjd.vstitcher"
 CONNECTION_VARIABLE = "OPENJD_VS_CONNECTION"
@@ -15,13 +15,14 @@ EXTRAS_VARIABLE = "OPENJD_VS_EXTRA_EXPORTS"
 API_VERSION = 0x000E0030
 BUSY_RETRY_S = 0.2
 
-_kept = []
+# keeps the callback objects alive
+_callbacks = []
 
 
-def _work(link):
+def _request_handler(link):
     bw = Api(BwApi)
     link.watch(bw)
-    return Work(bw, link, os.environ.get(EXTRAS_VARIABLE, ""))
+    return RequestHandler(bw, link, os.environ.get(EXTRAS_VARIABLE, ""))
 
 
 def _greeting():
@@ -29,33 +30,33 @@ def _greeting():
 
 
 def serve_script():
-    """Work on requests until the supervisor ends the session; the process's exit code."""
+    """Handle requests until the supervisor ends the session. Returns the exit code of the process."""
     link = Link(os.environ[CONNECTION_VARIABLE])
-    work = _work(link)
+    handler = _request_handler(link)
     link.connect(_greeting())
-    while not work.ended:
-        work.handle(link.next())
+    while not handler.ended:
+        handler.handle(link.next())
     return 0
 
 
 class _Session(BwApi.CallbackBase):
-    """Called by VStitcher on its main thread, once for each time that Run was asked for."""
+    """Called by VStitcher on its main thread after each UpdateSessionFunctionRequest_v2."""
 
     def __init__(self, link):
         BwApi.CallbackBase.__init__(self)
         self.link = link
-        self.work = _work(link)
+        self.handler = _request_handler(link)
 
     def Run(self, garment_id, callback_id, data_string):
         while self.link.waiting():
-            self.work.handle(self.link.next())
-            if self.work.ended:
+            self.handler.handle(self.link.next())
+            if self.handler.ended:
                 BwApi.ApplicationExit()
         return 1
 
 
 class _Start(BwApi.CallbackBase):
-    """Called when VStitcher has started: only then are requests asked for."""
+    """Called by VStitcher when it has started. Requests are accepted from then on."""
 
     def __init__(self, session):
         BwApi.CallbackBase.__init__(self)
@@ -63,28 +64,28 @@ class _Start(BwApi.CallbackBase):
 
     def Run(self, garment_id, callback_id, data_string):
         self.session.link.connect(_greeting())
-        thread = threading.Thread(target=_ask_for_turns, args=(self.session.link,), name="openjd-turns")
+        thread = threading.Thread(target=_request_callbacks, args=(self.session.link,), name="openjd-callbacks")
         thread.daemon = True
         thread.start()
         return 1
 
 
-def _ask_for_turns(link):
-    """Ask for the main thread whenever a request waits. VStitcher refuses while another plugin has asked: ask again."""
+def _request_callbacks(link):
+    """Ask VStitcher for a callback on its main thread while a request waits; again if another plugin came first."""
     while True:
         link.wait_for_request()
         BwApi.UpdateSessionFunctionRequest_v2(IDENTIFIER, 0, "")
-        link.wait_until_taken(BUSY_RETRY_S)
+        link.wait_until_empty(BUSY_RETRY_S)
 
 
 def BwApiPluginInit():
-    """Called by VStitcher when it loads the plugin. Without a session that started VStitcher it does nothing."""
+    """Called by VStitcher when it loads the plugin. Does nothing more unless a session started VStitcher."""
     BwApi.IdentifierSet(IDENTIFIER)
     BwApi.PluginNameSet("OpenJD for VStitcher")
     if CONNECTION_VARIABLE in os.environ:
         session = _Session(Link(os.environ[CONNECTION_VARIABLE]))
         start = _Start(session)
-        _kept.extend((session, start))
+        _callbacks.extend((session, start))
         BwApi.UpdateSessionFunctionSet_v2(session)
         BwApi.EventRegister(start, 1, BwApi.BW_API_EVENT_POST_INTIALIZE)
     return API_VERSION

@@ -1,10 +1,10 @@
-"""BwApi with its error code checked: a call that failed raises, with what was called."""
+"""Calls BwApi and checks its error code: a failed call raises an exception that names the call."""
 
 
 class Failure(Exception):
-    """A request cannot be fulfilled.
+    """A request failed.
 
-    message: what is wrong, as a sentence part. engine_error: the engine's own error, if there is one.
+    message: the cause, without a capital letter or full stop. engine_error: the engine's own error, if there is one.
     """
 
     def __init__(self, message, engine_error=None):
@@ -14,13 +14,13 @@ class Failure(Exception):
 
 
 class Canceled(Exception):
-    """The request was withdrawn."""
+    """The request was canceled."""
 
 
 class Api(object):
-    """Every function of BwApi, called on the main thread.
+    """Has every function of BwApi as a method. Must be used on the main thread.
 
-    `calls` counts them and `current` names the one that runs: they tell the supervisor that work goes on.
+    `calls` counts the calls and `current` is the name of the running one. The supervisor detects hangs by them.
     """
 
     def __init__(self, module):
@@ -29,7 +29,7 @@ class Api(object):
         self.current = None
 
     def has(self, name):
-        """Whether this engine's API has a function."""
+        """True if this engine's API has a function of that name."""
         return hasattr(self.module, name)
 
     def __getattr__(self, name):

@@ -1,12 +1,12 @@
-"""The job's artwork on the garment's materials.
+"""Applies the job's artwork to the garment's materials.
 
-The rule, in this order, in every colorway:
-1. each replacement goes to the material that has its name (without a name: its file's name); it must exist;
-2. each file of the artwork bundle goes to the material that has the file's name; files that fit none are left out;
-3. the artwork file goes to the material that has the file's name, else to the main fabric: of the materials that are
-   no trim, seam or artwork the one with the largest surface.
-Names are compared without case, and with "-", "_" and " " alike. An image becomes the material's texture, at the size
-that the old one had; a .u3m is imported and takes the material's place on its shapes. The form of a material's JSON is
+In this order, in every colorway:
+1. each replacement goes to the material with its name (without a name: its file's name), which must exist;
+2. each file in the artwork bundle goes to the material with the file's name; files without such a material are ignored;
+3. the artwork file goes to the material with the file's name, else to the main fabric: the material with the largest
+   surface that is not a trim, seam or artwork.
+Names are compared ignoring case, and "-", "_" and " " are equal. An image becomes the material's texture, at the size
+of the previous one; a .u3m is imported and replaces the material on its shapes. The JSON format of materials is
 unverified.
 """
 
@@ -21,15 +21,15 @@ WIDTH_CM = 20.0
 
 
 def apply(garment, artwork):
-    """Apply artwork (`file`, `bundle_dir`, `replacements`) to an open garment; what went where, as (material, file)."""
-    done = []
+    """Apply artwork (`file`, `bundle_dir`, `replacements`) to an open garment. Returns a list of (material, file)."""
+    applied = []
     for colorway, _name in garment.colorways():
         materials = _materials(garment, colorway)
-        placed = _placed(garment, colorway, materials, artwork)
-        for material, path in placed:
-            _put(garment, colorway, material, materials[material], path)
-        done = [(materials[material].get("name", ""), os.path.basename(path)) for material, path in placed]
-    return done
+        assigned = _assign(garment, colorway, materials, artwork)
+        for material, path in assigned:
+            _apply_file(garment, colorway, material, materials[material], path)
+        applied = [(materials[material].get("name", ""), os.path.basename(path)) for material, path in assigned]
+    return applied
 
 
 def _materials(garment, colorway):
@@ -37,33 +37,33 @@ def _materials(garment, colorway):
     return {i: json.loads(garment.bw.MaterialGet(garment.id, colorway, i)) for i in ids}
 
 
-def _placed(garment, colorway, materials, artwork):
+def _assign(garment, colorway, materials, artwork):
     by_name = {}
     for i in sorted(materials, reverse=True):
-        by_name[_plain(materials[i].get("name", ""))] = i
-    placed = []
+        by_name[_normalized(materials[i].get("name", ""))] = i
+    assigned = []
     for replacement in artwork.get("replacements") or []:
         path = replacement["path"]
         name = replacement.get("name") or _stem(path)
         if not path:
             raise Failure("artwork for %r was not staged" % name)
-        if _plain(name) not in by_name:
+        if _normalized(name) not in by_name:
             known = ", ".join(sorted(material.get("name", "") for material in materials.values()))
             raise Failure("artwork for %r: the garment has no such material; it has: %s" % (name, known))
-        placed.append((by_name[_plain(name)], path))
+        assigned.append((by_name[_normalized(name)], path))
     if artwork.get("bundle_dir"):
         folder = artwork["bundle_dir"]
-        fitting = [file for file in sorted(os.listdir(folder)) if file.lower().endswith(IMAGES + MATERIALS)]
-        placed += [
-            (by_name[_plain(_stem(file))], os.path.join(folder, file))
-            for file in fitting
-            if _plain(_stem(file)) in by_name
+        artwork_files = [file for file in sorted(os.listdir(folder)) if file.lower().endswith(IMAGES + MATERIALS)]
+        assigned += [
+            (by_name[_normalized(_stem(file))], os.path.join(folder, file))
+            for file in artwork_files
+            if _normalized(_stem(file)) in by_name
         ]
     if artwork.get("file"):
         path = artwork["file"]
-        material = by_name.get(_plain(_stem(path))) or _main_fabric(garment, colorway, materials)
-        placed.append((material, path))
-    return placed
+        material = by_name.get(_normalized(_stem(path))) or _main_fabric(garment, colorway, materials)
+        assigned.append((material, path))
+    return assigned
 
 
 def _main_fabric(garment, colorway, materials):
@@ -74,11 +74,11 @@ def _main_fabric(garment, colorway, materials):
         if materials[i].get("type", "fabric") == "fabric"
     ]
     if not surfaces:
-        raise Failure("the garment has no fabric to put the artwork on")
+        raise Failure("the garment has no fabric to apply the artwork to")
     return -max(surfaces)[1]
 
 
-def _put(garment, colorway, material, properties, path):
+def _apply_file(garment, colorway, material, properties, path):
     bw = garment.bw
     if path.lower().endswith(MATERIALS):
         imported = bw.MaterialImport(garment.id, colorway, path)
@@ -98,5 +98,5 @@ def _stem(path):
     return os.path.splitext(os.path.basename(path))[0]
 
 
-def _plain(name):
+def _normalized(name):
     return name.lower().replace("-", " ").replace("_", " ").strip()

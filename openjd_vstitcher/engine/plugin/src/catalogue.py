@@ -13,9 +13,9 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Catalogue(object):
-    """The modules that come with the plugin, and those of a directory of one's own.
+    """The modules of the plugin, and the custom modules in a directory.
 
-    A module of one's own has a function `export(request)` or `mutate(garment, instruction)`.
+    A custom module has a function `export(request)` or `mutate(garment, instruction)`.
     """
 
     def __init__(self, extra_directory):
@@ -23,16 +23,16 @@ class Catalogue(object):
         self._loaded = {}
 
     def export(self, type_name):
-        """The module that makes an export type."""
+        """The module for an export type."""
         return self._find("exports", "export", type_name)
 
     def mutation(self, type_name):
-        """The module that does a mutation type."""
+        """The module for a mutation type."""
         return self._find("mutations", "mutate", type_name)
 
     def _find(self, package, function, type_name):
         if not isinstance(type_name, str) or not _TYPE.match(type_name):
-            raise Failure("%r is no name of a type" % (type_name,))
+            raise Failure("not a valid type name: %r" % (type_name,))
         name = OLD_NAMES.get(type_name, type_name).lower()
         module = None
         if os.path.isfile(os.path.join(_HERE, package, name + ".py")):

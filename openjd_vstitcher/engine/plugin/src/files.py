@@ -1,4 +1,4 @@
-"""Files that engines write: their names until they are whole, and zips whose bytes depend on the content only."""
+"""Files that engines write: temporary names, waiting until they are whole, and reproducible zips."""
 
 import os
 import shutil
@@ -9,22 +9,22 @@ import zipfile
 from .api import Failure
 
 PNG = b"\x89PNG\r\n\x1a\n"
-STILL_S = 10.0
+STALLED_S = 10.0
 POLL_S = 0.1
 
 
 def part_name(name):
-    """The temporary name of a file: hidden, and with its extension, by which engines choose the format."""
+    """The temporary name of a file: hidden, with the same extension, because engines choose the format by it."""
     return "." + name + ".part" + os.path.splitext(name)[1]
 
 
 def safe_name(name):
-    """A name without what file systems refuse."""
+    """A name with characters that file systems do not allow replaced."""
     return "".join("_" if character in '<>:"/\\|?*' or character < " " else character for character in name)
 
 
 def remove(path):
-    """Remove a file or folder if it is there."""
+    """Remove a file or folder if it exists."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     elif os.path.lexists(path):
@@ -34,17 +34,17 @@ def remove(path):
 def png_size(path):
     """Width and height of a PNG in pixels.
 
-    Raises Failure if the file is no PNG.
+    Raises Failure if the file is not a PNG.
     """
     with open(path, "rb") as file:
         head = file.read(24)
     if len(head) < 24 or head[:8] != PNG or head[12:16] != b"IHDR":
-        raise Failure("%s is no PNG" % os.path.basename(path))
+        raise Failure("not a PNG file: %s" % os.path.basename(path))
     return struct.unpack(">II", head[16:24])
 
 
 def is_whole(path):
-    """Whether a file has been written to its end: True or False for PNG and glb, None where only its size can tell."""
+    """True if a file is completely written, False if not, None if only a stable size can tell (not PNG or glb)."""
     size = os.path.getsize(path) if os.path.isfile(path) else 0
     if size == 0:
         return False
@@ -60,9 +60,9 @@ def is_whole(path):
 
 
 def wait_until_whole(path, check_canceled):
-    """Wait for a file that the engine may still be writing; a generator that yields the wish to be called again.
+    """Wait for a file that the engine may still be writing; a generator that yields requests to be resumed later.
 
-    Raises Failure if the file stays as it is for some seconds without being whole.
+    Raises Failure if the file stops growing for some seconds without being whole.
     """
     size, since = -1, time.time()
     while True:
@@ -74,14 +74,16 @@ def wait_until_whole(path, check_canceled):
             size, since = now, time.time()
         elif whole is None and time.time() - since >= 3 * POLL_S:
             return
-        elif time.time() - since >= STILL_S:
-            raise Failure("the engine wrote no file" if size < 0 else "the engine left a half file of %d bytes" % size)
+        elif time.time() - since >= STALLED_S:
+            raise Failure(
+                "the engine wrote no file" if size < 0 else "the engine left an incomplete file of %d bytes" % size
+            )
         check_canceled()
         yield {"type": "wait", "seconds": POLL_S}
 
 
 def pack(folder, path):
-    """Zip a folder: sorted names, fixed dates, so that equal content gives equal bytes."""
+    """Zip a folder with sorted names and fixed dates, so that equal content gives equal bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(tree(folder)):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
@@ -92,7 +94,7 @@ def pack(folder, path):
 
 
 def tree(folder):
-    """The files below a folder, as relative names with slashes."""
+    """The files below a folder, as relative paths with slashes."""
     found = []
     for base, _folders, names in os.walk(folder):
         found += [os.path.relpath(os.path.join(base, name), folder).replace(os.sep, "/") for name in names]

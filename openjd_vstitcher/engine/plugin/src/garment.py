@@ -1,4 +1,4 @@
-"""The open garment, and what has been done to it since it was opened, so that nothing is done twice or left out."""
+"""The open garment, and the steps applied to it since it was opened, so that none is repeated or left out."""
 
 import json
 
@@ -10,7 +10,7 @@ SNAPSHOT_OPTIONS = '{"load_snapshot_option": "current_colorway_and_avatar", "syn
 
 
 class Garment(object):
-    """One garment at a time. `bw` is the API and `id` the garment's id in it; modules of mutations get this object."""
+    """The open garment. `bw` is the API and `id` the garment's id in it. Mutation modules get this object."""
 
     def __init__(self, bw, catalogue):
         self.bw = bw
@@ -21,21 +21,21 @@ class Garment(object):
         self._colorway = None
         self._dressed = False
 
-    def bring_to(self, wanted, notify):
-        """Make the open garment the one that is wanted.
+    def set_state(self, desired, notify):
+        """Bring the garment into the desired state.
 
-        wanted: path, artwork, snapshot, colorway, mutations. Steps already applied are not applied again; when
-        others were, the garment is opened anew.
+        desired: path, artwork, snapshot, colorway, mutations. Steps that are already applied are not repeated. If
+        other steps were applied, the garment is reopened.
         """
-        steps = _steps(wanted)
+        steps = _steps(desired)
         notify.stage("open")
-        if self._path != wanted["path"] or self._applied != steps[: len(self._applied)]:
+        if self._path != desired["path"] or self._applied != steps[: len(self._applied)]:
             reopened = self._path is not None
             self.close()
-            self._open(wanted["path"])
+            self._open(desired["path"])
             if reopened:
-                notify.event("garment_reopened", path=wanted["path"])
-        self._choose_colorway(wanted.get("colorway"))
+                notify.event("garment_reopened", path=desired["path"])
+        self._choose_colorway(desired.get("colorway"))
         for step in steps[len(self._applied) :]:
             self._apply(step, notify)
 
@@ -47,8 +47,8 @@ class Garment(object):
             self.bw.GarmentClose(closing, True)
         self._path, self._applied = None, []
 
-    def surroundings(self):
-        """What sessions share: which garment is open, and the application's environment and light."""
+    def application_state(self):
+        """The state that sessions share: the open garment, and the application's environment and light."""
         try:
             garment = self.bw.GarmentId()
         except Failure:
@@ -60,17 +60,17 @@ class Garment(object):
         }
 
     def changed(self):
-        """Say that an export changed the garment: the next request opens it anew."""
+        """Note that an export changed the garment, so that the next request reopens it."""
         self._applied = [["changed"]]
 
     def dress(self):
-        """Dress the avatar, once after each change; a loaded snapshot is already dressed."""
+        """Dress the avatar if the garment changed since the last time. A loaded snapshot is already dressed."""
         if not self._dressed:
             self.bw.GarmentDress(self.id)
             self._dressed = True
 
     def info(self, key):
-        """What GarmentInfoGetEx tells for a key, None where the engine has no such key (the keys are unverified)."""
+        """The value of a GarmentInfoGetEx key, None if the engine does not have it (the keys are unverified)."""
         try:
             text = self.bw.GarmentInfoGetEx(self.id, key)
         except Failure:
@@ -78,7 +78,7 @@ class Garment(object):
         return json.loads(text) if text else None
 
     def name(self):
-        """The garment's name, its id where the engine tells none."""
+        """The garment's name, its id if it has none."""
         name = self.info("name")
         return name if isinstance(name, str) and name else str(self.id)
 
@@ -93,19 +93,19 @@ class Garment(object):
     def _open(self, path):
         self.id = self.bw.GarmentOpen(path) or self.bw.GarmentId()
         if not self.id:
-            raise Failure("the engine opened no garment from %s" % path)
+            raise Failure("the engine did not open a garment from %s" % path)
         self._path, self._applied, self._dressed = path, [], False
         self._colorway = self.bw.ColorwayCurrentGet(self.id)
 
     def _choose_colorway(self, choice):
-        wanted = self._colorway if choice in (None, "") else _choose("colorway", choice, self.colorways())
-        if self.bw.ColorwayCurrentGet(self.id) != wanted:
-            self.bw.ColorwayCurrentSet(self.id, wanted)
+        desired = self._colorway if choice in (None, "") else _choose("colorway", choice, self.colorways())
+        if self.bw.ColorwayCurrentGet(self.id) != desired:
+            self.bw.ColorwayCurrentSet(self.id, desired)
 
     def _apply(self, step, notify):
         kind, what = step
         notify.stage("open" if kind != "mutation" else "mutate")
-        broken, self._applied = self._applied, [["broken"]]
+        before, self._applied = self._applied, [["incomplete"]]
         if kind == "artwork":
             for material, file in artwork.apply(self, what):
                 notify.event("artwork_applied", material=material, file=file)
@@ -115,7 +115,7 @@ class Garment(object):
             self._catalogue.mutation(what["mutation_type"]).mutate(self, what)
             notify.event("mutation_applied", mutation=what)
         self._dressed = kind == "snapshot" or (self._dressed and kind == "artwork")
-        self._applied = [*broken, step]
+        self._applied = [*before, step]
 
     def _load_snapshot(self, choice):
         bw = self.bw
@@ -124,29 +124,29 @@ class Garment(object):
         bw.SnapshotLoadEx(self.id, SNAPSHOT_OPTIONS, _choose("snapshot", choice, named))
 
 
-def _steps(wanted):
+def _steps(desired):
     steps = []
-    if any((wanted.get("artwork") or {}).values()):
-        steps.append(["artwork", wanted["artwork"]])
-    if wanted.get("snapshot") not in (None, ""):
-        steps.append(["snapshot", wanted["snapshot"]])
+    if any((desired.get("artwork") or {}).values()):
+        steps.append(["artwork", desired["artwork"]])
+    if desired.get("snapshot") not in (None, ""):
+        steps.append(["snapshot", desired["snapshot"]])
     steps += [
         ["mutation", {key: mutation[key] for key in mutation if key != "output_file_name"}]
-        for mutation in wanted.get("mutations") or []
+        for mutation in desired.get("mutations") or []
     ]
     return steps
 
 
 def _choose(kind, choice, named):
-    """The id that a choice means: a name, a name in another case, or an id."""
+    """The id for a choice, which is a name, a name in a different case, or an id."""
     text = str(choice)
-    for same in (
+    for matches in (
         lambda i, name: name == text,
         lambda i, name: name.lower() == text.lower(),
         lambda i, name: str(i) == text,
     ):
         for i, name in named:
-            if same(i, name):
+            if matches(i, name):
                 return i
     known = ", ".join("%s (%s)" % (name, i) for i, name in named) or "none"
     raise Failure("the garment has no %s %r; it has: %s" % (kind, text, known))

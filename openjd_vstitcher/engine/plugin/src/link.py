@@ -1,4 +1,4 @@
-"""The connection to the supervisor. When it closes, the engine ends: nobody is left to work for."""
+"""The connection to the supervisor. The engine exits when it closes."""
 
 import collections
 import json
@@ -7,14 +7,15 @@ import socket
 import sys
 import threading
 
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 ORPHANED = 70
+"""The exit code of an engine whose supervisor is gone."""
 
 
 class Link(object):
-    """Receives on a thread of its own, so that cancelation and the end are noticed while the engine works.
+    """Receives on a separate thread, so that a cancelation or a closed connection is noticed while the engine is busy.
 
-    `canceled` is the id of the request that was withdrawn last.
+    `canceled` is the id of the last canceled request.
     """
 
     def __init__(self, connection_file):
@@ -27,15 +28,15 @@ class Link(object):
         self.canceled = None
 
     def watch(self, api):
-        """Report the calls of an Api with each heartbeat."""
+        """Report the calls of an Api in heartbeats."""
         self._api = api
 
     def connect(self, greeting):
-        """Connect and say who we are."""
+        """Connect and send the first message: the key, the process, and `greeting`."""
         with open(self._file, encoding="utf-8") as file:
             connection = json.load(file)
         self._socket = socket.create_connection((connection["host"], connection["port"]), 10)
-        self._socket.settimeout(BEAT_S)
+        self._socket.settimeout(HEARTBEAT_S)
         hello = {"key": connection["key"], "role": "engine", "pid": os.getpid()}
         hello["python"] = "%d.%d.%d" % sys.version_info[:3]
         hello.update(greeting)
@@ -45,7 +46,7 @@ class Link(object):
         thread.start()
 
     def send(self, message):
-        """Send one message; without a supervisor, end the engine."""
+        """Send a message. Exits the engine if the supervisor is gone."""
         line = json.dumps(message).encode("ascii") + b"\n"
         try:
             with self._sending:
@@ -53,16 +54,16 @@ class Link(object):
                 try:
                     self._socket.sendall(line)
                 finally:
-                    self._socket.settimeout(BEAT_S)
+                    self._socket.settimeout(HEARTBEAT_S)
         except OSError:
             os._exit(ORPHANED)
 
     def waiting(self):
-        """Whether a request waits."""
+        """True if a request is waiting."""
         return bool(self._queue)
 
     def next(self):
-        """The next request, as soon as there is one."""
+        """Wait for the next request and return it."""
         self.wait_for_request()
         with self._arrived:
             request = self._queue.popleft()
@@ -70,13 +71,13 @@ class Link(object):
         return request
 
     def wait_for_request(self):
-        """Return when a request waits."""
+        """Wait until a request is waiting."""
         with self._arrived:
             while not self._queue:
                 self._arrived.wait()
 
-    def wait_until_taken(self, seconds):
-        """Return when no request waits, or after some seconds."""
+    def wait_until_empty(self, seconds):
+        """Wait until no request is waiting, or for some seconds."""
         with self._arrived:
             if self._queue:
                 self._arrived.wait(seconds)
@@ -87,7 +88,7 @@ class Link(object):
             try:
                 data = self._socket.recv(65536)
             except socket.timeout:
-                self._beat()
+                self._send_heartbeat()
                 continue
             except OSError:
                 data = b""
@@ -96,9 +97,9 @@ class Link(object):
             lines = (buffer + data).split(b"\n")
             buffer = lines.pop()
             for line in lines:
-                self._take(json.loads(line.decode("utf-8")))
+                self._handle(json.loads(line.decode("utf-8")))
 
-    def _take(self, message):
+    def _handle(self, message):
         if message.get("request") == "cancel":
             self.canceled = message.get("id")
             return
@@ -106,5 +107,5 @@ class Link(object):
             self._queue.append(message)
             self._arrived.notify_all()
 
-    def _beat(self):
+    def _send_heartbeat(self):
         self.send({"type": "heartbeat", "calls": self._api.calls, "call": self._api.current})

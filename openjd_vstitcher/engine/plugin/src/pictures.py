@@ -1,4 +1,4 @@
-"""Pictures of the garment: what all exports that render have in common."""
+"""Renders pictures of the garment; shared by all exports that render."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def size(instruction):
 
 
 def camera(request):
-    """The camera of an instruction: `camera_view` by name, or `camera_position` looking where the front view looks."""
+    """The camera of an instruction: `camera_view` by name, or `camera_position` aimed like the front view."""
     view = request.bw.EnvironmentCameraViewGet(request.garment.id, request.instruction.get("camera_view") or FRONT)
     wanted = json.loads(view)
     position = request.instruction.get("camera_position")
@@ -34,7 +34,7 @@ def camera(request):
 def render(request, captures, ray_trace=False):
     """Render captures, a list of (camera, path); a generator that ends when all pictures are whole.
 
-    A ray trace is a process of its own where the engine has RenderRayTraceCMD, else a job of the engine.
+    A ray trace runs in an external process if the engine has RenderRayTraceCMD, else in the engine.
     """
     bw, garment = request.bw, request.garment
     garment.dress()
@@ -46,7 +46,7 @@ def render(request, captures, ray_trace=False):
     else:
         job_id = bw.RenderImageEx(garment.id, job)
         if job_id:
-            yield from _job_end(request, job_id)
+            yield from _wait_for_job(request, job_id)
     for _camera, path in captures:
         yield from request.wait_until_whole(path)
         _check_size(request, path)
@@ -55,12 +55,12 @@ def render(request, captures, ray_trace=False):
 def _job(instruction, captures, ray_trace):
     background = instruction.get("background") or "transparent"
     if ray_trace:
-        how = {"ray_trace": {"cycles": instruction.get("cycles") or CYCLES, "background": background}}
+        mode = {"ray_trace": {"cycles": instruction.get("cycles") or CYCLES, "background": background}}
     else:
-        how = {"normal": {"outline": bool(instruction.get("outline", False)), "background": background}}
+        mode = {"normal": {"outline": bool(instruction.get("outline", False)), "background": background}}
     width, height = size(instruction)
     return {
-        "render": how,
+        "render": mode,
         "captures": [{"camera": camera, "path": path} for camera, path in captures],
         "include_avatar": bool(instruction.get("include_avatar", False)),
         "width": width,
@@ -68,7 +68,7 @@ def _job(instruction, captures, ray_trace):
     }
 
 
-def _job_end(request, job_id):
+def _wait_for_job(request, job_id):
     while True:
         status = json.loads(request.bw.RenderJobStatusGet(request.garment.id, job_id))
         request.progress(float(status.get("progress", 0)))
@@ -81,11 +81,11 @@ def _job_end(request, job_id):
 
 
 def _check_size(request, path):
-    asked = size(request.instruction)
+    requested = size(request.instruction)
     got = files.png_size(path)
-    if got != asked:
-        most = os.environ.get("OPENJD_VS_STANDIN_MAX_PIXELS")
-        reason = "the engine made a picture of %d x %d pixels where %d x %d were asked for" % (got + asked)
-        if most:
-            reason += "; the stand-in makes at most %s pixels (engine.standin_max_pixels)" % most
+    if got != requested:
+        max_pixels = os.environ.get("OPENJD_VS_STANDIN_MAX_PIXELS")
+        reason = "the engine rendered %d x %d pixels instead of the requested %d x %d" % (got + requested)
+        if max_pixels:
+            reason += "; the stand-in renders at most %s pixels (engine.standin_max_pixels)" % max_pixels
         request.limited("dpi", request.instruction.get("dpi") or DPI, round(got[0] / WIDTH_IN, 1), reason)

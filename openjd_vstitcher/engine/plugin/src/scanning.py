@@ -1,10 +1,10 @@
-"""Everything that the API tells of a garment, as JSON. The keys of GarmentInfoGetEx are unverified."""
+"""All data of a garment that the API provides, as JSON. The keys of GarmentInfoGetEx are unverified."""
 
 import json
 
 
 def scan(garment):
-    """The garment's shapes, sizes, colorways, materials, rulers and what belongs to them; lengths in cm."""
+    """The garment's shapes, sizes, colorways, materials, rulers and their details; lengths in cm."""
     return {
         "format": "openjd-vstitcher-scan",
         "version": 1,
@@ -24,7 +24,7 @@ def scan(garment):
 
 
 def shapes(garment):
-    """Each shape with its properties and the seam allowance of its edges."""
+    """The shapes, with their properties and the seam allowances of their edges."""
     bw, found = garment.bw, []
     for shape in garment.info("shapes") or []:
         properties = json.loads(bw.ShapePropertiesGet(garment.id, shape["id"]))
@@ -37,7 +37,7 @@ def shapes(garment):
 
 
 def colorways(garment):
-    """Each colorway with its colours and materials; amounts are those of the current size."""
+    """The colorways, with their colors and materials; amounts are for the current size."""
     bw, found = garment.bw, []
     size = bw.SizeCurrentGet(garment.id)
     for colorway, name in garment.colorways():
@@ -45,7 +45,7 @@ def colorways(garment):
         materials = []
         for material in bw.ColorwayMaterialIds(garment.id, colorway):
             properties = json.loads(bw.MaterialGet(garment.id, colorway, material))
-            _portable(properties)
+            _strip_texture_folder(properties)
             materials.append(
                 {
                     "id": material,
@@ -62,13 +62,13 @@ def colorways(garment):
 
 
 def snapshots(garment):
-    """Each snapshot with its information."""
+    """The snapshots, with their information."""
     ids = garment.bw.GarmentSnapshotIdsEx(garment.id)
     return [dict(json.loads(garment.bw.SnapshotInfoGet(garment.id, i)), id=i) for i in ids]
 
 
 def rulers(garment):
-    """Each ruler with its length in every size."""
+    """The rulers, with their length in every size."""
     bw, found = garment.bw, []
     details = {ruler["id"]: ruler for ruler in garment.info("rulers") or []}
     sizes = garment.info("sizes") or [{"id": bw.SizeCurrentGet(garment.id), "name": ""}]
@@ -82,8 +82,8 @@ def rulers(garment):
     return found
 
 
-def _portable(properties):
-    """Where a texture lies on this machine says nothing about the garment: keep its file's name."""
+def _strip_texture_folder(properties):
+    """Keep only the file name of the texture: its folder differs between machines."""
     texture = properties.get("texture")
     if isinstance(texture, dict) and texture.get("path"):
         texture["path"] = texture["path"].replace("\\", "/").split("/")[-1]

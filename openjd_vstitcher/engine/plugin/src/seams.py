@@ -1,10 +1,10 @@
-"""Seam allowances made equal on both halves of symmetric pieces. The form of a shape's properties is unverified."""
+"""Makes seam allowances equal on both halves of symmetric pieces. The format of shape properties is unverified."""
 
 import json
 
 
 def make_symmetric(garment):
-    """Give the edges of each mirrored shape, and of a folded one's second half, the allowance of their twins."""
+    """Give each edge of a mirrored shape, or of the second half of a folded one, its counterpart's seam allowance."""
     bw = garment.bw
     for shape in garment.shapes():
         properties = json.loads(bw.ShapePropertiesGet(garment.id, shape))
@@ -12,21 +12,21 @@ def make_symmetric(garment):
         edges = properties.get("edges") or []
         if symmetry.get("kind") == "mirror" and symmetry.get("parent") is not None:
             parent = json.loads(bw.ShapePropertiesGet(garment.id, symmetry["parent"]))
-            twins = list(zip(parent.get("edges") or [], edges))  # noqa: B905  # Python 3.7 has no strict
+            pairs = list(zip(parent.get("edges") or [], edges))  # noqa: B905  # Python 3.7 has no strict
         elif symmetry.get("kind") == "self" and symmetry.get("axis"):
-            twins = _twins_across(symmetry["axis"], edges)
+            pairs = _pairs_across(symmetry["axis"], edges)
         else:
             continue
         changes = [
             {"id": other["id"], "seam_allowance": edge["seam_allowance"]}
-            for edge, other in twins
+            for edge, other in pairs
             if edge["seam_allowance"] != other["seam_allowance"]
         ]
         if changes:
             bw.ShapePropertiesSet(garment.id, shape, json.dumps({"edges": changes}))
 
 
-def _twins_across(axis, edges):
+def _pairs_across(axis, edges):
     """Pairs of edges that are each other's mirror image, the one with the smaller id first."""
     ends = {edge["id"]: {_rounded(edge["points"][0]), _rounded(edge["points"][-1])} for edge in edges}
     mirrored = {edge["id"]: {_rounded(_mirrored(edge["points"][end], axis)) for end in (0, -1)} for edge in edges}

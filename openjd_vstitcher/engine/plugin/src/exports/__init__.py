@@ -1,1 +1,1 @@
-"""One module for each export type, with a function `export(request)`; copy one to make your own."""
+"""One module for each export type, with a function `export(request)`; see examples/custom_export for a custom one."""

@@ -1,4 +1,4 @@
-"""DXA_ASSET_BUNDLE: a tech pack with the garment's data beside it (zip)."""
+"""DXA_ASSET_BUNDLE: a tech pack together with the garment's data (zip)."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from .. import files, scanning, seams
 
 
 def export(request):
-    """Export the tech pack preset `techpack_name`, or that of the `bundle_type`, and add scan, rulers and materials."""
+    """Export the tech pack preset `techpack_name` or `bundle_type`, and add the scan, rulers and materials."""
     instruction, garment = request.instruction, request.garment
     preset = instruction.get("techpack_name") or instruction.get("bundle_type") or "default"
     part, folder = request.part(request.name), request.part(request.name + ".bundle")

@@ -7,7 +7,7 @@ FORMATS = {".glb": "gltf", ".gltf": "gltf", ".obj": "obj", ".fbx": "fbx", ".bwo"
 
 
 def export(request):
-    """Write the 3D object; the format is that of the file's extension."""
+    """Write the 3D object; the file extension determines the format."""
     extension = os.path.splitext(request.name)[1].lower()
     part = request.part(request.name)
     request.garment.dress()

@@ -1,4 +1,4 @@
-"""MEDIA_RENDER: one picture as the screen shows it (png)."""
+"""MEDIA_RENDER: one picture as shown on the screen (png)."""
 
 from .. import pictures
 

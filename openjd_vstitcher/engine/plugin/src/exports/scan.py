@@ -1,4 +1,4 @@
-"""SCAN: everything the API can tell of the garment (json)."""
+"""SCAN: all data of the garment that the API provides (json)."""
 
 import json
 

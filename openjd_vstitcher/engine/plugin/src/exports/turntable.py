@@ -1,4 +1,4 @@
-"""TURNTABLE: pictures from all around (zip), or one frame of them when a task asks for one."""
+"""TURNTABLE: pictures from all around (zip), or a single frame of them."""
 
 import json
 import os
@@ -9,7 +9,7 @@ SNAPSHOTS = 24
 
 
 def export(request):
-    """Render `number_of_snapshots` pictures, the first from the front or from where the instruction says."""
+    """Render `number_of_snapshots` pictures; the first has the camera of the instruction, by default the front view."""
     if request.frame is not None:
         return _frame(request, request.frame, request.frames or _count(request))
     return _all(request, _count(request))

@@ -1,10 +1,10 @@
-"""DELETE_TRIMS: buttons, zips and other trims are removed. How trims are listed is unverified."""
+"""DELETE_TRIMS: removes buttons, zips and other trims. The format of the list of trims is unverified."""
 
 import json
 
 
 def mutate(garment, instruction):
-    """Delete the clusters of all trims, and then their materials that nothing else uses."""
+    """Delete the clusters of all trims, then the trim materials that are no longer used."""
     bw = garment.bw
     for trim in garment.info("trims") or []:
         bw.ClusterDelete(garment.id, trim["cluster"])

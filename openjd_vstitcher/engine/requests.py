@@ -1,36 +1,65 @@
-"""From a client's request to what the plugin is asked for, and what a failed one leaves behind. Talks to nobody."""
+"""Requests to the engine: checks what a client asked for, and translates it to a message to the plugin."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .driver import EngineFailed
+from ..failures import EngineFailed
 
 
-def check(request: dict[str, Any]) -> None:
-    """Refuse a request that names no export, or one whose output would not lie in the output directory.
+@dataclass
+class EngineRequest:
+    """A request that the engine is working on.
+
+    Parameters
+    ----------
+    message: the message to the plugin.
+    send: called with each message for the client.
+    canceled: set when the client cancels the request.
+    output_dir: where its files appear, None if it makes none.
+    stage: what the engine is doing for it now.
+    """
+
+    message: dict[str, Any]
+    send: Callable[[dict[str, Any]], None] = lambda _message: None
+    canceled: asyncio.Event = field(default_factory=asyncio.Event)
+    output_dir: Path | None = None
+    stage: str = "open"
+
+
+def validate(request: dict[str, Any]) -> None:
+    """Check that a `run` request has an export whose output stays in the output directory.
 
     Raises
     ------
-    EngineFailed: the request is refused.
+    EngineFailed: the request is invalid.
     """
     if request["request"] != "run":
         return
     export, mutations = request.get("export"), request.get("mutations") or []
     name = export.get("output_file_name") if isinstance(export, dict) else None
     if not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
-        raise EngineFailed({"stage": "open", "message": "the run data names no export"})
+        raise EngineFailed({"stage": "open", "message": "the run data has no export"})
     if not name or name in (".", "..") or "/" in name or "\\" in name:
-        raise EngineFailed({"stage": "open", "message": f"{name!r} is no file name"})
+        raise EngineFailed({"stage": "open", "message": f"not a valid file name: {name!r}"})
     if not isinstance(mutations, list) or not all(isinstance(mutation, dict) for mutation in mutations):
-        raise EngineFailed({"stage": "open", "message": "the mutations of the run data are no list of instructions"})
+        raise EngineFailed({"stage": "open", "message": "the mutations in the run data are not a list of instructions"})
 
 
-def work(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """What the plugin is asked for: the garment as it shall be, and the export if there is one."""
+def plugin_message(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """The message to the plugin: the desired garment state, and the export if there is one.
+
+    Parameters
+    ----------
+    job: the content of `job.json`.
+    request: an `open` or `run` request of a client.
+    """
     message: dict[str, Any] = {"request": "work", "garment": _garment(job, request)}
     if request["request"] == "run":
         message |= {"export": request["export"], "output_dir": str(Path(request["output_dir"]).absolute())}
@@ -38,8 +67,8 @@ def work(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-def sweep(request: dict[str, Any]) -> None:
-    """Remove what an export left unfinished when the engine could not do so itself."""
+def remove_partial_files(request: dict[str, Any]) -> None:
+    """Remove the unfinished files of an export, for when the engine could not do so itself."""
     output_dir, name = Path(request["output_dir"]), request["export"]["output_file_name"]
     for folder, prefix in ((output_dir, f".{name}."), (output_dir / f"{name}.frames", ".")):
         with contextlib.suppress(OSError):
@@ -49,7 +78,7 @@ def sweep(request: dict[str, Any]) -> None:
 
 
 def _garment(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """The state that the garment shall have; choices of the command line win over those of the instruction."""
+    """The desired garment state; choices on the command line take precedence over those of the instruction."""
     running = request["request"] == "run"
     export = request["export"] if running else {}
     return {

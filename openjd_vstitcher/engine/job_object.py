@@ -1,4 +1,4 @@
-"""Job objects of Windows: what is in one ends with it. Unverified: no Windows machine has run this."""
+"""Job objects of Windows: a group of processes that can be killed and counted together. Unverified on Windows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 _LIMIT_CLASS = 9
 _ACCOUNTING_CLASS = 1
 _KILL_ON_CLOSE = 0x2000
-_SET_QUOTA_AND_TERMINATE = 0x0100 | 0x0001
+_PROCESS_ACCESS = 0x0100 | 0x0001 | 0x0800
+"""PROCESS_SET_QUOTA and PROCESS_TERMINATE to assign a process to a job, PROCESS_SUSPEND_RESUME to resume it."""
 _TICKS_PER_S = 10_000_000
+_DWORD = ctypes.c_uint32
 
 
 class BasicLimits(ctypes.Structure):
@@ -19,13 +21,13 @@ class BasicLimits(ctypes.Structure):
     _fields_ = (
         ("per_process_user_time_limit", ctypes.c_int64),
         ("per_job_user_time_limit", ctypes.c_int64),
-        ("limit_flags", wintypes.DWORD),
+        ("limit_flags", _DWORD),
         ("minimum_working_set_size", ctypes.c_size_t),
         ("maximum_working_set_size", ctypes.c_size_t),
-        ("active_process_limit", wintypes.DWORD),
+        ("active_process_limit", _DWORD),
         ("affinity", ctypes.c_size_t),
-        ("priority_class", wintypes.DWORD),
-        ("scheduling_class", wintypes.DWORD),
+        ("priority_class", _DWORD),
+        ("scheduling_class", _DWORD),
     )
 
 
@@ -50,23 +52,24 @@ class Accounting(ctypes.Structure):
         ("total_kernel_time", ctypes.c_int64),
         ("this_period_total_user_time", ctypes.c_int64),
         ("this_period_total_kernel_time", ctypes.c_int64),
-        ("total_page_fault_count", wintypes.DWORD),
-        ("total_processes", wintypes.DWORD),
-        ("active_processes", wintypes.DWORD),
-        ("total_terminated_processes", wintypes.DWORD),
+        ("total_page_fault_count", _DWORD),
+        ("total_processes", _DWORD),
+        ("active_processes", _DWORD),
+        ("total_terminated_processes", _DWORD),
     )
 
 
-class Job:
-    """A job object that kills its processes when the last handle to it closes, so also when we are killed.
+class JobObject:
+    """A job object that kills its processes when its last handle closes, so also when this process is killed.
 
     Parameters
     ----------
-    kernel: the functions of kernel32; given by tests.
+    kernel, ntdll: the functions of kernel32.dll and ntdll.dll; given by tests.
     """
 
-    def __init__(self, kernel: Any = None) -> None:
+    def __init__(self, kernel: Any = None, ntdll: Any = None) -> None:
         self._kernel = kernel or _kernel32()
+        self._ntdll = ntdll or _ntdll()
         self._handle = self._checked(self._kernel.CreateJobObjectW(None, None), "CreateJobObject")
         limits = ExtendedLimits()
         limits.basic.limit_flags = _KILL_ON_CLOSE
@@ -75,26 +78,33 @@ class Job:
         )
         self._checked(done, "SetInformationJobObject")
 
-    def add(self, pid: int) -> None:
-        """Put a process into the job; what it starts from now on is in it, too."""
-        process = self._kernel.OpenProcess(_SET_QUOTA_AND_TERMINATE, False, pid)
-        self._checked(process, "OpenProcess")
+    def resume(self, pid: int) -> None:
+        """Put a process that was created suspended into the job, then let it run. All that it starts is in the job.
+
+        Raises
+        ------
+        OSError: Windows refused one of the steps.
+        """
+        process = self._checked(self._kernel.OpenProcess(_PROCESS_ACCESS, False, pid), "OpenProcess")
         try:
             self._checked(self._kernel.AssignProcessToJobObject(self._handle, process), "AssignProcessToJobObject")
+            status = self._ntdll.NtResumeProcess(process)
+            if status:
+                raise OSError(f"NtResumeProcess failed with status {status & 0xFFFFFFFF:#010x}")
         finally:
             self._kernel.CloseHandle(process)
 
     def cpu_s(self) -> float:
-        """Processor seconds that the job's processes have used."""
+        """CPU seconds used by the processes of the job, including those that have exited."""
         accounting = self._accounting()
         return float(accounting.total_user_time + accounting.total_kernel_time) / _TICKS_PER_S
 
     def active(self) -> int:
-        """How many processes of the job run."""
+        """How many processes of the job are running."""
         return int(self._accounting().active_processes)
 
     def terminate(self) -> None:
-        """End every process of the job."""
+        """Kill every process of the job."""
         self._checked(self._kernel.TerminateJobObject(self._handle, 1), "TerminateJobObject")
 
     def _accounting(self) -> Accounting:
@@ -127,3 +137,10 @@ def _kernel32() -> Any:
     kernel.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
     kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
     return kernel
+
+
+def _ntdll() -> Any:
+    ntdll = ctypes.WinDLL("ntdll")  # type: ignore[attr-defined]  # exists on Windows only
+    ntdll.NtResumeProcess.restype = ctypes.c_int32
+    ntdll.NtResumeProcess.argtypes = (wintypes.HANDLE,)
+    return ntdll

@@ -1,4 +1,4 @@
-"""Lists an engine's windows and presses their buttons. The ways of Windows and macOS are unverified."""
+"""Lists the windows that an engine shows and presses their buttons. Unverified on Windows and macOS."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ _GW_OWNER = 4
 
 
 class Screen(Protocol):
-    """Where an engine shows its windows."""
+    """The window system that an engine shows its windows on."""
 
     def windows(self, pid: int) -> list[Window]:
-        """The windows that a process shows now."""
+        """The windows that a process is showing."""
 
     def press(self, press: Press) -> None:
         """Press a button of a window."""
 
 
-def screen(recorded: Path | None) -> Screen | None:
-    """The screen of this system; the stand-in's is a file; None where there is none that we can look at."""
+def find_screen(recorded: Path | None) -> Screen | None:
+    """The screen of this system, None if it has no supported one.
+
+    Parameters
+    ----------
+    recorded: the file in which the stand-in lists its windows; None for other engines.
+    """
     if recorded is not None:
         return RecordedScreen(recorded)
     if sys.platform == "win32":
@@ -41,13 +46,13 @@ def screen(recorded: Path | None) -> Screen | None:
 
 
 class RecordedScreen:
-    """The stand-in's windows: a JSON list in a file; a button is pressed by writing its text beside it."""
+    """The stand-in's windows: a JSON list in a file. A button is pressed by writing its label to a second file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def windows(self, pid: int) -> list[Window]:
-        """The process's windows in the file; one that was killed cannot take its own out of it."""
+        """The windows of this process in the file, which may still list those of a killed one."""
         try:
             recorded = [Window.parse(data) for data in json.loads(self._path.read_text(encoding="utf-8"))]
         except (OSError, ValueError, TypeError, AttributeError):
@@ -55,16 +60,16 @@ class RecordedScreen:
         return [window for window in recorded if window.pid == pid]
 
     def press(self, press: Press) -> None:
-        """Write the answer."""
+        """Write the button's label beside the list."""
         self._path.with_name(self._path.name + ".press").write_text(press.button, encoding="utf-8")
 
 
 class WindowsScreen:
-    """Top-level windows of a process through EnumWindows. Unverified.
+    """The top-level windows of a process, through EnumWindows. Unverified.
 
     Parameters
     ----------
-    user32: the functions of user32.dll.
+    user32: the functions of user32.dll; given by tests.
     """
 
     def __init__(self, user32: Any) -> None:
@@ -77,19 +82,19 @@ class WindowsScreen:
         return [self._window(handle, pid) for handle in visible]
 
     def press(self, press: Press) -> None:
-        """Click the button."""
+        """Click the button, without waiting for the engine: it may be hanging."""
         for child in self._children(press.window.handle):
             if self._text(child) == press.button:
-                self._user32.SendMessageW(child, _BM_CLICK, 0, 0)
+                self._user32.PostMessageW(child, _BM_CLICK, 0, 0)
                 return
 
     def _window(self, handle: int, pid: int) -> Window:
         labels, buttons = [], []
         for child in self._children(handle):
-            kind = self._class(child)
-            if kind == "Button":
+            class_name = self._class(child)
+            if class_name == "Button":
                 buttons.append(self._text(child))
-            elif kind == "Static":
+            elif class_name == "Static":
                 labels.append(self._text(child))
         owner = self._user32.GetWindow(handle, _GW_OWNER)
         modal = bool(owner) and bool(self._user32.GetWindowLongW(owner, _GWL_STYLE) & _WS_DISABLED)
@@ -101,13 +106,13 @@ class WindowsScreen:
 
     def _enumerate(self, function: Callable[[Any, int], Any]) -> list[int]:
         found: list[int] = []
-        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        callback_type = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
-        def take(handle: int, _data: int) -> int:
+        def add(handle: int, _data: int) -> int:
             found.append(handle)
             return 1
 
-        function(kind(take), 0)
+        function(callback_type(add), 0)
         return found
 
     def _pid(self, handle: int) -> int:
@@ -144,10 +149,10 @@ function run(argv) {
 
 
 class MacScreen:
-    """Windows of a process through System Events; needs the Accessibility permission. Unverified."""
+    """The windows of a process, through System Events. Needs the Accessibility permission. Unverified."""
 
     def windows(self, pid: int) -> list[Window]:
-        """The process's windows; all but standard ones are taken as modal."""
+        """The process's windows; all but standard windows count as modal."""
         try:
             return [Window.parse(data) for data in json.loads(_osascript(_LIST_SCRIPT, str(pid)) or "[]")]
         except ValueError:

@@ -1,4 +1,4 @@
-"""Fulfils the supervisor's requests, one at a time, on the engine's main thread."""
+"""Handles the supervisor's requests, one at a time, on the engine's main thread."""
 
 import inspect
 import os
@@ -12,11 +12,11 @@ from .garment import Garment
 
 
 class Request(object):
-    """One export, as its module sees it.
+    """One export, as passed to its module.
 
     bw: the API, whose calls raise when they fail. garment: the Garment. instruction: the export instruction with
-    every field of the preset. name: the output's file name. frame, frames: which of how many pictures of a
-    turntable (1-based), both None for all at once.
+    all fields of the preset. name: the output's file name. frame, frames: the number (from 1) and
+    count of a turntable picture, both None for all pictures.
     """
 
     def __init__(self, bw, garment, message, link):
@@ -34,7 +34,7 @@ class Request(object):
         self._parts = []
 
     def part(self, name):
-        """A path in the output directory to write a file or folder to, until it is whole and published as `name`."""
+        """A temporary path in the output directory for a file or folder, to be published as `name` when it is whole."""
         folder, base = os.path.split(os.path.join(self.output_dir, name))
         if not os.path.isdir(folder):
             os.makedirs(folder)
@@ -44,52 +44,52 @@ class Request(object):
         return part
 
     def publish(self, part, name):
-        """Give a whole file its final name."""
+        """Rename a whole file to its final name."""
         self.stage("publish")
         target = os.path.join(self.output_dir, name)
         os.replace(part, target)
         self.published.append(target)
 
     def wait_until_whole(self, path):
-        """Wait until an image, 3D file or other file is written to its end; use with `yield from`."""
+        """Wait until a file is completely written; use with `yield from`."""
         self.stage("write")
         return files.wait_until_whole(path, self.check_canceled)
 
     def stage(self, name):
-        """Say what is being done: open, mutate, prepare, export, write, publish."""
+        """Report the stage: open, mutate, prepare, export, write, publish."""
         self._link.send({"id": self._id, "type": "stage", "stage": name})
 
     def progress(self, percent):
-        """Say how much of the export is done."""
+        """Report how much of the export is done."""
         self._link.send({"id": self._id, "type": "progress", "value": percent})
 
     def status(self, text):
-        """Say something about the export to whoever watches."""
+        """Send a status text about the export."""
         self._link.send({"id": self._id, "type": "status", "text": text})
 
     def event(self, name, **fields):
-        """Put a fact into the job's journal."""
+        """Send an event for the job's journal."""
         self._link.send({"id": self._id, "type": "event", "event": dict({"event": name}, **fields)})
 
     def limited(self, field, asked, used, reason):
-        """Say that a field of the instruction could not be followed; once for each field."""
+        """Report that a field of the instruction could not be followed as requested; once per field."""
         if field not in self.limited_fields:
             self.limited_fields.add(field)
             self.event("limited", output=self.name, field=field, asked=asked, used=used, reason=reason)
 
     def check_canceled(self):
-        """Raise Canceled if the request was withdrawn; call it between pieces of work."""
+        """Raise Canceled if the request was canceled; call it between steps."""
         if self._link.canceled == self._id:
             raise Canceled()
 
     def clean(self):
-        """Remove what was not published."""
+        """Remove temporary files."""
         for part in self._parts:
             files.remove(part)
 
 
-class Work(object):
-    """The requests of a session."""
+class RequestHandler(object):
+    """Handles the requests of all sessions of an engine."""
 
     def __init__(self, bw, link, extra_exports):
         self.bw = bw
@@ -100,36 +100,35 @@ class Work(object):
         self._running = None
 
     def handle(self, message):
-        """Begin a request, or go on with the one that waits for a process."""
+        """Start a request, or resume the one that is waiting."""
         kind = message["request"]
         if kind == "exit":
             self.garment.close()
             self.ended = True
         elif kind == "resume":
-            self._go_on(message)
+            self._resume(message)
         else:
-            self._running = Running(self, message)
-            self._go_on(None)
+            self._running = RunningRequest(self, message)
+            self._resume(None)
 
-    def _go_on(self, answer):
+    def _resume(self, answer):
         if self._running is not None and not self._running.step(answer):
             self._running = None
 
 
-class Running(object):
-    """A request between its first step and its reply."""
+class RunningRequest(object):
+    """A request that has no reply yet."""
 
-    def __init__(self, work, message):
-        self.work = work
+    def __init__(self, handler, message):
+        self.handler = handler
         self.id = message["id"]
-        self.stage = "open"
         self.request = None
         self.steps = self._steps(message)
 
     def step(self, answer):
-        """Go on until the request waits (True) or has its reply (False)."""
+        """Continue until the request waits again (True) or has its reply (False)."""
         try:
-            wish = self._wake(answer)
+            message = self._continue(answer)
         except StopIteration as end:
             self._reply(dict(end.value or {}, type="done"))
             return False
@@ -137,23 +136,23 @@ class Running(object):
             self._clean()
             self._reply({"type": "canceled"})
             return False
-        except Exception as error:  # noqa: BLE001  # whatever a module raises is this export's failure
+        except Exception as error:  # noqa: BLE001  # any exception of a module fails this export only
             self._clean()
             self._reply(self._failure(error))
             return False
-        self._reply(wish)
+        self._reply(message)
         return True
 
-    def _wake(self, answer):
-        """Let the module go on, or tell it why it cannot."""
-        if self.work.link.canceled == self.id and answer is not None:
+    def _continue(self, answer):
+        """Continue the export module, or raise in it if it was canceled or its process failed."""
+        if self.handler.link.canceled == self.id and answer is not None:
             return self.steps.throw(Canceled())
         if answer is not None and answer.get("code"):
             return self.steps.throw(Failure("the render process " + answer["ending"]))
         return self.steps.send(answer)
 
     def _reply(self, message):
-        self.work.link.send(dict(message, id=self.id))
+        self.handler.link.send(dict(message, id=self.id))
 
     def _clean(self):
         if self.request is not None:
@@ -166,23 +165,23 @@ class Running(object):
         return {"type": "failed", "message": "%s: %s" % (type(error).__name__, error), "engine_error": None}
 
     def _steps(self, message):
-        wanted = message["garment"]
-        if wanted is None:
-            self.work.garment.close()
-            return self.work.garment.surroundings()
+        desired = message["garment"]
+        if desired is None:
+            self.handler.garment.close()
+            return self.handler.garment.application_state()
         export = message.get("export")
-        notify = Notices(self.work.link, self.id)
+        notify = Notifier(self.handler.link, self.id)
         if export is None:
-            self.work.garment.bring_to(wanted, notify)
-            return {"name": self.work.garment.name()}
-        module = self.work.catalogue.export(export["export_type"])
-        self.work.garment.bring_to(wanted, notify)
-        self.request = Request(self.work.bw, self.work.garment, message, self.work.link)
+            self.handler.garment.set_state(desired, notify)
+            return {"name": self.handler.garment.name()}
+        module = self.handler.catalogue.export(export["export_type"])
+        self.handler.garment.set_state(desired, notify)
+        self.request = Request(self.handler.bw, self.handler.garment, message, self.handler.link)
         started = time.time()
         self.request.stage("prepare")
-        making = module.export(self.request)
-        if inspect.isgenerator(making):
-            yield from making
+        steps = module.export(self.request)
+        if inspect.isgenerator(steps):
+            yield from steps
         self.request.clean()
         return self._result(started)
 
@@ -197,17 +196,17 @@ class Running(object):
         return {"output": first.replace(os.sep, "/"), "size_bytes": size, "seconds": round(time.time() - started, 3)}
 
 
-class Notices(object):
-    """What bringing the garment into its wanted state tells the supervisor."""
+class Notifier(object):
+    """Reports to the supervisor how the garment is being changed."""
 
     def __init__(self, link, request_id):
         self._link = link
         self._id = request_id
 
     def stage(self, name):
-        """Say what is being done."""
+        """Report the stage."""
         self._link.send({"id": self._id, "type": "stage", "stage": name})
 
     def event(self, name, **fields):
-        """Put a fact into the job's journal."""
+        """Send an event for the job's journal."""
         self._link.send({"id": self._id, "type": "event", "event": dict({"event": name}, **fields)})

@@ -1,0 +1,31 @@
+"""`openjd-vs finish-job`: delivers what a killed attempt left, and reports how it ended."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import ERROR
+from ._console import config_option
+
+
+@click.command("finish-job")
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@config_option
+def command(directory: Path, config_path: Path | None) -> None:
+    """Deliver the outputs that the killed attempt of a DIRECTORY left, and report its outcome."""
+    from ..attempt.directory import JobDirectory
+    from ..attempt.resume import finish_attempt
+    from ..config import load_config
+    from ..platform.adapters import open_platform
+
+    config = load_config(config_path)
+    platform = open_platform(config.platform)
+    try:
+        reported = finish_attempt(JobDirectory(directory.resolve()), config, platform)
+    finally:
+        platform.close()
+    if not reported:
+        sys.exit(ERROR)

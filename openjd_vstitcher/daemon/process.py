@@ -1,0 +1,104 @@
+"""The process of one attempt, as the daemon handles it: started, found again by a later daemon, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from ..attempt.directory import JobDirectory
+from ..attempt.lock import holder, is_held
+
+
+class AttemptProcess:
+    """A process that works on an attempt's directory. It goes on when the daemon ends, however it ends.
+
+    Parameters
+    ----------
+    child: the process, where this daemon started it; None for one that an earlier daemon started.
+    """
+
+    def __init__(self, directory: JobDirectory, child: psutil.Popen | None = None) -> None:
+        self.directory = directory
+        self._child = child
+
+    @classmethod
+    def start(
+        cls,
+        directory: JobDirectory,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        on_end: Callable[[], None] = lambda: None,
+    ) -> AttemptProcess:
+        """Run `openjd-vs COMMAND` in a process group of its own, its output in `process.log`.
+
+        Parameters
+        ----------
+        on_end: called from another thread when the process has ended.
+
+        Raises
+        ------
+        OSError: it could not be started.
+        """
+        flags = 0
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        with directory.process_log.open("ab") as log:
+            child = psutil.Popen(
+                [sys.executable, "-m", "openjd_vstitcher.cli", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                start_new_session=True,
+                creationflags=flags,
+            )
+
+        def wait() -> None:
+            child.wait()
+            on_end()
+
+        threading.Thread(target=wait, name=f"wait-{child.pid}", daemon=True).start()
+        return cls(directory, child)
+
+    def alive(self) -> bool:
+        """Whether it still runs: a child by its handle, another one by the lock that it holds on its directory."""
+        if self._child is not None:
+            return self._child.poll() is None
+        return is_held(self.directory)
+
+    def kill(self) -> None:
+        """End it at once; its engine ends with it, by the lifeline."""
+        process = self._child if self._child is not None else holder(self.directory)
+        if process is None or not process.is_running():
+            return
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.name == "posix":
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                for each in (*process.children(recursive=True), process):
+                    with contextlib.suppress(psutil.Error):
+                        each.kill()
+
+
+def set_aside(path: Path) -> None:
+    """Rename a directory that is in the way; nothing in it is lost.
+
+    Raises
+    ------
+    OSError: it cannot be renamed.
+    """
+    for number in range(1, 1000):
+        other = path.with_name(f"{path.name}.old{number}")
+        if not other.exists():
+            shutil.move(path, other)
+            return
+    raise OSError(f"{path} is in the way, and so are a thousand older ones")

@@ -1,0 +1,400 @@
+"""Decides what a worker does next. Pure: it takes events and the time and gives instructions, and touches nothing.
+
+The worker turns what it sees into events (`Claimed`, `Ended`, `StopAsked`, …), hands them to `Supervision.handle`, and
+carries out what comes back (`Claim`, `Start`, `Kill`, …). Every decision can therefore be tested by a table, replayed
+from a log, and walked through at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+LONGEST_PAUSE_S = 300.0
+"""The longest that the worker waits after a failure before it tries again."""
+_KILL_AGAIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may do, and how patient it is. All times are in seconds.
+
+    Parameters
+    ----------
+    slots: attempts that run at a time.
+    poll_s: how long to wait for news of a job before claiming without any; also the first pause after a failure.
+    start_s: an attempt that shows no sign of life for this long after its start is stuck.
+    hang_s: an attempt whose last sign of life is this old is stuck.
+    stop_s: how long an attempt that was told to stop may take.
+    once: end when the queue has no job left, instead of waiting for more.
+    """
+
+    slots: int = 1
+    poll_s: float = 30.0
+    start_s: float = 120.0
+    hang_s: float = 300.0
+    stop_s: float = 90.0
+    once: bool = False
+
+
+# What the worker has seen
+
+
+@dataclass(frozen=True)
+class Found:
+    """At its start the worker found the directory of an attempt that is not reported; `alive`: its process runs."""
+
+    attempt: str
+    alive: bool
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The queue gave a job."""
+
+    attempt: str
+
+
+@dataclass(frozen=True)
+class NothingToClaim:
+    """The queue has no job for this worker now."""
+
+
+@dataclass(frozen=True)
+class ClaimFailed:
+    """The queue could not be asked."""
+
+
+@dataclass(frozen=True)
+class JobsAnnounced:
+    """The queue may have a job again."""
+
+
+@dataclass(frozen=True)
+class StartFailed:
+    """This machine could not start the process of an attempt; the worker gives the job back.
+
+    `machine` is whether the machine is at fault: then it pauses before it claims again.
+    """
+
+    attempt: str
+    machine: bool = True
+
+
+@dataclass(frozen=True)
+class SignOfLife:
+    """The process of an attempt has written its status since the last look."""
+
+    attempt: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The process of an attempt has ended; `reported`: the queue knows the outcome, nothing is left to do."""
+
+    attempt: str
+    reported: bool
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """The machine must not begin anything now, such as when its disk is nearly full."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The machine can work again."""
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    """The worker was told to stop: the first time after its running attempts, the second time now."""
+
+
+Event = (
+    Found
+    | Claimed
+    | NothingToClaim
+    | ClaimFailed
+    | JobsAnnounced
+    | StartFailed
+    | SignOfLife
+    | Ended
+    | Unfit
+    | Fit
+    | StopAsked
+)
+
+
+# What the worker must do
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Ask the queue for a job; answer with `Claimed`, `NothingToClaim` or `ClaimFailed`."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start the process of a claimed attempt; answer with `StartFailed` if that fails, and in time with `Ended`."""
+
+    attempt: str
+
+
+@dataclass(frozen=True)
+class Return:
+    """Put the job of a claim back into the queue: the worker was told to stop before the attempt was started."""
+
+    attempt: str
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Start a process that delivers what an attempt left and reports its outcome; answer in time with `Ended`."""
+
+    attempt: str
+
+
+@dataclass(frozen=True)
+class GiveBack:
+    """Tell an attempt to stop and to put its job back into the queue."""
+
+    attempt: str
+
+
+@dataclass(frozen=True)
+class Kill:
+    """End the process of an attempt, with all that it started; `reason` is for the log."""
+
+    attempt: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Exit:
+    """End the worker."""
+
+
+Instruction = Claim | Start | Return | Finish | GiveBack | Kill | Exit
+
+Phase = Literal["claimed", "starting", "running", "finishing", "unreported"]
+
+
+@dataclass
+class _Attempt:
+    """What is known of one attempt.
+
+    Parameters
+    ----------
+    phase: `claimed`, then `starting` until the first sign of life, then `running`; `unreported` when its process has
+        ended and the queue does not know how, `finishing` while another process reports that.
+    since_s: when the phase began or the last sign of life came.
+    stop_since_s: when it was told to stop.
+    killed_s: when it was last killed.
+    finish_at_s: when to try to finish it.
+    failures: how often finishing it failed.
+    """
+
+    phase: Phase
+    since_s: float
+    stop_since_s: float | None = None
+    killed_s: float | None = None
+    finish_at_s: float = 0.0
+    failures: int = 0
+
+    @property
+    def has_process(self) -> bool:
+        return self.phase != "unreported"
+
+    @property
+    def takes_slot(self) -> bool:
+        return self.phase in ("claimed", "starting", "running")
+
+
+@dataclass
+class Supervision:
+    """The state of a worker's decisions."""
+
+    limits: Limits
+    _attempts: dict[str, _Attempt] = field(default_factory=dict)
+    _claiming: bool = False
+    _claim_at_s: float = float("-inf")
+    _failures: int = 0
+    _queue_empty: bool = False
+    _unfit: str = ""
+    _stops: int = 0
+    _exited: bool = False
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The attempts that have a process."""
+        return tuple(key for key, attempt in self._attempts.items() if attempt.has_process)
+
+    @property
+    def unfit(self) -> str:
+        """Why the machine begins nothing now, "" if it may."""
+        return self._unfit
+
+    @property
+    def waits_for_jobs(self) -> bool:
+        """Whether an announcement of a job would be of use now."""
+        return self._may_claim and self._queue_empty and self._failures == 0
+
+    def wake_at_s(self) -> float:
+        """When to call `handle` at the latest although nothing has happened."""
+        return min(self._deadlines(), default=float("inf"))
+
+    def handle(self, now_s: float, *events: Event) -> list[Instruction]:
+        """Take what has happened, and say what to do now.
+
+        Parameters
+        ----------
+        now_s: of a monotonic clock.
+        """
+        for event in events:
+            self._take(now_s, event)
+        return [] if self._exited else list(self._decide(now_s))
+
+    def _take(self, now_s: float, event: Event) -> None:
+        match event:
+            case Found(key, alive):
+                self._attempts[key] = _Attempt("running" if alive else "unreported", now_s, finish_at_s=now_s)
+            case Claimed(key):
+                self._claiming = self._queue_empty = False
+                self._failures = 0
+                self._attempts[key] = _Attempt("claimed", now_s)
+            case NothingToClaim():
+                self._claiming, self._queue_empty = False, True
+                self._failures = 0
+                self._claim_at_s = now_s + self.limits.poll_s
+            case ClaimFailed():
+                self._claiming = False
+                self._pause_claims(now_s)
+            case JobsAnnounced():
+                self._queue_empty = False
+                if self._failures == 0:
+                    self._claim_at_s = now_s
+            case StartFailed(key, machine):
+                self._attempts.pop(key, None)
+                if machine:
+                    self._pause_claims(now_s)
+            case SignOfLife(key) if key in self._attempts:
+                attempt = self._attempts[key]
+                attempt.since_s = now_s
+                if attempt.phase == "starting":
+                    attempt.phase = "running"
+            case Ended(key, reported) if key in self._attempts:
+                self._end(now_s, key, reported)
+            case Unfit(reason):
+                self._unfit = reason
+            case Fit():
+                self._unfit = ""
+            case StopAsked():
+                self._stops += 1
+
+    def _end(self, now_s: float, key: str, reported: bool) -> None:
+        attempt = self._attempts[key]
+        if reported:
+            del self._attempts[key]
+            return
+        if attempt.phase == "finishing":
+            attempt.failures += 1
+        attempt.phase, attempt.since_s = "unreported", now_s
+        attempt.stop_since_s = attempt.killed_s = None
+        attempt.finish_at_s = now_s + _pause_s(self.limits.poll_s, attempt.failures)
+
+    def _decide(self, now_s: float) -> Iterator[Instruction]:
+        yield from self._begin(now_s)
+        for key, attempt in self._attempts.items():
+            yield from self._watch(now_s, key, attempt)
+        yield from self._finish(now_s)
+        if self._may_claim and now_s >= self._claim_at_s and not self._done:
+            self._claiming = True
+            yield Claim()
+        elif self._done:
+            self._exited = True
+            yield Exit()
+
+    def _begin(self, now_s: float) -> Iterator[Instruction]:
+        """Start what was claimed, or give it back if the worker was told to stop meanwhile."""
+        for key in [key for key, attempt in self._attempts.items() if attempt.phase == "claimed"]:
+            if self._stops:
+                del self._attempts[key]
+                yield Return(key)
+            else:
+                self._attempts[key].phase, self._attempts[key].since_s = "starting", now_s
+                yield Start(key)
+
+    def _watch(self, now_s: float, key: str, attempt: _Attempt) -> Iterator[Instruction]:
+        """What to do about an attempt that has a process."""
+        if not attempt.has_process:
+            return
+        if self._stops > 1 and attempt.stop_since_s is None and attempt.phase != "finishing":
+            attempt.stop_since_s = now_s
+            yield GiveBack(key)
+        reason = self._stuck(now_s, attempt)
+        if reason and (attempt.killed_s is None or now_s - attempt.killed_s >= _KILL_AGAIN_S):
+            attempt.killed_s = now_s
+            yield Kill(key, reason)
+
+    def _stuck(self, now_s: float, attempt: _Attempt) -> str:
+        silent_s = now_s - attempt.since_s
+        if attempt.stop_since_s is not None and now_s - attempt.stop_since_s > self.limits.stop_s:
+            return f"it did not stop within {self.limits.stop_s:g} s"
+        if attempt.phase == "starting" and silent_s > self.limits.start_s:
+            return f"it showed no sign of life for {self.limits.start_s:g} s after its start"
+        if attempt.phase != "starting" and silent_s > self.limits.hang_s:
+            return f"it showed no sign of life for {self.limits.hang_s:g} s"
+        return ""
+
+    def _finish(self, now_s: float) -> Iterator[Instruction]:
+        """Let processes finish what others left, at most as many at a time as there are slots."""
+        if self._stops > 1:
+            return
+        busy = sum(attempt.phase == "finishing" for attempt in self._attempts.values())
+        for key, attempt in self._attempts.items():
+            if attempt.phase == "unreported" and now_s >= attempt.finish_at_s and busy < self.limits.slots:
+                attempt.phase, attempt.since_s = "finishing", now_s
+                busy += 1
+                yield Finish(key)
+
+    @property
+    def _may_claim(self) -> bool:
+        used = sum(attempt.takes_slot for attempt in self._attempts.values())
+        return not (self._claiming or self._unfit or self._stops or self._exited) and used < self.limits.slots
+
+    @property
+    def _done(self) -> bool:
+        """Whether nothing is left to do. What could not be reported is left to the next worker."""
+        if self._claiming or any(attempt.has_process for attempt in self._attempts.values()):
+            return False
+        left = [attempt for attempt in self._attempts.values() if attempt.failures == 0]
+        if self._stops:
+            return self._stops > 1 or not left
+        return self.limits.once and (self._queue_empty or bool(self._unfit)) and not left
+
+    def _pause_claims(self, now_s: float) -> None:
+        self._failures += 1
+        self._claim_at_s = now_s + _pause_s(self.limits.poll_s, self._failures)
+
+    def _deadlines(self) -> Iterator[float]:
+        if self._may_claim:
+            yield self._claim_at_s
+        for attempt in self._attempts.values():
+            if attempt.phase == "unreported":
+                yield attempt.finish_at_s
+            elif attempt.killed_s is not None:
+                yield attempt.killed_s + _KILL_AGAIN_S
+            else:
+                limit_s = self.limits.start_s if attempt.phase == "starting" else self.limits.hang_s
+                yield attempt.since_s + limit_s
+                if attempt.stop_since_s is not None:
+                    yield attempt.stop_since_s + self.limits.stop_s
+
+
+def _pause_s(first_s: float, failures: int) -> float:
+    """How long to wait after some failures in a row: nothing after none, then doubling."""
+    return min(first_s * 2.0 ** (failures - 1), LONGEST_PAUSE_S) if failures else 0.0
