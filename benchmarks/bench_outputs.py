@@ -26,7 +26,7 @@ from typing import Any
 from s3transfer.manager import TransferConfig, TransferManager
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from openjd_vstitcher.config import OutputsConfig, StorageConfig
+from openjd_vstitcher.config import Config, OutputsConfig
 from openjd_vstitcher.journal import Event, Journal
 from openjd_vstitcher.outputs.sync import OutputSync
 from openjd_vstitcher.outputs.values import Delivery
@@ -50,7 +50,7 @@ class Stored:
 
 
 @contextmanager
-def our_sync(config: StorageConfig, names: Sequence[str], prefix: str) -> Iterator[tuple[Path, OutputSync, Stored]]:
+def our_sync(config: Config, names: Sequence[str], prefix: str) -> Iterator[tuple[Path, OutputSync, Stored]]:
     """A sync on a new output directory."""
     with tempfile.TemporaryDirectory() as folder:
         directory, stored = Path(folder), Stored()
@@ -182,7 +182,7 @@ def time_ours(server: S3Server, source: Path, names: Sequence[str], prefix: str)
 
 def time_boto3(server: S3Server, source: Path, names: Sequence[str], prefix: str) -> float:
     """Seconds for the same files by boto3's transfer manager with as many parts at a time."""
-    config = server.config()
+    config = server.config().storage.s3
     parts = config.bytes_in_flight // config.part_bytes
     manager = TransferManager(
         server.client(), TransferConfig(max_request_concurrency=parts, multipart_chunksize=config.part_bytes)

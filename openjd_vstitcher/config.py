@@ -1,182 +1,306 @@
-"""The configuration: one TOML file, one dataclass per table. Standard library only, the engine bridge reads it too."""
+"""The tables and keys of the configuration. It is read once per process, and by the engine bridge: imports stay light.
+
+`config_keys` has the vocabulary of these declarations, `config_rules` what holds between keys. `config_file` reads and
+checks a file, `config_text` writes one.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import tomllib
-import types
-import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from .errors import ConfigError
-
-_T = TypeVar("_T")
+from .config_keys import (
+    ADDRESS,
+    ARGUMENT,
+    ARGUMENTS,
+    EXPRESSION,
+    HOST,
+    NOT_EMPTY,
+    PLAIN,
+    READ_PREFIX,
+    URL,
+    WRITE_PREFIX,
+    Check,
+    at_least,
+    between,
+    key,
+    matching,
+    one_of,
+    table,
+)
 
 CONFIG_VARIABLE = "OPENJD_VS_CONFIG"
 """The environment variable that names the configuration file, for the daemon and for what sessions run."""
 
+ENGINE_KINDS = ("auto", "vs-cli", "vstitcher", "standin")
+"""The engines that can be asked for; `auto` takes what the machine has."""
+
+_DAY_S = 86_400
+_CENTURY_DAYS = 36_500
+_SMALLEST_PART_BYTES = 5 << 20
+_TAG_NAME = matching(r"[^\x00-\x1f\x7f]{1,128}", "a tag name of 1 to 128 characters")
+_TAG_VALUE = matching(r"[^\x00-\x1f\x7f]{0,256}", "a tag value of at most 256 characters")
+
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """`[worker]`: this machine, and what it may run."""
+    """`[worker]`."""
 
-    id: str = ""
-    """Name of the worker in the queue; empty: the host's name."""
-    job_types: tuple[str, ...] = ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST")
-    work_dir: Path = Path("~/.local/share/openjd-vstitcher/jobs")
-    """Where job directories are made."""
-    lease_s: float = 120.0
-    max_attempts: int = 3
-    slots: int = 1
-    """How many attempts run at a time."""
-    min_free_bytes: int = 1 << 30
-    """With less free space than this on the disk of `work_dir` the worker claims nothing."""
-    poll_s: float = 30.0
-    """How long to wait for news of a job before looking without any."""
-    allowed_commands: tuple[str, ...] = ("openjd-vs", "vstitcher-openjd")
-    """The only commands that a template from the queue may run (Law 8)."""
+    id: str = key("", "The worker's name in the queue; empty: the host name.", PLAIN)
+    slots: int = key(1, "How many attempts run at the same time.", between(1, 64))
+    job_types: tuple[str, ...] = key(
+        ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST"),
+        "The job types that this worker claims.",
+        NOT_EMPTY,
+        each=PLAIN,
+    )
+    work_dir: Path = key(Path("~/.local/share/openjd-vstitcher/jobs"), "Where job directories are created.")
+    min_free_bytes: int = key(
+        1 << 30, "Claim nothing while the disk of work_dir has less free space than this.", at_least(0)
+    )
+    lease_s: float = key(
+        120.0,
+        "How long a claim is valid without a heartbeat; then another worker may take the job.",
+        between(1, _DAY_S),
+    )
+    max_attempts: int = key(3, "How many attempts a job gets before it fails.", between(1, 100))
+    poll_s: float = key(30.0, "How long to wait for news of a job before asking the queue.", between(0.1, 3600))
+    allowed_commands: tuple[str, ...] = key(
+        ("openjd-vs", "vstitcher-openjd"),
+        "The only commands that a template from the queue may run.",
+        NOT_EMPTY,
+        each=PLAIN,
+    )
 
 
 @dataclass(frozen=True)
 class PlatformConfig:
-    """`[platform]`: the job queue and asset catalogue."""
+    """`[platform]`."""
 
-    kind: str = "embedded"
-    """`embedded` or `hasura`."""
-    path: Path = Path("~/.local/share/openjd-vstitcher/platform.sqlite")
-    """The embedded platform's database."""
-    endpoint: str = ""
-    """Hasura's GraphQL address, such as `https://hasura.example.com/v1/graphql`."""
-    auth: str = "admin-secret"
-    """What the credential is: `admin-secret` or `jwt`."""
-    credential_file: Path | None = None
-    """The file that holds the credential; it is read again when it may have changed."""
-    credential_variable: str = ""
-    """The environment variable that holds the credential, where there is no file."""
-    credential_command: tuple[str, ...] = ()
-    """The command that prints the credential, where there is neither; run again before a JWT expires."""
-    role: str = ""
-    """The role to act in; empty: the credential's own."""
-    job_table: str = "platform.job"
-    """The table of jobs, as `schema.table`; `dxa.flow_node_run` in some deployments."""
-    poll_s: float = 5.0
-    """How often to look for jobs where websockets are refused; under a subscription it is six times slower."""
-    retry_limit_s: float = 60.0
-    """How long one request is tried again after failures that can pass."""
+    kind: str = key("embedded", "A SQLite file on this machine, or a Hasura server.", one_of("embedded", "hasura"))
+    path: Path = key(Path("~/.local/share/openjd-vstitcher/platform.sqlite"), "embedded: the database file.")
+    endpoint: str = key("", "hasura: the GraphQL URL.", URL, example='"https://hasura.example.com/v1/graphql"')
+    auth: str = key("admin-secret", "hasura: what the credential is.", one_of("admin-secret", "jwt"))
+    credential_file: Path | None = key(
+        None,
+        "hasura: the file that holds the credential. It is read again when the credential expires or is refused.",
+        example='"/etc/openjd-vs/token"',
+    )
+    credential_variable: str = key(
+        "",
+        "hasura: the environment variable that holds the credential, instead of a file.",
+        matching(r"[^\s=\x00-\x1f\x7f]+", "the name of an environment variable"),
+        example='"HASURA_TOKEN"',
+    )
+    credential_command: tuple[str, ...] = key(
+        (),
+        "hasura: the command that prints the credential, instead of a file. It runs again before a JWT expires.",
+        each=ARGUMENT,
+        example='["get-token", "--audience", "hasura"]',
+    )
+    role: str = key("", "hasura: the role to act in; empty: the credential's default role.", PLAIN)
+    job_table: str = key(
+        "platform.job",
+        "hasura: the table of jobs; dxa.flow_node_run in some deployments.",
+        matching(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", "schema.table"),
+    )
+    poll_s: float = key(
+        5.0,
+        "hasura: how often to look for jobs when websockets are refused; with a subscription, six times slower.",
+        between(0.1, 3600),
+    )
+    retry_limit_s: float = key(
+        60.0, "hasura: how long to retry a request after temporary failures.", between(0, _DAY_S)
+    )
+
+
+@dataclass(frozen=True)
+class LocalStorageConfig:
+    """`[storage.local]`."""
+
+    root: Path = key(
+        Path("~/.local/share/openjd-vstitcher/storage"),
+        "The directory in which s3://bucket/key is the file bucket/key.",
+    )
+
+
+@dataclass(frozen=True)
+class S3StorageConfig:
+    """`[storage.s3]`."""
+
+    endpoint_url: str = key("", "The server; empty: AWS.", URL, example='"https://s3.example.com"')
+    region: str = key("", "The region; empty: as the AWS configuration says.", matching(r"[\w-]+", "a region name"))
+    profile: str = key(
+        "", "The profile of the AWS credentials file. Access keys never belong in this file.", PLAIN, example='"render"'
+    )
+    path_style: bool = key(False, "Address buckets as endpoint/bucket; many servers other than AWS need it.")
+    sse: str = key("", "Server-side encryption; empty: the bucket's default.", one_of("AES256", "aws:kms"))
+    sse_kms_key_id: str = key("", "The KMS key, with sse = aws:kms.", PLAIN)
+    storage_class: str = key(
+        "", "The storage class; empty: the bucket's default.", matching(r"[A-Z0-9_]+", "a name such as STANDARD_IA")
+    )
+    tags: dict[str, str] = key(
+        {},
+        "Tags that every object gets.",
+        Check("at most 10 tags", lambda value: len(value) <= 10),
+        each=_TAG_VALUE,
+        names=_TAG_NAME,
+        example='team = "3d"',
+    )
+    public_acl: bool = key(False, "Give public facing outputs the ACL public-read, where no bucket policy does.")
+    content_disposition: str = key(
+        "", "Content-Disposition of the objects, with the output's name.", one_of("inline", "attachment")
+    )
+    part_bytes: int = key(
+        8 << 20,
+        "Part size of multi-part uploads; smaller files are sent in one request.",
+        between(_SMALLEST_PART_BYTES, 5 << 30),
+    )
+    bytes_in_flight: int = key(
+        64 << 20,
+        "How many bytes of parts are held in memory and sent at the same time.",
+        at_least(_SMALLEST_PART_BYTES),
+    )
 
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """`[storage]`: where outputs go and inputs come from."""
+    """`[storage]`."""
 
-    kind: str = "local"
-    """`local` or `s3`."""
-    root: Path = Path("~/.local/share/openjd-vstitcher/storage")
-    """For `local`: the directory under which `s3://bucket/key` becomes `bucket/key`."""
-    read_from: tuple[str, ...] = ()
-    """URI prefixes that inputs may come from. Empty: any `s3://` address for `local`, nothing for `s3`."""
-    write_to: tuple[str, ...] = ()
-    """URI prefixes that outputs may go to. Empty: any `s3://` address for `local`, nothing for `s3`."""
-    endpoint_url: str = ""
-    """For `s3`: the server, where it is not AWS."""
-    region: str = ""
-    profile: str = ""
-    """For `s3`: the profile of the AWS credentials file; keys are never in this file."""
-    path_style: bool = False
-    sse: str = ""
-    """For `s3`: `AES256` or `aws:kms`."""
-    sse_kms_key_id: str = ""
-    storage_class: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
-    public_acl: bool = False
-    """For `s3`: give public facing outputs the ACL `public-read`, where a bucket policy does not do it."""
-    content_disposition: str = ""
-    """For `s3`: `inline` or `attachment`, stored with the output's name."""
-    part_bytes: int = 8 << 20
-    """For `s3`: size of the parts of a multi-part upload; smaller files go in one request."""
-    bytes_in_flight: int = 64 << 20
-    """For `s3`: the most bytes of parts that are held in memory and sent at a time."""
-    bandwidth_limit: int = 0
-    """The most bytes per second that uploads take together; 0: no limit."""
-    bodies_prefix: str = "s3://body-files/bodies/3d_body_files/"
-    """Where the newest `.bw` of a `body_code` is looked for."""
-    cache_dir: Path = Path("~/.cache/openjd-vstitcher/inputs")
-    """Where fetched inputs are kept for later jobs of this machine."""
-    cache_bytes: int = 20 << 30
-    """How large the cache may become; 0: no cache."""
-    input_url_lifetime_s: int = 43_200
-    """How long the pre-signed URLs of inputs can be used."""
-    allow_private_hosts: tuple[str, ...] = ()
-    """Hosts (`name` or `name:port`) that inputs may be fetched from although private, or over plain http."""
+    kind: str = key("local", "A directory of this machine, or S3.", one_of("local", "s3"))
+    write_to: tuple[str, ...] = key(
+        (),
+        "URI prefixes that outputs may go to. Empty: any s3:// address for local, none for s3.",
+        each=WRITE_PREFIX,
+        example='["s3://style-assets/exports/"]',
+    )
+    bandwidth_limit: int = key(0, "The most bytes per second of all uploads together; 0: no limit.", at_least(0))
+    local: LocalStorageConfig = table(LocalStorageConfig, "Storage of kind local.")
+    s3: S3StorageConfig = table(S3StorageConfig, "Storage of kind s3.")
+
+
+@dataclass(frozen=True)
+class InputsConfig:
+    """`[inputs]`."""
+
+    read_from: tuple[str, ...] = key(
+        (),
+        "URI prefixes that inputs may come from. Empty: any s3:// address for local storage, none for s3.",
+        each=READ_PREFIX,
+        example='["s3://body-files/", "s3://artworks/"]',
+    )
+    bodies_prefix: str = key(
+        "s3://body-files/bodies/3d_body_files/", "Where the newest .bw file of a body_code is looked up.", ADDRESS
+    )
+    cache_dir: Path = key(Path("~/.cache/openjd-vstitcher/inputs"), "Where downloaded inputs are kept for later jobs.")
+    cache_bytes: int = key(20 << 30, "The size limit of the cache; 0: no cache.", at_least(0))
+    url_lifetime_s: int = key(
+        43_200, "How long the pre-signed URLs of inputs are valid; S3 allows a week at most.", between(60, 7 * _DAY_S)
+    )
+    allow_private_hosts: tuple[str, ...] = key(
+        (),
+        "Hosts that inputs may be downloaded from although they are private or speak plain http.",
+        each=HOST,
+        example='["nas.studio.example:8080"]',
+    )
 
 
 @dataclass(frozen=True)
 class OutputsConfig:
-    """`[outputs]`: how outputs get from the disk into storage."""
+    """`[outputs]`."""
 
-    parallel_uploads: int = 8
-    """Small outputs uploaded at a time; as many large ones go beside them."""
-    settle_s: float = 2.0
-    """How long size and time must stay the same where the system tells of no close."""
-    watch: str = "auto"
-    """`auto`, `events` or `polling`; `auto` polls on network drives."""
-    finish_limit_s: float = 14_400.0
-    """How long the end of a session waits for uploads: longer than storage is usually away."""
-    retry_first_s: float = 1.0
-    retry_longest_s: float = 60.0
-    logs_prefix: str = ""
-    """Where logs, journal and template of each attempt go, under job id and attempt; empty: nowhere."""
-    keep_done_days: float = 1.0
-    """How long the directory of a job stays whose outputs are all safe."""
-    keep_failed_days: float = 14.0
-    """How long it stays when an output is not safe."""
-    keep_bytes: int = 0
-    """The most bytes of ended jobs; beyond it the oldest go early, safe ones first. 0: no limit."""
+    parallel_uploads: int = key(
+        8, "How many small outputs are uploaded at the same time, and as many large ones beside them.", between(1, 64)
+    )
+    settle_s: float = key(
+        2.0, "How long size and time must be unchanged where the system reports no close of a file.", between(0, 3600)
+    )
+    watch: str = key(
+        "auto",
+        "How new outputs are noticed: file system events, or polling. auto polls on network drives.",
+        one_of("auto", "events", "polling"),
+    )
+    finish_limit_s: float = key(
+        14_400.0,
+        "How long the end of a session waits for uploads; longer than outages usually last.",
+        between(0, 7 * _DAY_S),
+    )
+    retry_first_s: float = key(
+        1.0, "The pause before the first retry of an upload; it doubles each time.", between(0, 3600)
+    )
+    retry_longest_s: float = key(60.0, "The longest pause between retries.", between(0, _DAY_S))
+    logs_prefix: str = key(
+        "",
+        "Where logs, journal and template of each attempt are stored, under job id and attempt; empty: nowhere.",
+        ADDRESS,
+        example='"s3://style-assets/exports/logs/"',
+    )
+    keep_done_days: float = key(
+        1.0, "How long a job directory is kept when all of its outputs are safe.", between(0, _CENTURY_DAYS)
+    )
+    keep_failed_days: float = key(
+        14.0, "How long a job directory is kept when an output is not safe. Then it is lost.", between(0, _CENTURY_DAYS)
+    )
+    keep_bytes: int = key(
+        0, "The size limit of ended jobs: beyond it the oldest go early, safe ones first. 0: no limit.", at_least(0)
+    )
 
 
 @dataclass(frozen=True)
 class PopupRule:
-    """`[[engine.popup]]`: a modal window of the engine that is known, and what to do about it."""
+    """`[[engine.popup]]`."""
 
-    title: str = ""
-    """Regular expression found in the window's title."""
-    text: str = ""
-    """Regular expression found in the window's text."""
-    action: str = "fail"
-    """`press` the button, or `fail` the export with the window's text."""
-    button: str = "OK"
+    title: str = key("", "Regular expression to find in the window's title.", EXPRESSION, example='"^Missing fonts$"')
+    text: str = key("", "Regular expression to find in the window's text.", EXPRESSION, example='"(?i)licen[cs]e"')
+    action: str = key("fail", "Press the button, or fail the export with the window's text.", one_of("press", "fail"))
+    button: str = key("OK", "The button to press.", PLAIN)
 
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """`[engine]`: how engines are found, started and watched."""
+    """`[engine]`."""
 
-    kind: str = "auto"
-    """`auto`, `vs-cli`, `vstitcher` or `standin`; a template's `Engine` parameter other than `auto` wins."""
-    command: dict[str, list[str]] = field(default_factory=dict)
-    """Launch command by engine kind, a list with the placeholder `{script}`."""
-    start_limit_s: float = 60.0
-    export_limit_s: float = 3600.0
-    standin_max_pixels: int = 1_400_000
-    """The most pixels that one picture of the stand-in has; larger ones are made smaller, and the journal says so."""
-    hang_limit_s: float = 300.0
-    """How long an engine at work may use no processor time, write nothing and call nothing before it counts as hung."""
-    idle_cpu_share: float = 0.02
-    """The share of one processor below which an engine counts as using none."""
-    extra_exports: Path | None = None
-    """A directory with export and mutation modules of one's own, each with its `<name>.schema.json`."""
-    popup: tuple[PopupRule, ...] = ()
-    keep_warm: bool = False
-    """Keep the engine for the next session on this machine."""
-    keep_warm_jobs: int = 20
-    """Sessions after which a kept engine is started anew."""
-    keep_warm_minutes: float = 240.0
-    """Age at which a kept engine is started anew."""
-    keep_warm_growth: float = 2.0
-    """How many times its memory after the first garment a kept engine may grow to."""
+    kind: str = key(
+        "auto", "The engine to start; a template's Engine parameter other than auto wins.", one_of(*ENGINE_KINDS)
+    )
+    command: dict[str, list[str]] = key(
+        {},
+        "The launch command of an engine kind. {script}, {plugin} and {python} are filled in.",
+        each=ARGUMENTS,
+        names=one_of(*ENGINE_KINDS[1:]),
+        example='vs-cli = ["C:/Program Files/Browzwear/VStitcher/vs-cli.exe", "--run", "{script}"]',
+    )
+    start_limit_s: float = key(60.0, "How long an engine may take to start.", between(1, _DAY_S))
+    export_limit_s: float = key(3600.0, "How long one export may take.", between(1, 7 * _DAY_S))
+    standin_max_pixels: int = key(
+        1_400_000,
+        "The most pixels of a picture by the stand-in; larger ones are scaled down, and the journal says so.",
+        between(1, 10**9),
+        variable="OPENJD_VS_STANDIN_MAX_PIXELS",
+    )
+    hang_limit_s: float = key(
+        300.0,
+        "How long a working engine may use no CPU, write nothing and call nothing before it counts as hung.",
+        between(1, _DAY_S),
+    )
+    idle_cpu_share: float = key(0.02, "The share of one CPU core below which an engine counts as idle.", between(0, 1))
+    extra_exports: Path | None = key(
+        None,
+        "A directory of custom export and mutation modules, each with its <name>.schema.json.",
+        example='"exports"',
+    )
+    keep_warm: bool = key(False, "Keep the engine for the next session on this machine.")
+    keep_warm_jobs: int = key(20, "Restart a kept engine after this many sessions.", between(1, 1_000_000))
+    keep_warm_minutes: float = key(240.0, "Restart a kept engine at this age.", between(0, 1_000_000))
+    keep_warm_growth: float = key(
+        2.0, "Restart a kept engine when its memory has grown by this factor since its first garment.", between(1, 1000)
+    )
+    popup: tuple[PopupRule, ...] = key(
+        (),
+        "Modal windows that are known, and what to do about them. The first rule that matches counts.",
+        each=Check("a title, a text or both", lambda rule: bool(rule.title or rule.text)),
+    )
 
 
 @dataclass(frozen=True)
@@ -188,123 +312,35 @@ class Config:
     source: the file that was read, None when there is none.
     """
 
-    worker: WorkerConfig = field(default_factory=WorkerConfig)
-    platform: PlatformConfig = field(default_factory=PlatformConfig)
-    storage: StorageConfig = field(default_factory=StorageConfig)
-    outputs: OutputsConfig = field(default_factory=OutputsConfig)
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    worker: WorkerConfig = table(WorkerConfig, "This machine, and what it may run.")
+    platform: PlatformConfig = table(PlatformConfig, "The job queue and asset catalogue.")
+    storage: StorageConfig = table(StorageConfig, "Where outputs go.")
+    inputs: InputsConfig = table(InputsConfig, "Where inputs come from.")
+    outputs: OutputsConfig = table(
+        OutputsConfig, "How outputs get into storage, and how long job directories are kept."
+    )
+    engine: EngineConfig = table(EngineConfig, "How engines are started and watched.")
     source: Path | None = None
-
-
-_LEAST = {
-    "worker.lease_s": 1,
-    "worker.max_attempts": 1,
-    "worker.poll_s": 0.1,
-    "outputs.parallel_uploads": 1,
-    "outputs.settle_s": 0,
-    "outputs.retry_first_s": 0,
-    "engine.start_limit_s": 1,
-    "engine.export_limit_s": 1,
-    "engine.hang_limit_s": 1,
-    "engine.standin_max_pixels": 1,
-}
 
 
 def default_config_path() -> Path:
     """`$OPENJD_VS_CONFIG`, else `config.toml` in the user's configuration directory."""
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
-        return Path(named)
+        return Path(named).expanduser()
     base = os.environ.get("APPDATA") if os.name == "nt" else os.environ.get("XDG_CONFIG_HOME")
     return Path(base or "~/.config").expanduser() / "openjd-vstitcher" / "config.toml"
 
 
 def load_config(path: Path | None = None) -> Config:
-    """Read the configuration file, or give the defaults when none is named and the usual one is not there.
+    """Read the configuration file; the defaults apply if none is named and the default one does not exist.
 
     Relative paths in the file are relative to the file.
 
     Raises
     ------
-    ConfigError: the file cannot be read, is no TOML, or has an unknown key or a value of the wrong type.
+    ConfigError: the file cannot be read or is not TOML, or keys are unknown, invalid or contradict each other.
     """
-    file = path or default_config_path()
-    if path is None and CONFIG_VARIABLE not in os.environ and not file.exists():
-        return _table(Config, {}, "", Path.cwd())
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no valid TOML: {error}") from error
-    if "source" in data:
-        raise ConfigError(f"{file}: source: unknown key")
-    try:
-        config = _table(Config, data, "", file.resolve().parent)
-    except ConfigError as error:
-        raise ConfigError(f"{file}: {error}") from None
-    for name, least in _LEAST.items():
-        table, _, key = name.partition(".")
-        if getattr(getattr(config, table), key) < least:
-            raise ConfigError(f"{file}: {name}: expected at least {least}")
-    return dataclasses.replace(config, source=file.resolve())
+    from .config_file import read_config
 
-
-def _table(cls: type[_T], data: Any, where: str, base: Path) -> _T:
-    if not isinstance(data, dict):
-        raise ConfigError(f"{where}: expected a table, found {_kind(data)}")
-    hints = get_type_hints(cls)
-    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is one of our dataclasses
-    prefix = f"{where}." if where else ""
-    for key in data:
-        if key not in known:
-            raise ConfigError(f"{prefix}{key}: unknown key; known here: {', '.join(sorted(known))}")
-    values: dict[str, Any] = {}
-    for name, declared in known.items():
-        if name in data:
-            values[name] = _value(hints[name], data[name], prefix + name, base)
-        elif hints[name] is Path and isinstance(declared.default, Path):
-            values[name] = declared.default.expanduser()
-        elif dataclasses.is_dataclass(hints[name]):
-            values[name] = _table(hints[name], {}, prefix + name, base)
-    return cls(**values)
-
-
-def _value(hint: Any, value: Any, where: str, base: Path) -> Any:
-    origin, args = get_origin(hint), get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return _table(hint, value, where, base)
-    if origin in (typing.Union, types.UnionType):
-        inner = [arg for arg in args if arg is not type(None)]
-        return _value(inner[0], value, where, base)
-    if origin in (list, tuple):
-        if not isinstance(value, list):
-            raise ConfigError(f"{where}: expected a list, found {_kind(value)}")
-        items = [_value(args[0], item, f"{where}[{i}]", base) for i, item in enumerate(value)]
-        return tuple(items) if origin is tuple else items
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where}: expected a table, found {_kind(value)}")
-        return {key: _value(args[1], item, f"{where}.{key}", base) for key, item in value.items()}
-    if hint is Path:
-        if not isinstance(value, str) or not value:
-            raise ConfigError(f"{where}: expected a path, found {_kind(value)}")
-        return base / Path(value).expanduser()
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(f"{where}: expected {_name(hint)}, found {_kind(value)}")
-    return value
-
-
-def _name(hint: Any) -> str:
-    return {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}[hint]
-
-
-def _kind(value: Any) -> str:
-    return {
-        str: f"the string {value!r}",
-        bool: str(value).lower(),
-        dict: "a table",
-        list: "a list",
-    }.get(type(value), f"{value!r}")
+    return read_config(path).config

@@ -32,6 +32,8 @@ path = "platform.sqlite"
 
 [storage]
 kind = "local"
+
+[storage.local]
 root = "storage"
 
 [worker]
@@ -87,7 +89,7 @@ def run_demo(folder: Path, *, on_event: Callable[[str, Event], None]) -> DemoRes
         ended = [(platform.job(job.id), platform.assets(job.id)) for job in jobs]
     finally:
         platform.close()
-    return DemoResult(ended, config.storage.root)
+    return DemoResult(ended, config.storage.local.root)
 
 
 def _make(folder: Path) -> Config:
@@ -99,7 +101,7 @@ def _make(folder: Path) -> Config:
     folder.mkdir(parents=True)
     file.write_text(_CONFIG, encoding="utf-8")
     config = load_config(file)
-    garment = config.storage.root / _GARMENT_URI.removeprefix("s3://")
+    garment = config.storage.local.root / _GARMENT_URI.removeprefix("s3://")
     garment.parent.mkdir(parents=True)
     shutil.copyfile(resource("examples/garments/tee.bw"), garment)
     return config

@@ -43,7 +43,16 @@ class InvalidInput(OpenjdVsError):
 
 
 class ConfigError(OpenjdVsError):
-    """The configuration is unusable; the message names the file and the key."""
+    """The configuration is unusable.
+
+    Parameters
+    ----------
+    problems: everything that is wrong, each with the file, the key, and what was expected and found.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
 
 
 class EngineError(OpenjdVsError):

@@ -1,8 +1,12 @@
-"""How file systems compare file names."""
+"""Rules for the names of files and buckets."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""A valid bucket name of S3."""
 
 
 def same_file_key(name: str) -> str:

@@ -15,10 +15,18 @@ _SECRET_VALUE = re.compile(
 )
 _SIGNED_QUERY = re.compile(r"((?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|sig|token)=)[^&\s\"']+", re.I)
 
+_USER_INFORMATION = re.compile(r"(://)[^/\s@]+@")
+
 
 def is_secret(name: str, value: str) -> bool:
     """Whether an environment variable may hold a credential, going by its name and its value."""
     return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
+
+
+def masked(value: str) -> str:
+    """A value of the configuration without credentials: user and password of URLs, signatures, keys and tokens."""
+    plain = _SIGNED_QUERY.sub(r"\1[redacted]", _USER_INFORMATION.sub(r"\1[redacted]@", value))
+    return "[redacted]" if is_secret("", plain) else plain
 
 
 class Redaction:

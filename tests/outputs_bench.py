@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from openjd_vstitcher.config import OutputsConfig, StorageConfig
+from openjd_vstitcher.config import LocalStorageConfig, OutputsConfig, StorageConfig
 from openjd_vstitcher.journal import Event, Journal
 from openjd_vstitcher.outputs.sync import OutputSync
 from openjd_vstitcher.outputs.values import Delivery
@@ -109,7 +109,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.output = self.directory / "output"
         self.root = self.directory / "root"
-        self.storage = FailingStorage(LocalStorage(StorageConfig(root=self.root)))
+        self.storage = FailingStorage(LocalStorage(StorageConfig(local=LocalStorageConfig(self.root)), read_from=()))
         self._changed = threading.Condition()
         self.sync = self.new_sync()
 

@@ -100,9 +100,7 @@ def make_s3_job(
     for name, size in zip(names, sizes, strict=True):
         (job_directory.output / name).write_bytes(content.randbytes(size))
     journal = Journal(job_directory.journal, job_id=job_id, attempt=claim.attempt)
-    delivery = Delivery(
-        open_storage(config.storage), f"s3://{BUCKET}/exports/{job_id}", open_platform(config.platform), claim
-    )
+    delivery = Delivery(open_storage(config), f"s3://{BUCKET}/exports/{job_id}", open_platform(config.platform), claim)
     expected = [ExpectedOutput(name, True, "MEDIA_RENDER", n) for n, name in enumerate(names)]
     OutputSync(job_directory.output, expected, ledger=job_directory.ledger, journal=journal, delivery=delivery).stop()
     return S3Job(job_directory, config_file, job_id, names, server)
@@ -116,11 +114,12 @@ def _write_config(directory: Path, endpoint_url: str) -> Path:
 path = "platform.sqlite"
 [storage]
 kind = "s3"
+write_to = ["s3://{BUCKET}/exports"]
+[storage.s3]
 endpoint_url = "{endpoint_url}"
 region = "us-east-1"
 path_style = true
 part_bytes = {5 << 20}
-write_to = ["s3://{BUCKET}/exports"]
 [outputs]
 retry_first_s = 0.05
 retry_longest_s = 0.5

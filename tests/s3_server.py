@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.config import Config
+from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.config import Config, InputsConfig, S3StorageConfig, StorageConfig
 
 ACCESS_KEY = "TESTACCESSKEY0000001"
 SECRET_KEY = "canary-s3-secret-3f9c1e7a"
@@ -42,7 +42,7 @@ class S3Server:
             region_name="us-east-1",
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,
-            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 3}),
+            config=ClientConfig(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 3}),
         )
 
     def bucket(self, name: str) -> str:
@@ -54,17 +54,18 @@ class S3Server:
                 raise
         return name
 
-    def config(self, **changes: Any) -> StorageConfig:
-        """Storage configuration for this server; all of its buckets are allowed unless `changes` says otherwise."""
-        given = {
-            "kind": "s3",
-            "endpoint_url": self.endpoint_url,
-            "region": "us-east-1",
-            "path_style": True,
-            "read_from": ("s3://style-assets", "s3://body-files", "s3://artworks"),
-            "write_to": ("s3://style-assets",),
-        }
-        return StorageConfig(**{**given, **changes})
+    def config(
+        self,
+        read_from: Sequence[str] = ("s3://style-assets", "s3://body-files", "s3://artworks"),
+        write_to: Sequence[str] = ("s3://style-assets",),
+        **s3: Any,
+    ) -> Config:
+        """A configuration for this server; all of its buckets are allowed, and `s3` changes `[storage.s3]`."""
+        given = {"endpoint_url": self.endpoint_url, "region": "us-east-1", "path_style": True}
+        return Config(
+            storage=StorageConfig(kind="s3", write_to=tuple(write_to), s3=S3StorageConfig(**{**given, **s3})),
+            inputs=InputsConfig(read_from=tuple(read_from)),
+        )
 
 
 @contextmanager

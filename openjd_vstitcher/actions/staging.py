@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .. import action_output
-from ..config import StorageConfig, load_config
+from ..config import Config, load_config
 from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
 from ..files import write_json
 from ..names import same_file_key
@@ -54,7 +54,7 @@ def run_stage(into: Path, *, garment: str, manifest: str, job_id: str, output_di
             garment=garment,
             manifest=read_manifest(Path(manifest)) if manifest else Manifest(),
             job={"id": job_id, **described, "local_job_output_path": output},
-            config=load_config().storage,
+            config=load_config(),
             on_staged=_tell,
         )
 
@@ -72,7 +72,7 @@ def stage(
     garment: str,
     manifest: Manifest,
     job: Mapping[str, Any],
-    config: StorageConfig,
+    config: Config,
     on_staged: OnStaged | None = None,
 ) -> Path:
     """Bring a job's inputs into a working directory and write `job.json` there.
@@ -154,7 +154,7 @@ def _local_garment(garment: str) -> InputEntry:
     return InputEntry("garment", path.name, path.as_uri(), source_uri=path.as_uri())
 
 
-def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: StorageConfig, on_staged: OnStaged | None) -> None:
+def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_staged: OnStaged | None) -> None:
     seen: dict[str, str] = {}
     for entry, path in placed:
         key = same_file_key(str(path))
@@ -162,9 +162,10 @@ def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: StorageConfig,
             clash = f"two inputs have the same name: {seen[key]!r} and {entry.name!r}"
             raise InvalidInput("inputs manifest", [Problem("", clash)])
         seen[key] = entry.name
-    own = urlsplit(config.endpoint_url).netloc
-    hosts = (*config.allow_private_hosts, *([own] if own else []))
-    cache = Cache(config.cache_dir, config.cache_bytes) if config.cache_bytes else None
+    inputs = config.inputs
+    own = urlsplit(config.storage.s3.endpoint_url).netloc
+    hosts = (*inputs.allow_private_hosts, *([own] if own else []))
+    cache = Cache(inputs.cache_dir, inputs.cache_bytes) if inputs.cache_bytes else None
 
     def bring(item: tuple[InputEntry, Path]) -> None:
         entry, path = item

@@ -133,7 +133,7 @@ def _with_inputs(
         raise InvalidInput(source, [Problem("/parameterDefinitions/GarmentFile", f"no garment: {expected}")])
     if "://" in garment:
         write_manifest(
-            directory.inputs, resolve_inputs({"input_file_uri": garment}, open_storage(config.storage), config.storage)
+            directory.inputs, resolve_inputs({"input_file_uri": garment}, open_storage(config), config.inputs)
         )
         return {**values, "GarmentFile": "", "InputsManifest": str(directory.inputs)}
     if garment:

@@ -51,7 +51,7 @@ def prepare(directory: JobDirectory, request: JobRequest, config: Config, catalo
         extra_exports=extra_exports(config.engine.extra_exports),
     )
     job = translate_job(request.job, request.preset, context)
-    storage = open_storage(config.storage)
+    storage = open_storage(config)
     destination = destination_prefix(job.destination, job_id=request.job_id, style_id=job.style_id)
     storage.check(destination)
     _write_inputs(directory, job, storage, config)
@@ -75,7 +75,7 @@ def prepare(directory: JobDirectory, request: JobRequest, config: Config, catalo
 
 
 def _write_inputs(directory: JobDirectory, job: TranslatedJob, storage: Storage, config: Config) -> None:
-    entries = resolve_inputs(job.inputs, storage, config.storage)
+    entries = resolve_inputs(job.inputs, storage, config.inputs)
     for entry in entries:
         if entry.role == "garment" and entry.url.startswith("file://"):
             check_garment(local_path(entry.url))

@@ -125,9 +125,7 @@ def _resumed(directory: JobDirectory, config: Config, catalogue: AssetCatalogue)
     ledger.close()
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt)
     journal.append("outputs_resumed")
-    delivery = Delivery.of_facts(
-        facts, open_storage(config.storage), catalogue, request.claim, Provenance(directory.journal)
-    )
+    delivery = Delivery.of_facts(facts, open_storage(config), catalogue, request.claim, Provenance(directory.journal))
     return OutputSync(
         directory.output, None, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
     )

@@ -30,6 +30,7 @@ _COMMANDS = {
     "garment": "Look into a .bw file.",
     "plugin": "Install the plugin into VStitcher.",
     "platform": "Prepare a database for the queue.",
+    "config": "Write, show and check the configuration.",
     "stage": "Bring a session's inputs into its working directory.",
     "pack": "Pack the frames of a turntable.",
     "teardown": "Remove what a session staged.",

@@ -95,7 +95,7 @@ def clean(work_dir: Path | None, dry_run: bool, config_path: Path | None) -> Non
         chosen = removable(ended_jobs(folder), config.outputs, datetime.now(UTC))
         removals = [Removal(job, reason) for job, reason in chosen]
     else:
-        removals = remove(folder, config.outputs, open_storage(config.storage))
+        removals = remove(folder, config.outputs, open_storage(config))
     rows = [(removal.job.path.name, removal.job.size_bytes, removal.reason, removal.error) for removal in removals]
     print_table(["job", "bytes", "reason", "error"], rows)
     if any(removal.error for removal in removals):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ..config import ENGINE_KINDS
 from . import CANCELED, FAILED
 from ._console import config_option
 from ._signals import StopSignals
@@ -27,7 +28,7 @@ def _parameters(ctx: click.Context, option: click.Parameter, given: tuple[str, .
 @click.option("-p", "--parameter", "parameters", multiple=True, callback=_parameters, help="A parameter: Name=value.")
 @click.option("-o", "--output", default="output", type=click.Path(path_type=Path), help="Output directory (./output).")
 @click.option("--step", "steps", multiple=True, help="Run only this step or output, and what it depends on.")
-@click.option("--engine", type=click.Choice(["auto", "vs-cli", "vstitcher", "standin"]), help="What makes the exports.")
+@click.option("--engine", type=click.Choice(ENGINE_KINDS), help="What makes the exports.")
 @click.option("--fail-fast", is_flag=True, help="End after the first failed export.")
 @click.option("--path-mapping-rules", type=click.Path(path_type=Path), help="Rules for paths, as OpenJD has them.")
 @click.option(

@@ -62,7 +62,7 @@ class Worker:
         self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
         self._inbox: SimpleQueue[sv.Event | None] = SimpleQueue()
-        self._cleaner = Cleaner(config, open_storage(config.storage))
+        self._cleaner = Cleaner(config, open_storage(config))
         self._queue = QueueClient(config.worker, platform, self._name, self._claimed, self._inbox.put)
         self._claims: dict[str, tuple[Claim, float]] = {}
         self._watched: dict[str, _Watched] = {}

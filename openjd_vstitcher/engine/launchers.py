@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import EngineConfig
+from ..config import ENGINE_KINDS, EngineConfig
 from ..errors import EngineError
 from ..lifeline import LIFELINE_VARIABLE
 from ..redaction import is_secret
@@ -20,7 +20,6 @@ CONNECTION_VARIABLE = "OPENJD_VS_CONNECTION"
 EXTRAS_VARIABLE = "OPENJD_VS_EXTRA_EXPORTS"
 MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
-KINDS = ("auto", "vs-cli", "vstitcher", "standin")
 
 _PYTHON_PREFIXES = ("PYTHON", "VIRTUAL_ENV", "__PYVENV")
 """Variables of this interpreter that would break the one inside VStitcher."""
@@ -65,8 +64,8 @@ def choose(requested: str, config: EngineConfig, machine: Installation | None = 
     EngineError: there is no such kind, or it cannot be started on this machine.
     """
     kind = requested if requested not in ("", "auto") else config.kind
-    if kind not in KINDS:
-        raise EngineError(f"unknown engine {kind!r}; expected one of {', '.join(KINDS)}")
+    if kind not in ENGINE_KINDS:
+        raise EngineError(f"unknown engine {kind!r}; expected one of {', '.join(ENGINE_KINDS)}")
     if kind == "auto":
         found = _configured("vs-cli", config) or _configured("vstitcher", config)
         return found or _discovered(machine or Installation()) or _standin(config, _STANDIN_NOTICE)

@@ -10,8 +10,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from ..errors import InvalidInput, Problem
-
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+from ..names import BUCKET_NAME
 
 
 def split_s3(uri: str) -> tuple[str, str]:
@@ -22,7 +21,7 @@ def split_s3(uri: str) -> tuple[str, str]:
     InvalidInput: it is no such address, or the key has a part that is `.` or `..`, or a control character.
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not uri.startswith("s3://") or not _BUCKET.fullmatch(bucket):
+    if not uri.startswith("s3://") or not BUCKET_NAME.fullmatch(bucket):
         raise InvalidInput("storage address", [Problem("", f"{uri!r} is no s3://bucket/key")])
     if any(part in (".", "..") for part in key.split("/")) or re.search(r"[\x00-\x1f\x7f]", key):
         raise InvalidInput("storage address", [Problem("", f"{uri!r} has a part that no key may have")])

@@ -31,9 +31,9 @@ class LocalStorage:
     `write_to` names them, or they lie under the root.
     """
 
-    def __init__(self, config: StorageConfig) -> None:
-        self._root = config.root.expanduser().resolve()
-        self._read_from = config.read_from
+    def __init__(self, config: StorageConfig, read_from: Sequence[str]) -> None:
+        self._root = config.local.root.expanduser().resolve()
+        self._read_from = read_from
         self._write_to = config.write_to
         self._pace = Pace(config.bandwidth_limit)
 
@@ -42,7 +42,7 @@ class LocalStorage:
 
     def check_source(self, uri: str) -> None:
         if not is_https(uri):
-            self._allow(uri, self._read_from, "storage.read_from")
+            self._allow(uri, self._read_from, "inputs.read_from")
 
     def put(
         self,

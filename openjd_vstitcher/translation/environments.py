@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..config import ENGINE_KINDS
 from .text import Template, constant_json
 
 STAGE_TIMEOUT_S = 1800
@@ -113,7 +114,7 @@ def common_parameters() -> list[dict[str, Any]]:
             "name": "Engine",
             "type": "STRING",
             "default": "auto",
-            "allowedValues": ["auto", "vs-cli", "vstitcher", "standin"],
+            "allowedValues": list(ENGINE_KINDS),
             "description": "What makes the exports; auto takes what the machine has.",
             "userInterface": {"control": "DROPDOWN_LIST", "label": "Engine", "groupLabel": "Engine"},
         },

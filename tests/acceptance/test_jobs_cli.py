@@ -227,8 +227,8 @@ def test_the_daemon_runs_a_job_from_hasura(
     of = deployment.config
     file = tmp_path / "config.toml"
     file.write_text(
-        '[worker]\nwork_dir = "jobs"\n[storage]\nroot = "storage"\n'
-        f'read_from = ["{resource("examples").as_uri()}"]\n[engine]\nstandin_max_pixels = 4000\n'
+        '[worker]\nwork_dir = "jobs"\n[storage.local]\nroot = "storage"\n'
+        f'[inputs]\nread_from = ["{resource("examples").as_uri()}"]\n[engine]\nstandin_max_pixels = 4000\n'
         f'[platform]\nkind = "hasura"\nendpoint = "{of.endpoint}"\ncredential_file = "{of.credential_file}"\n'
         f'role = "{role}"\n'
     )

@@ -42,12 +42,14 @@ def _config(directory: Path, server: S3Server) -> Path:
 path = "platform.sqlite"
 [storage]
 kind = "s3"
+write_to = ["s3://style-assets/exports"]
+[storage.s3]
 endpoint_url = "{server.endpoint_url}"
 region = "us-east-1"
 path_style = true
+[inputs]
 cache_dir = "cache"
 read_from = ["s3://body-files", "s3://artworks"]
-write_to = ["s3://style-assets/exports"]
 [worker]
 id = "s3-demo"
 work_dir = "jobs"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.actions.staging import stage, teardown
-from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.config import Config, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.storage.adapters import open_storage
@@ -85,8 +85,8 @@ def test_job_json_has_every_local_path_of_a_style_bundle(root: Path, tmp_path: P
         "input_file_uri": "s3://body-files/bodies/3d_body_files/tk_6129/tee.glb",
         "artwork_file_path": "s3://artworks/stripes.png",
     }
-    config = StorageConfig(root=root)
-    write_manifest(tmp_path / "inputs.json", resolve_inputs(details, open_storage(config), config), details)
+    config = Config(storage=StorageConfig(local=LocalStorageConfig(root)))
+    write_manifest(tmp_path / "inputs.json", resolve_inputs(details, open_storage(config), config.inputs), details)
     into = tmp_path / "session"
     done = _stage(into, manifest=str(tmp_path / "inputs.json"))
     assert done.returncode == 0, done.stderr
@@ -116,7 +116,7 @@ def test_teardown_removes_what_was_staged_and_no_output(tmp_path: Path) -> None:
 def test_teardown_leaves_inputs_that_hold_the_output_directory(tmp_path: Path) -> None:
     into = tmp_path / "session"
     job = {"id": "job-1", "local_job_output_path": str(into / "inputs/out")}
-    stage(into, garment=str(_TEE), manifest=Manifest(), job=job, config=StorageConfig())
+    stage(into, garment=str(_TEE), manifest=Manifest(), job=job, config=Config())
     (into / "inputs/out").mkdir()
     (into / "inputs/out/front.png").write_bytes(b"x")
     with pytest.raises(StorageError, match="holds the output directory"):
@@ -154,7 +154,7 @@ def test_garment_that_cannot_be_staged_is_a_failure_that_says_so(tmp_path: Path,
 def test_file_that_is_no_garment_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tee.bw").write_bytes(b"no database")
     with pytest.raises(InvalidInput):
-        stage(tmp_path / "s", garment=str(tmp_path / "tee.bw"), manifest=Manifest(), job={}, config=StorageConfig())
+        stage(tmp_path / "s", garment=str(tmp_path / "tee.bw"), manifest=Manifest(), job={}, config=Config())
 
 
 def test_inputs_in_s3_are_never_read_by_the_session_itself(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_inputs_that_some_file_system_takes_for_one_file_are_refused(tmp_path: P
     entries = [InputEntry("garment", "tee.glb", _TEE.as_uri())]
     entries += [InputEntry("artwork_replacement", name, _TEE.as_uri()) for name in (first, second)]
     with pytest.raises(InvalidInput, match="two inputs have the same name"):
-        stage(tmp_path / "s", garment="", manifest=Manifest(entries), job={}, config=StorageConfig())
+        stage(tmp_path / "s", garment="", manifest=Manifest(entries), job={}, config=Config())
     assert not (tmp_path / "s/job.json").exists()
 
 
@@ -181,7 +181,7 @@ def test_input_whose_folder_is_another_input_is_a_failure_that_says_so(tmp_path:
     entries = [InputEntry("garment", "tee.glb", _TEE.as_uri())]
     entries += [InputEntry("artwork_bundle", name, _TEE.as_uri()) for name in ("a", "a/b.png")]
     with pytest.raises(StorageError, match="cannot fetch"):
-        stage(tmp_path / "s", garment="", manifest=Manifest(entries), job={}, config=StorageConfig())
+        stage(tmp_path / "s", garment="", manifest=Manifest(entries), job={}, config=Config())
 
 
 def _pack(directory: Path, run_data: object, *more: str) -> subprocess.CompletedProcess[str]:

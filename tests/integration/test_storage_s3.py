@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.config import Config, S3StorageConfig, StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
 from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.storage.inputs.download import fetch
@@ -147,7 +147,7 @@ def test_inputs_are_pinned_and_fetched_without_credentials(
     key = "bodies/3d_body_files/tk_6129/TK-6129.bw"
     client.put_object(Bucket="body-files", Key=key, Body=b"version 1")
     config = s3_server.config()
-    (entry,) = resolve_inputs({"body_code": "TK-6129"}, open_storage(config), config)
+    (entry,) = resolve_inputs({"body_code": "TK-6129"}, open_storage(config), config.inputs)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     host = s3_server.endpoint_url.removeprefix("http://")
@@ -184,13 +184,8 @@ def test_lasting_errors_say_what_to_do(
 
 
 def test_server_that_is_away_is_a_passing_error(tmp_path: Path) -> None:
-    config = StorageConfig(
-        kind="s3",
-        endpoint_url="http://127.0.0.1:9",
-        region="us-east-1",
-        path_style=True,
-        write_to=("s3://style-assets",),
-    )
+    s3 = S3StorageConfig(endpoint_url="http://127.0.0.1:9", region="us-east-1", path_style=True)
+    config = Config(storage=StorageConfig(kind="s3", write_to=("s3://style-assets",), s3=s3))
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(StorageError) as caught:
         _put(open_storage(config), tmp_path / "file")
@@ -226,13 +221,14 @@ def test_buckets_that_are_not_named_are_refused_before_anything_starts(s3_server
     for uri in ("s3://other/x", "s3://style-assets-2/x", "/tmp/x", "file:///tmp/x"):
         with pytest.raises(InvalidInput):
             storage.check(uri)
-    with pytest.raises(InvalidInput, match=r"storage\.read_from"):
+    with pytest.raises(InvalidInput, match=r"inputs\.read_from"):
         storage.check_source("s3://secrets/x")
     with pytest.raises(InvalidInput):
-        open_storage(StorageConfig(kind="s3", region="us-east-1")).check("s3://style-assets/x")
+        open_storage(Config(storage=StorageConfig(kind="s3", s3=S3StorageConfig(region="us-east-1")))).check(
+            "s3://style-assets/x"
+        )
 
 
-@pytest.mark.parametrize("change", [{"part_bytes": 1000}, {"content_disposition": "maybe"}, {"profile": "no-such"}])
-def test_unusable_options_are_configuration_errors(s3_server: S3Server, change: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        open_storage(s3_server.config(**change))
+def test_a_profile_that_does_not_exist_is_a_configuration_error(s3_server: S3Server) -> None:
+    with pytest.raises(ConfigError, match=r"storage\.s3: "):
+        open_storage(s3_server.config(profile="no-such"))

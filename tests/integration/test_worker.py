@@ -37,7 +37,7 @@ from openjd_vstitcher.resources import resource
 CONFIG = """
 [platform]
 path = "platform.sqlite"
-[storage]
+[storage.local]
 root = "storage"
 [worker]
 id = "w"
@@ -56,7 +56,7 @@ class Farm:
         self.folder = folder
         self.configure(CONFIG)
         self.platform: Platform = open_platform(self.config.platform)
-        stored = self.config.storage.root / "body-files" / "tee.bw"
+        stored = self.config.storage.local.root / "body-files" / "tee.bw"
         stored.parent.mkdir(parents=True)
         shutil.copyfile(resource("examples/garments/tee.bw"), stored)
         self.platform.put_preset(read_document(resource("examples/presets/dxf_v0.json")))
@@ -173,7 +173,7 @@ def test_the_logs_of_an_attempt_are_stored_and_the_job_says_where(farm: Farm) ->
     job = farm.job(job_id)
     assert job.status == "COMPLETED_SUCCESS"
     assert job.status_details == f"done; logs: s3://style-assets/logs/{job_id}/1"
-    stored = farm.config.storage.root / "style-assets" / "logs" / job_id / "1"
+    stored = farm.config.storage.local.root / "style-assets" / "logs" / job_id / "1"
     assert {path.name for path in stored.iterdir()} >= {"session.log", "journal.jsonl", "template.yaml"}
 
 
@@ -280,13 +280,16 @@ def test_storage_that_is_away_when_a_job_begins_puts_it_back_uncounted(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     away = """
+[storage]
 kind = "s3"
+write_to = ["s3://style-assets"]
+[storage.s3]
 endpoint_url = "http://127.0.0.1:1"
 region = "us-east-1"
+[inputs]
 read_from = ["s3://body-files"]
-write_to = ["s3://style-assets"]
 """
-    (farm.folder / "c.toml").write_text(CONFIG.replace('root = "storage"', away))
+    (farm.folder / "c.toml").write_text(CONFIG.replace('[storage.local]\nroot = "storage"', away))
     job_id = farm.submit()
     worker = Worker(load_config(farm.folder / "c.toml"), farm.platform)
     thread = threading.Thread(target=lambda: worker.run(once=True))

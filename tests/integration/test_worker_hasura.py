@@ -28,7 +28,7 @@ kind = "hasura"
 endpoint = "{endpoint}"
 credential_file = "{credential}"
 retry_limit_s = 30
-[storage]
+[storage.local]
 root = "storage"
 [worker]
 id = "w"
@@ -49,7 +49,7 @@ class Site:
         (folder / "c.toml").write_text(text)
         self.config = load_config(folder / "c.toml")
         self.platform: Platform = open_platform(self.config.platform)
-        garment = self.config.storage.root / "body-files" / "tee.bw"
+        garment = self.config.storage.local.root / "body-files" / "tee.bw"
         garment.parent.mkdir(parents=True)
         shutil.copyfile(resource("examples/garments/tee.bw"), garment)
         self.platform.put_preset(read_document(resource("examples/presets/dxf_v0.json")))
@@ -67,7 +67,7 @@ class Site:
         assets = self.platform.assets(job_id)
         assert [(a.name, a.status) for a in assets] == [("dxf_bundle.zip", "UPLOADED"), ("scan.json", "UPLOADED")]
         for asset in assets:
-            stored = self.config.storage.root / asset.path.removeprefix("s3://")
+            stored = self.config.storage.local.root / asset.path.removeprefix("s3://")
             assert asset.details["size_bytes"] == stored.stat().st_size
 
 

@@ -14,7 +14,7 @@ from openjd_vstitcher.attempt.request import JobRequest
 from openjd_vstitcher.attempt.resume import is_safe, is_unfinished
 from openjd_vstitcher.attempt.retention import EndedJob, clean, ended_jobs, removable
 from openjd_vstitcher.attempt.status import Status, write_status
-from openjd_vstitcher.config import OutputsConfig, StorageConfig
+from openjd_vstitcher.config import Config, LocalStorageConfig, OutputsConfig, StorageConfig
 from openjd_vstitcher.journal import Journal, read_journal
 from openjd_vstitcher.outputs.ledger import Ledger, State
 from openjd_vstitcher.outputs.logs import store_logs
@@ -90,7 +90,7 @@ def test_only_what_may_go_is_removed(tmp_path: Path) -> None:
     (work_dir / "foreign").mkdir()
     (work_dir / "foreign/precious").write_bytes(b"x")
     (work_dir / "link").symlink_to(work_dir / "safe")
-    storage = open_storage(StorageConfig(root=tmp_path / "root"))
+    storage = open_storage(Config(storage=StorageConfig(local=LocalStorageConfig(tmp_path / "root"))))
     with hold(running):
         removals = clean(work_dir, OutputsConfig(keep_done_days=0, keep_failed_days=14), storage)
     assert [(removal.job.path.name, removal.error) for removal in removals] == [("safe", None)]
@@ -106,7 +106,7 @@ def test_directory_without_a_process_and_a_status_is_still_found(tmp_path: Path)
 def test_logs_are_stored_under_their_prefix_and_written_down(tmp_path: Path) -> None:
     (tmp_path / "session.log").write_text("what happened")
     (tmp_path / "engine.log").touch()
-    storage = open_storage(StorageConfig(root=tmp_path / "root"))
+    storage = open_storage(Config(storage=StorageConfig(local=LocalStorageConfig(tmp_path / "root"))))
     journal = Journal(tmp_path / "journal.jsonl", job_id="job-1")
     files = {name: tmp_path / name for name in ("session.log", "engine.log", "missing.log")}
     stored = store_logs(files, "s3://logs/job-1/1", storage=storage, journal=journal)
@@ -119,7 +119,7 @@ def test_logs_are_stored_under_their_prefix_and_written_down(tmp_path: Path) -> 
 def test_log_that_cannot_be_stored_is_an_event_and_no_error(tmp_path: Path) -> None:
     (tmp_path / "session.log").write_text("x")
     (tmp_path / "root").write_text("a file in the way")
-    storage = open_storage(StorageConfig(root=tmp_path / "root"))
+    storage = open_storage(Config(storage=StorageConfig(local=LocalStorageConfig(tmp_path / "root"))))
     journal = Journal(tmp_path / "journal.jsonl", job_id="job-1")
     assert store_logs({"session.log": tmp_path / "session.log"}, "s3://logs/x", storage=storage, journal=journal) == {}
     assert [event.name for event in read_journal(tmp_path / "journal.jsonl")] == ["log_failed", "logs_stored"]

@@ -62,16 +62,9 @@ def test_a_forgotten_credential_is_fetched_again(tmp_path: Path) -> None:
     assert credential.headers()["X-Hasura-Admin-Secret"] == "new"
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (PlatformConfig(auth="password"), "platform.auth: expected admin-secret or jwt, found 'password'"),
-        (PlatformConfig(), "expected credential_file, credential_variable or credential_command"),
-    ],
-)
-def test_an_unusable_configuration_is_refused(config: PlatformConfig, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        Credential(config)
+def test_a_credential_without_a_source_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected credential_file, credential_variable or credential_command"):
+        Credential(PlatformConfig())
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,6 @@ from typing import Any
 import pytest
 from gql.transport.exceptions import TransportQueryError
 
-from openjd_vstitcher.config import PlatformConfig
-from openjd_vstitcher.errors import ConfigError
-from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.hasura.connection import refusal
 
 
@@ -43,11 +40,3 @@ def test_only_what_can_pass_is_tried_again(given: TransportQueryError, transient
 def test_the_reader_sees_what_hasura_and_the_database_said() -> None:
     text = str(refusal(error("unexpected", "database query error", "42501")))
     assert text == "the platform refused it: database query error: inner words (unexpected)"
-
-
-@pytest.mark.parametrize(
-    "endpoint", ["", "hasura.example.com", "ftp://hasura.example.com", "https://a:b@example.com/v1"]
-)
-def test_an_endpoint_that_cannot_be_used_is_refused(endpoint: str) -> None:
-    with pytest.raises(ConfigError, match=r"platform\.endpoint: expected a"):
-        open_platform(PlatformConfig(kind="hasura", endpoint=endpoint, credential_variable="X"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.config import Config, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.names import same_file_key
 from openjd_vstitcher.resources import resource
@@ -34,8 +34,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def _resolve(root: Path, details: dict[str, Any]) -> list[InputEntry]:
-    config = StorageConfig(root=root)
-    return resolve_inputs(details, open_storage(config), config)
+    config = Config(storage=StorageConfig(local=LocalStorageConfig(root)))
+    return resolve_inputs(details, open_storage(config), config.inputs)
 
 
 def _job(name: str) -> dict[str, Any]:

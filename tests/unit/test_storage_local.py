@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
 from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.storage.ports import Storage, Transfer
@@ -17,7 +17,12 @@ from openjd_vstitcher.storage.values import PutOptions
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    return open_storage(StorageConfig(root=tmp_path / "root"))
+    return open_storage(_config(tmp_path / "root"))
+
+
+def _config(root: Path, write_to: tuple[str, ...] = (), read_from: tuple[str, ...] = ()) -> Config:
+    storage = StorageConfig(write_to=write_to, local=LocalStorageConfig(root))
+    return Config(storage=storage, inputs=InputsConfig(read_from=read_from))
 
 
 def _put(storage: Storage, file: Path, uri: str, sha256: str | None = None, transfer: Transfer | None = None) -> None:
@@ -82,24 +87,23 @@ def test_address_outside_of_root_is_refused(storage: Storage, uri: str) -> None:
 
 
 def test_named_prefixes_are_the_only_ones(tmp_path: Path) -> None:
-    config = StorageConfig(root=tmp_path / "root", write_to=("s3://out/x",), read_from=(str(tmp_path / "in"),))
-    storage = open_storage(config)
+    storage = open_storage(_config(tmp_path / "root", write_to=("s3://out/x",), read_from=(str(tmp_path / "in"),)))
     storage.check("s3://out/x/job")
     storage.check_source(str(tmp_path / "in/tee.bw"))
     with pytest.raises(InvalidInput, match=r"storage\.write_to"):
         storage.check("s3://out/y")
-    with pytest.raises(InvalidInput, match=r"storage\.read_from"):
+    with pytest.raises(InvalidInput, match=r"inputs\.read_from"):
         storage.check_source("s3://out/x")
 
 
 def test_link_in_a_local_path_does_not_lead_out_of_root(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root/link").symlink_to("/etc")
-    storage = open_storage(StorageConfig(root=tmp_path / "root"))
+    storage = open_storage(_config(tmp_path / "root"))
     with pytest.raises(InvalidInput):
         storage.check_source(str(tmp_path / "root/link/passwd"))
 
 
 def test_unknown_kind_of_storage_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match="expected local or s3"):
-        open_storage(StorageConfig(kind="ftp"))
+        open_storage(Config(storage=StorageConfig(kind="ftp")))

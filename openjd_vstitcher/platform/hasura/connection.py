@@ -20,7 +20,7 @@ from gql.transport.websockets import WebsocketsTransport
 from graphql import DocumentNode
 
 from ...config import PlatformConfig
-from ...errors import ConfigError, PlatformError
+from ...errors import PlatformError
 from .credentials import Credential
 
 _log = logging.getLogger(__name__)
@@ -56,15 +56,11 @@ class Connection:
 
     Raises
     ------
-    ConfigError: the endpoint is no http(s) URL or holds a password, or the credential has no source.
+    ConfigError: the credential has no source.
     """
 
     def __init__(self, config: PlatformConfig) -> None:
         self._address = urlsplit(config.endpoint)
-        if self._address.scheme not in ("http", "https") or not self._address.netloc:
-            raise ConfigError(f"platform.endpoint: expected an http(s) URL, found {config.endpoint!r}")
-        if self._address.username or self._address.password:
-            raise ConfigError("platform.endpoint: expected a URL without user and password")
         self._endpoint = config.endpoint
         self._retry_limit_s = config.retry_limit_s
         self._credential = Credential(config)

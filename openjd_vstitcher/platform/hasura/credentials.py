@@ -27,12 +27,10 @@ class Credential:
 
     Raises
     ------
-    ConfigError: the kind is unknown, or no source is named.
+    ConfigError: no source is named.
     """
 
     def __init__(self, config: PlatformConfig) -> None:
-        if config.auth not in ("admin-secret", "jwt"):
-            raise ConfigError(f"platform.auth: expected admin-secret or jwt, found {config.auth!r}")
         if not (config.credential_file or config.credential_variable or config.credential_command):
             raise ConfigError(
                 "platform: expected credential_file, credential_variable or credential_command, found none of them"

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from graphql import DocumentNode
 
 from ...config import PlatformConfig
-from ...errors import ConfigError, NotFound, PlatformError
+from ...errors import NotFound, PlatformError
 from ...journal import Event
 from ..values import WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
@@ -326,8 +326,6 @@ def _key(claim: Claim) -> tuple[str, int, str]:
 
 def _root_of(table: str) -> str:
     schema, _, name = table.partition(".")
-    if not schema or not name:
-        raise ConfigError(f"platform.job_table: expected schema.table, found {table!r}")
     return name if schema == "public" else f"{schema}_{name}"
 
 

@@ -15,13 +15,13 @@ from ..values import StoredObject
 from .manifest import InputEntry, Role
 
 if TYPE_CHECKING:
-    from ...config import StorageConfig
+    from ...config import InputsConfig
 
 _GARMENT_SUFFIX = ".bw"
 _FORBIDDEN = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
 
 
-def resolve_inputs(details: Mapping[str, Any], storage: Storage, config: StorageConfig) -> list[InputEntry]:
+def resolve_inputs(details: Mapping[str, Any], storage: Storage, config: InputsConfig) -> list[InputEntry]:
     """The inputs of a job, each pinned to the exact bytes that are there now, with URLs that need no credential.
 
     Parameters
@@ -36,7 +36,7 @@ def resolve_inputs(details: Mapping[str, Any], storage: Storage, config: Storage
     return [_garment(details, storage, config), *_artwork(details, storage, config)]
 
 
-def _garment(details: Mapping[str, Any], storage: Storage, config: StorageConfig) -> InputEntry:
+def _garment(details: Mapping[str, Any], storage: Storage, config: InputsConfig) -> InputEntry:
     uri = details.get("input_file_uri")
     if uri:
         name = plain_name(file_name(uri).replace(" ", ""))
@@ -55,7 +55,7 @@ def _garment(details: Mapping[str, Any], storage: Storage, config: StorageConfig
     return _pinned("garment", plain_name(file_name(newest.uri).replace(" ", "")), newest, storage, config)
 
 
-def _artwork(details: Mapping[str, Any], storage: Storage, config: StorageConfig) -> Iterator[InputEntry]:
+def _artwork(details: Mapping[str, Any], storage: Storage, config: InputsConfig) -> Iterator[InputEntry]:
     for key in ("artwork_file_path", "remote_artwork_file_path"):
         if details.get(key):
             yield _entry("artwork", plain_name(file_name(details[key])), details[key], f"/{key}", storage, config)
@@ -66,7 +66,7 @@ def _artwork(details: Mapping[str, Any], storage: Storage, config: StorageConfig
     yield from _replacements(details.get("artwork_replacements") or (), storage, config)
 
 
-def _bundle(prefix: str, storage: Storage, config: StorageConfig) -> Iterator[InputEntry]:
+def _bundle(prefix: str, storage: Storage, config: InputsConfig) -> Iterator[InputEntry]:
     pointer = "/remote_artwork_bundle_dir_path"
     if is_https(prefix):
         raise _invalid(pointer, "a directory cannot be read over https")
@@ -85,7 +85,7 @@ def _relative(uri: str, folder: str) -> str:
     return local_path(uri).relative_to(local_path(folder)).as_posix()
 
 
-def _replacements(items: Any, storage: Storage, config: StorageConfig) -> Iterator[InputEntry]:
+def _replacements(items: Any, storage: Storage, config: InputsConfig) -> Iterator[InputEntry]:
     names: dict[str, str] = {}
     taken: set[str] = set()
     for number, item in enumerate(items):
@@ -119,7 +119,7 @@ def unique_name(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def _entry(role: Role, name: str, uri: str, pointer: str, storage: Storage, config: StorageConfig) -> InputEntry:
+def _entry(role: Role, name: str, uri: str, pointer: str, storage: Storage, config: InputsConfig) -> InputEntry:
     if not name:
         raise _invalid(pointer, f"{uri!r} names no file")
     _allowed(uri, pointer, storage)
@@ -138,8 +138,8 @@ def _allowed(uri: str, pointer: str, storage: Storage) -> None:
         raise _invalid(pointer, "; ".join(problem.message for problem in error.problems)) from error
 
 
-def _pinned(role: Role, name: str, found: StoredObject, storage: Storage, config: StorageConfig) -> InputEntry:
-    url = storage.presign(found.uri, expires_s=config.input_url_lifetime_s, version=found.version)
+def _pinned(role: Role, name: str, found: StoredObject, storage: Storage, config: InputsConfig) -> InputEntry:
+    url = storage.presign(found.uri, expires_s=config.url_lifetime_s, version=found.version)
     headers = {"If-Match": found.version} if found.version.startswith('"') else {}
     return InputEntry(role, name, url, found.uri, found.sha256, found.size_bytes, found.version, headers)
 

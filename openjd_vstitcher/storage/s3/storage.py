@@ -23,9 +23,7 @@ from .multipart import Multipart, check_part
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from ...config import StorageConfig
-
-_SMALLEST_PART_BYTES = 5 << 20
+    from ...config import S3StorageConfig, StorageConfig
 
 
 class S3Storage:
@@ -34,23 +32,21 @@ class S3Storage:
     Only addresses that `read_from` and `write_to` name are touched.
     """
 
-    def __init__(self, config: StorageConfig) -> None:
-        if config.part_bytes < _SMALLEST_PART_BYTES:
-            raise ConfigError(f"storage.part_bytes: S3 takes no parts under {_SMALLEST_PART_BYTES} bytes")
-        if config.content_disposition not in ("", "inline", "attachment"):
-            raise ConfigError("storage.content_disposition: expected inline or attachment")
-        self._config = config
-        self._client: Any = _client(config)
+    def __init__(self, config: StorageConfig, read_from: Sequence[str]) -> None:
+        self._config = config.s3
+        self._read_from = read_from
+        self._write_to = config.write_to
+        self._client: Any = _client(config.s3)
         self._pace = Pace(config.bandwidth_limit)
-        threads = max(1, config.bytes_in_flight // config.part_bytes)
-        self._multipart = Multipart(self._client, config.part_bytes, threads, self._pace)
+        threads = max(1, config.s3.bytes_in_flight // config.s3.part_bytes)
+        self._multipart = Multipart(self._client, config.s3.part_bytes, threads, self._pace)
 
     def check(self, destination: str) -> None:
-        _allow(destination, self._config.write_to, "storage.write_to")
+        _allow(destination, self._write_to, "storage.write_to")
 
     def check_source(self, uri: str) -> None:
         if not is_https(uri):
-            _allow(uri, self._config.read_from, "storage.read_from")
+            _allow(uri, self._read_from, "inputs.read_from")
 
     def put(
         self,
@@ -147,7 +143,7 @@ class S3Storage:
         return {key: value for key, value in given.items() if value}
 
 
-def _client(config: StorageConfig) -> S3Client:
+def _client(config: S3StorageConfig) -> S3Client:
     try:
         session = boto3.Session(profile_name=config.profile or None, region_name=config.region or None)
         client: S3Client = session.client(
@@ -164,7 +160,7 @@ def _client(config: StorageConfig) -> S3Client:
             ),
         )
     except (BotoCoreError, ValueError) as error:
-        raise ConfigError(f"storage: {error}") from error
+        raise ConfigError(f"storage.s3: {error}") from error
     return client
 
 
