@@ -1,4 +1,7 @@
-"""What is known about an export that failed, as data and as one line."""
+"""A failed export as data, as one line of text and as a line for the journal.
+
+The engine's client imports this for every task, so it imports as little as possible.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ if TYPE_CHECKING:
 
 TAIL_LINES = 20
 _TAIL_CHARACTERS = 2000
+_TEXT_CHARACTERS = 4000
+_LINE_CHARACTERS = 60_000
+"""`openjd.sessions` splits longer lines of output."""
 
 
 def one_line(text: str) -> str:
@@ -18,7 +24,7 @@ def one_line(text: str) -> str:
 
 
 def headline(failure: dict[str, Any]) -> str:
-    """A failure in a few words: which export, in which stage, why, and what became of the engine."""
+    """A failure in a few words: the export, the stage, the reason, and how the engine's process ended."""
     parts = [f"{failure.get('export') or 'the engine'} failed in stage {failure.get('stage')}: {failure['message']}"]
     if failure.get("engine_error"):
         parts.append(f"engine error: {failure['engine_error']}")
@@ -38,3 +44,25 @@ def describe(failure: dict[str, Any]) -> str:
     if tail:
         parts.append(f"last output: {tail[-_TAIL_CHARACTERS:]}")
     return one_line("; ".join(parts))
+
+
+def as_event(failure: dict[str, Any]) -> str:
+    """A failure as the JSON of an `export_failed` event that fits in a line of output.
+
+    Long texts are cut at the end. If that is not enough, the last output and the parameters are left out.
+    """
+    event = {"event": "export_failed", **{key: _cut(value) for key, value in failure.items()}}
+    for left_out in ("log_tail", "parameters"):
+        text = json.dumps(event)
+        if len(text) <= _LINE_CHARACTERS:
+            return text
+        event.pop(left_out, None)
+    return json.dumps(event)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:_TEXT_CHARACTERS]
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    return value

@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass, replace
 
 from ..errors import OpenjdVsError
+from ..events import Failure
 from ..outputs.values import SyncReport
 from ..platform.values import Outcome
 from ..presets import Preset
 from ..redaction import Redaction
-from ..session.runner import Failure, RunResult
+from ..session.runner import RunResult
 
 _MAX_DETAILS = 2000
 
@@ -64,9 +65,9 @@ class JobResult:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Why it did not: what the steps say, then outputs that were made and could not be kept."""
-        told = {failure.step for failure in self.run.failures}
+        told = bool(self.run.failures)
         unsafe = [
-            Failure(output.name, f"deliver {output.name}", f"{output.name}: {output.reason or 'was not made'}")
+            Failure(action=f"deliver {output.name}", message=f"{output.name}: {output.reason or 'was not made'}")
             for output in self.sync.unsafe
             if not (output.fate == "missing" and (told or self.run.canceled))
         ]

@@ -6,6 +6,7 @@ from typing import cast
 
 from ..config import Config
 from ..errors import InvalidInput, Problem
+from ..events import OutputsResumed
 from ..journal import Journal
 from ..outputs.ledger import Ledger, State
 from ..outputs.provenance import Provenance
@@ -60,7 +61,7 @@ def resume(
     facts = ledger.facts()
     ledger.close()
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt)
-    journal.append("outputs_resumed")
+    journal.append(OutputsResumed())
     try:
         delivery = Delivery.of_facts(
             facts, open_storage(config.storage), catalogue, request.claim, Provenance(directory.journal)

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import msgspec
 from openjd.sessions import PathMappingRule
 
+from .. import events
 from ..config import Config
 from ..errors import OpenjdVsError
 from ..journal import Journal
@@ -23,7 +25,7 @@ from ..redaction import Redaction
 from ..session.environment import session_environment
 from ..session.log import SessionLog
 from ..session.plan import Plan
-from ..session.runner import SessionRunner, fact_recorder
+from ..session.runner import SessionRunner
 from ..storage.address import join
 from ..storage.ports import Storage
 from ..translation.outputs import ExpectedOutput, expected_outputs
@@ -67,7 +69,7 @@ class JobRun:
         self._lifeline = Lifeline()
         credential = (config.platform.credential_variable,)
         redact = Redaction(os.environ, also=credential)
-        self._log = SessionLog(directory.session_log, redact=redact, on_fact=fact_recorder(journal))
+        self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append)
         self._sync = OutputSync(
             output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
         )
@@ -98,7 +100,7 @@ class JobRun:
         try:
             self._sync.start()
             result = self._runner.run()
-            self._journal.append("run_ended", steps=dict(result.steps), canceled=result.canceled)
+            self._journal.append(events.RunEnded(steps=dict(result.steps), canceled=result.canceled))
             self._lifeline.close()
             self._delivering = True
             return JobResult(result, self._sync.finish(_CANCELED_FINISH_S if result.canceled else None))
@@ -125,13 +127,19 @@ def run_job(
     request = directory.request()
     status = StatusFile(directory.status, job_id=request.job_id, attempt=request.attempt)
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=status.on_event)
-    journal.append("job_started", preset=request.preset.get("key"), worker=request.worker)
+    journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
     try:
         outcome = _attempt(directory, request, config, catalogue, status, journal, on_cancelable)
     except Exception as error:  # noqa: BLE001  # whatever happens, the queue must hear how it ended
         _log.exception("the job's process failed")
         outcome = failed(f"internal error: {type(error).__name__}: {error}", stage="internal")
-    journal.append("job_ended", status=outcome.status, status_details=outcome.status_details, outcome=asdict(outcome))
+    journal.append(
+        events.JobEnded(
+            status=outcome.status,
+            status_details=outcome.status_details,
+            outcome=msgspec.convert(asdict(outcome), events.Outcome),
+        )
+    )
     journal.close()
     status.end(asdict(outcome))
     return outcome
@@ -152,11 +160,12 @@ def _attempt(
         return refused(error)
     status.planned(sum(step.task_count for step in prepared.plan.steps))
     journal.append(
-        "job_planned",
-        template_sha256=prepared.template_sha256,
-        steps=[step.name for step in prepared.plan.steps],
-        parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
-        destination=prepared.delivery.destination,
+        events.JobPlanned(
+            template_sha256=prepared.template_sha256,
+            steps=[step.name for step in prepared.plan.steps],
+            parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
+            destination=prepared.delivery.destination,
+        )
     )
     run = JobRun(
         prepared.plan,

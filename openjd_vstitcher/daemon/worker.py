@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from ..attempt.directory import JobDirectory
@@ -21,6 +22,7 @@ from ..attempt.retention import clean
 from ..attempt.status import Status, StatusUnreadable, read_status
 from ..config import CONFIG_VARIABLE, Config
 from ..errors import ClaimLost, InvalidInput, OpenjdVsError, PlatformError, Problem
+from ..events import ActionProgress, JobEnded
 from ..journal import JournalReader, read_journal
 from ..platform.ports import Platform
 from ..platform.values import Claim, Outcome
@@ -204,7 +206,7 @@ class Worker:
 
     def _record(self, claim: Claim, journal: JournalReader) -> None:
         """Keep what happened with the job on the platform; all but its steps in percent."""
-        events = [event for event in journal.read() if event.name != "action_progress"]
+        events = [entry for entry in journal.read() if not isinstance(entry.event, ActionProgress)]
         try:
             self._platform.record(claim, events)
         except ClaimLost:
@@ -290,9 +292,9 @@ def _outcome_told(directory: JobDirectory) -> Outcome | None:
     if status is not None and status.outcome is not None:
         return Outcome(**status.outcome)
     if directory.journal.exists():
-        for event in reversed(list(read_journal(directory.journal))):
-            if event.name == "job_ended":
-                return Outcome(**event.fields["outcome"])
+        for entry in reversed(list(read_journal(directory.journal))):
+            if isinstance(entry.event, JobEnded) and entry.event.outcome is not None:
+                return Outcome(**msgspec.to_builtins(entry.event.outcome))
     return None
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from ..failures import describe, one_line
+from ..failures import as_event, describe, one_line
 from .protocol import ProtocolError, connect, encode, receive
 
 TYPE_CHECKING = False
@@ -114,7 +114,7 @@ def _show(message: dict[str, Any]) -> int | None:
     elif kind == "failed":
         failure = message["failure"]
         if failure.get("export"):
-            _say("vstitcher_event: " + json.dumps({"event": "export_failed", **failure}, ensure_ascii=True))
+            _say("vstitcher_event: " + as_event(failure))
         return fail(describe(failure))
     return None
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import ClaimLost, NotFound, PlatformError
-from ..journal import Event
+from ..events import event_of
+from ..journal import Entry
 from .sql import script, statements
 from .values import ENDED, WAITING, Asset, Beat, Claim, Job, JobStatus, NewAsset, NewJob, Outcome
 
@@ -139,25 +140,25 @@ class EmbeddedPlatform:
                 return False
             time.sleep(min(_LOOK_S, left))
 
-    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+    def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Keep events of the attempt's journal with the job."""
         with self._transaction():
             self._held(claim)
-            for event in events:
+            for entry in entries:
                 self._run(
                     "record",
                     job_id=claim.job.id,
                     attempt=claim.attempt,
-                    seq=event.seq,
-                    time=_text(event.time),
-                    event=event.name,
-                    fields=json.dumps(event.fields, default=str),
+                    seq=entry.seq,
+                    time=_text(entry.time),
+                    event=entry.name,
+                    fields=json.dumps(entry.fields),
                 )
 
-    def events(self, job_id: str) -> Sequence[Event]:
+    def events(self, job_id: str) -> Sequence[Entry]:
         """What happened to a job, oldest first."""
         self.job(job_id)
-        return [_event(row) for row in self._rows("events", job_id=job_id)]
+        return [_entry(row) for row in self._rows("events", job_id=job_id)]
 
     def submit(self, job: NewJob) -> Job:
         """Add a job to the queue."""
@@ -401,14 +402,13 @@ def _preset(row: sqlite3.Row) -> Mapping[str, Any]:
     return {**dict(row), "details": json.loads(row["details"])}
 
 
-def _event(row: sqlite3.Row) -> Event:
-    return Event(
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(
         seq=row["seq"],
         time=datetime.fromisoformat(row["time"]),
         job_id=row["job_id"],
         attempt=row["attempt"],
-        name=row["event"],
-        fields=json.loads(row["fields"]),
+        event=event_of(row["event"], json.loads(row["fields"])),
     )
 
 
