@@ -27,7 +27,7 @@ from s3transfer.manager import TransferConfig, TransferManager
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from openjd_vstitcher.config import Config, OutputsConfig
-from openjd_vstitcher.journal import Event, Journal
+from openjd_vstitcher.journal import Entry, Journal
 from openjd_vstitcher.outputs.sync import OutputSync
 from openjd_vstitcher.outputs.values import Delivery
 from openjd_vstitcher.storage.adapters import open_storage
@@ -44,7 +44,7 @@ class Stored:
     def __init__(self) -> None:
         self.at: dict[str, float] = {}
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Entry) -> None:
         if event.name == "output_stored":
             self.at[event.fields["output"]] = time.perf_counter()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from .config import Config, load_config
 from .daemon.worker import Worker
 from .errors import InvalidInput, Problem
-from .journal import Event, JournalReader
+from .journal import Entry, JournalReader
 from .platform.adapters import open_platform
 from .platform.ports import Platform
 from .platform.values import Asset, Job, NewJob
@@ -67,7 +67,7 @@ class DemoResult:
         return all(job.status == "COMPLETED_SUCCESS" for job, _ in self.jobs)
 
 
-def run_demo(folder: Path, *, on_event: Callable[[str, Event], None]) -> DemoResult:
+def run_demo(folder: Path, *, on_event: Callable[[str, Entry], None]) -> DemoResult:
     """Make a platform in a folder, put the sample jobs into its queue, and work the queue off.
 
     Parameters
@@ -84,7 +84,7 @@ def run_demo(folder: Path, *, on_event: Callable[[str, Event], None]) -> DemoRes
     try:
         jobs = [_submit(platform, key, style) for key, style in PRESETS.items()]
         presets = {job.id: job.preset_key for job in jobs}
-        with _followed(config.worker.work_dir, lambda event: on_event(presets[event.job_id], event)):
+        with _followed(config.worker.work_dir, lambda entry: on_event(presets[entry.job_id], entry)):
             Worker(config, platform).run(once=True)
         ended = [(platform.job(job.id), platform.assets(job.id)) for job in jobs]
     finally:
@@ -116,15 +116,15 @@ def _submit(platform: Platform, key: str, style: str) -> Job:
 
 
 @contextmanager
-def _followed(work_dir: Path, on_event: Callable[[Event], None]) -> Iterator[None]:
+def _followed(work_dir: Path, on_event: Callable[[Entry], None]) -> Iterator[None]:
     """Tell the events of every job directory while the block runs, and what is left of them after it."""
     readers: dict[Path, JournalReader] = {}
     ended = threading.Event()
 
     def tell() -> None:
         for path in sorted(work_dir.glob("*/journal.jsonl")):
-            for event in readers.setdefault(path, JournalReader(path)).read():
-                on_event(event)
+            for entry in readers.setdefault(path, JournalReader(path)).read():
+                on_event(entry)
 
     def follow() -> None:
         while not ended.wait(_LOOK_S):

@@ -1,4 +1,7 @@
-"""A failed request: the exception that carries what is known about it, and its description as one line."""
+"""A failed request of an engine: what is known about it, as data and as one line of text.
+
+The engine's client imports this for every task, so it imports as little as possible.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def one_line(text: str) -> str:
 
 
 def headline(failure: dict[str, Any]) -> str:
-    """A short description of a failure: the export, the stage, the cause, and how the engine ended."""
+    """A failure in a few words: the export, the stage, the reason, and how the engine's process ended."""
     parts = [f"{failure.get('export') or 'the engine'} failed in stage {failure.get('stage')}: {failure['message']}"]
     if failure.get("engine_error"):
         parts.append(f"engine error: {failure['engine_error']}")

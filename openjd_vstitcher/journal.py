@@ -1,4 +1,4 @@
-"""The record of what happened to a job: JSON lines, only ever appended to. Not for log output of programs."""
+"""The append-only record of what happened to an attempt, as JSON lines. Not for the output of programs."""
 
 from __future__ import annotations
 
@@ -12,30 +12,41 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from .events import Event, event_of, fields_of, name_of
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Event:
-    """One line of the journal; its form is `schemas/event.schema.json`.
+class Entry:
+    """An event with its place in the journal. `schemas/event.schema.json` describes its JSON form.
 
     Parameters
     ----------
-    seq: position in the journal, from 1.
+    seq: position in the journal, from 1; 0 for events that the platform recorded itself.
     time: UTC.
-    name: what happened, such as `action_ended` or `output_stored`.
-    fields: the facts of it, as JSON values.
     """
 
     seq: int
     time: datetime
     job_id: str
     attempt: int
-    name: str
-    fields: dict[str, Any]
+    event: Event
+
+    @property
+    def name(self) -> str:
+        """The event's name, such as `step_started`."""
+        return name_of(self.event)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The event's fields as JSON values."""
+        return fields_of(self.event)
 
     def as_json(self) -> dict[str, Any]:
-        """The event as it stands in the journal."""
+        """The entry as a line of the journal: one flat object."""
         head = {
             "seq": self.seq,
             "time": self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -47,12 +58,12 @@ class Event:
 
 
 class Journal:
-    """Appends events to a job's journal file. Safe to use from several threads of one process.
+    """Appends events to a journal file. Safe to use from several threads of one process.
 
     Parameters
     ----------
-    path: the file; it is made if it is not there, and continued if it is.
-    on_event: called with each event after it is written (a display, the status file).
+    path: the file. It is created, or continued if it exists.
+    on_event: called with each entry after it was written. It may append events itself.
     """
 
     def __init__(
@@ -61,54 +72,60 @@ class Journal:
         *,
         job_id: str,
         attempt: int = 1,
-        on_event: Callable[[Event], None] | None = None,
+        on_event: Callable[[Entry], None] | None = None,
     ) -> None:
         self.path = path
         self._job_id = job_id
         self._attempt = attempt
         self._on_event = on_event
         self._lock = threading.Lock()
-        self._seq = sum(1 for _ in read_journal(path)) if path.exists() else 0
+        self._seq = max((entry.seq for entry in read_journal(path)), default=0)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        if not _ends_with_newline(path):
-            os.write(self._file, b"\n")
+        self._cut_short = not _ends_with_newline(path)
 
-    def append(self, name: str, /, **fields: Any) -> Event:
-        """Write one event. The line is with the operating system when this returns.
+    def append(self, event: Event) -> Entry:
+        """Write an event. The operating system has the line when this returns.
 
-        A journal that cannot be written (a full disk) costs the event, never the job.
+        If the journal cannot be written, as on a full disk, the event is lost, and the job continues.
         """
         with self._lock:
             self._seq += 1
-            event = Event(self._seq, datetime.now(UTC), self._job_id, self._attempt, name, fields)
-            line = json.dumps(event.as_json(), ensure_ascii=False, separators=(",", ":"), default=str)
-            try:
-                os.write(self._file, line.encode("utf-8", "backslashreplace") + b"\n")
-            except OSError as error:
-                _log.warning("%s cannot be written: %s", self.path, error)
+            entry = Entry(self._seq, datetime.now(UTC), self._job_id, self._attempt, event)
+            line = json.dumps(entry.as_json(), ensure_ascii=False, separators=(",", ":"), default=str)
+            self._write(line.encode("utf-8", "backslashreplace") + b"\n")
         if self._on_event is not None:
-            self._on_event(event)
-        return event
+            self._on_event(entry)
+        return entry
 
     def close(self) -> None:
-        """Close the file; the journal can be continued by a new object."""
+        """Close the file. A new `Journal` can continue it."""
         os.close(self._file)
+
+    def _write(self, line: bytes) -> None:
+        left = b"\n" + line if self._cut_short else line
+        try:
+            while left:
+                written = os.write(self._file, left)
+                self._cut_short = not left[:written].endswith(b"\n")
+                left = left[written:]
+        except OSError as error:
+            _log.warning("cannot write %s: %s", self.path, error)
 
 
 class JournalReader:
-    """Reads a journal that is still being written, each event once.
+    """Reads a journal that is still being written, each entry once.
 
     Parameters
     ----------
-    path: the file; it may not be there yet.
+    path: the file; it may not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
 
-    def read(self) -> Iterator[Event]:
-        """The events since the last call. A line that is not whole yet, or was cut short by a crash, is passed over."""
+    def read(self) -> Iterator[Entry]:
+        """The entries since the last call. An incomplete line is left for later; a line cut by a crash is skipped."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
@@ -119,35 +136,37 @@ class JournalReader:
             if not line.endswith(b"\n"):
                 return
             self._offset += len(line)
-            event = _event(line)
-            if event is not None:
-                yield event
+            entry = _entry(line)
+            if entry is not None:
+                yield entry
 
 
-def read_journal(path: Path) -> Iterator[Event]:
-    """The events of a journal, in order."""
+def read_journal(path: Path) -> Iterator[Entry]:
+    """The entries of a journal, in order; none if the file does not exist."""
     return JournalReader(path).read()
 
 
-def _event(line: bytes) -> Event | None:
+class _Head(msgspec.Struct):
+    seq: int
+    time: datetime
+    job_id: str
+    attempt: int
+    event: str
+
+
+def _entry(line: bytes) -> Entry | None:
     try:
         data = json.loads(line.decode("utf-8", "replace"))
-        return Event(
-            seq=data.pop("seq"),
-            time=datetime.fromisoformat(data.pop("time")),
-            job_id=data.pop("job_id"),
-            attempt=data.pop("attempt"),
-            name=data.pop("event"),
-            fields=data,
-        )
-    except (ValueError, KeyError, AttributeError):
+        head = msgspec.convert(data, _Head)
+    except (ValueError, RecursionError):
         return None
+    fields = {key: value for key, value in data.items() if key not in _Head.__struct_fields__}
+    return Entry(head.seq, head.time, head.job_id, head.attempt, event_of(head.event, fields))
 
 
 def _ends_with_newline(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        if file.tell() == 0:
+        if file.seek(0, os.SEEK_END) == 0:
             return True
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"

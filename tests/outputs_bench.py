@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from openjd_vstitcher.config import LocalStorageConfig, OutputsConfig, StorageConfig
-from openjd_vstitcher.journal import Event, Journal
+from openjd_vstitcher.journal import Entry, Journal
 from openjd_vstitcher.outputs.sync import OutputSync
 from openjd_vstitcher.outputs.values import Delivery
 from openjd_vstitcher.platform.values import Asset, Claim, Job, NewAsset
@@ -104,7 +104,7 @@ class Bench:
     kept: Sequence[str] = ()
     config: OutputsConfig = PROMPT
     catalogue: Catalogue = field(default_factory=Catalogue)
-    events: list[Event] = field(default_factory=list)
+    events: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.output = self.directory / "output"
@@ -138,11 +138,11 @@ class Bench:
         path = self.root / "bucket/exports/job-1" / name
         return path.read_bytes() if path.exists() else None
 
-    def named(self, event: str, output: str | None = None) -> list[Event]:
+    def named(self, event: str, output: str | None = None) -> list[Entry]:
         """The events of a name so far."""
         return [e for e in self.events if e.name == event and output in (None, e.fields.get("output"))]
 
-    def wait_for(self, event: str, output: str | None = None, *, count: int = 1, limit_s: float = 10) -> Event:
+    def wait_for(self, event: str, output: str | None = None, *, count: int = 1, limit_s: float = 10) -> Entry:
         """Wait until an event has come so many times, and return the last."""
         deadline = time.monotonic() + limit_s
         with self._changed:
@@ -152,7 +152,7 @@ class Bench:
                 self._changed.wait(left_s)
         return self.named(event, output)[-1]
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, entry: Entry) -> None:
         with self._changed:
-            self.events.append(event)
+            self.events.append(entry)
             self._changed.notify_all()

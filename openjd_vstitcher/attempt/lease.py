@@ -12,6 +12,7 @@ from typing import Literal
 
 from .. import clock
 from ..errors import ClaimLost, PlatformError
+from ..events import ActionProgress
 from ..journal import JournalReader
 from ..platform.ports import JobQueue
 from ..platform.values import Claim
@@ -136,7 +137,7 @@ class Lease:
         ClaimLost: the claim is no longer held.
         """
         with self._recording:
-            entries = [entry for entry in self._journal.read() if entry.name != "action_progress"]
+            entries = [entry for entry in self._journal.read() if not isinstance(entry.event, ActionProgress)]
             if not entries:
                 return
             try:

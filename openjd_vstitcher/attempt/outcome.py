@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass, replace
 
 from ..errors import OpenjdVsError
+from ..events import Failure
 from ..outputs.values import SyncReport
 from ..platform.values import Outcome
 from ..redaction import Redaction
-from ..session.runner import Failure, RunResult
+from ..session.runner import RunResult
 from .lease import Stop
 
 _MAX_DETAILS = 2000
@@ -31,11 +32,10 @@ class AttemptResult:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Why it did not succeed: first what the steps say, then outputs that were made and could not be kept."""
-        failed_steps = {failure.step for failure in self.run.failures}
         unsafe = [
-            Failure(output.name, f"deliver {output.name}", f"{output.name}: {output.reason or 'was not made'}")
+            Failure(action=f"deliver {output.name}", message=f"{output.name}: {output.reason or 'was not made'}")
             for output in self.sync.unsafe
-            if not (output.fate == "missing" and (failed_steps or self.run.canceled))
+            if not (output.fate == "missing" and (self.run.failures or self.run.canceled))
         ]
         return (*self.run.failures, *unsafe)
 

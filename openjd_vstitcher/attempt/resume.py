@@ -6,9 +6,12 @@ import logging
 from dataclasses import asdict
 from typing import cast
 
+import msgspec
+
 from .. import clock
 from ..config import Config
 from ..errors import InvalidInput, PlatformError, Problem
+from ..events import JobEnded, OutputsResumed
 from ..journal import Journal, read_journal
 from ..outputs.ledger import Ledger, State
 from ..outputs.provenance import Provenance
@@ -100,11 +103,11 @@ def outcome_told(directory: JobDirectory) -> Outcome | None:
         _log.warning("%s", error)
         status = None
     if status is not None and status.outcome is not None:
-        return Outcome(**status.outcome)
+        return Outcome.of(status.outcome)
     if directory.journal.exists():
-        for event in reversed(list(read_journal(directory.journal))):
-            if event.name == "job_ended":
-                return Outcome(**event.fields["outcome"])
+        for entry in reversed(list(read_journal(directory.journal))):
+            if isinstance(entry.event, JobEnded) and entry.event.outcome is not None:
+                return Outcome.of(msgspec.to_builtins(entry.event.outcome))
     return None
 
 
@@ -124,7 +127,7 @@ def _resumed(directory: JobDirectory, config: Config, catalogue: AssetCatalogue)
     facts = ledger.facts()
     ledger.close()
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt)
-    journal.append("outputs_resumed")
+    journal.append(OutputsResumed())
     delivery = Delivery.of_facts(facts, open_storage(config), catalogue, request.claim, Provenance(directory.journal))
     return OutputSync(
         directory.output, None, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import msgspec
 from openjd.sessions import PathMappingRule
 
-from .. import clock
+from .. import clock, events
 from ..config import Config
 from ..errors import OpenjdVsError
 from ..journal import Journal
@@ -24,7 +25,7 @@ from ..redaction import Redaction
 from ..session.environment import session_environment
 from ..session.log import SessionLog
 from ..session.plan import Plan
-from ..session.runner import SessionRunner, fact_recorder
+from ..session.runner import SessionRunner
 from ..storage.address import join
 from ..translation.outputs import ExpectedOutput
 from .directory import JobDirectory
@@ -70,7 +71,7 @@ class PlanRun:
         self._lifeline = Lifeline()
         credential = (config.platform.credential_variable,)
         redact = Redaction(os.environ, also=credential)
-        self._log = SessionLog(directory.session_log, redact=redact, on_fact=fact_recorder(journal))
+        self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append)
         self._sync = OutputSync(
             output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
         )
@@ -101,7 +102,7 @@ class PlanRun:
         try:
             self._sync.start()
             result = self._runner.run()
-            self._journal.append("run_ended", steps=dict(result.steps), canceled=result.canceled)
+            self._journal.append(events.RunEnded(steps=dict(result.steps), canceled=result.canceled))
             self._lifeline.close()
             self._delivering = True
             return AttemptResult(result, self._sync.finish(_STOPPED_FINISH_S if result.canceled else None))
@@ -144,11 +145,17 @@ def run_attempt(
             claimed_s=min(request.claimed_s, clock.now_s()),
         ) as lease:
             on_started(lease)
-            journal.append("job_started", preset=request.preset.get("key"), worker=request.worker)
+            journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
             outcome = _outcome(directory, request, config, platform, status, journal, lease)
             lease.work_over()
             told = asdict(outcome)
-            journal.append("job_ended", status=outcome.status, status_details=outcome.status_details, outcome=told)
+            journal.append(
+                events.JobEnded(
+                    status=outcome.status,
+                    status_details=outcome.status_details,
+                    outcome=msgspec.convert(told, events.Outcome),
+                )
+            )
             status.reporting(told)
             reported = report(platform, request.claim, outcome, directory, lease)
             journal.close()
@@ -186,11 +193,12 @@ def _run(
 ) -> Outcome:
     status.planned(sum(step.task_count for step in prepared.plan.steps))
     journal.append(
-        "job_planned",
-        template_sha256=prepared.template_sha256,
-        steps=[step.name for step in prepared.plan.steps],
-        parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
-        destination=prepared.delivery.destination,
+        events.JobPlanned(
+            template_sha256=prepared.template_sha256,
+            steps=[step.name for step in prepared.plan.steps],
+            parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
+            destination=prepared.delivery.destination,
+        )
     )
     run = PlanRun(
         prepared.plan,

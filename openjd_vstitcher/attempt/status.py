@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import events
 from ..errors import OpenjdVsError
 from ..files import write_whole
-from ..journal import Event
+from ..journal import Entry
 
 _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 5.0
@@ -107,22 +108,21 @@ class StatusFile:
         """Say how many tasks the job has."""
         self._tasks = tasks
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, entry: Entry) -> None:
         """Follow an event of the journal."""
-        fields = event.fields
-        match event.name:
-            case "step_started":
-                self._set(state="running", step=fields["step"], message="")
-            case "action_ended" if fields["action"].startswith("run "):
+        match entry.event:
+            case events.StepStarted(step=step):
+                self._set(state="running", step=step, message="")
+            case events.ActionEnded(kind="run"):
                 self._done += 1
                 self._set(progress=self._percent(0.0))
-            case "action_progress":
-                self._set(progress=self._percent(fields["progress"]))
-            case "action_status":
-                self._set(message=fields["status"])
-            case "output_waiting":
-                self._set(message=str(fields.get("reason", "an upload is waiting")))
-            case "run_ended":
+            case events.ActionProgress(progress=progress):
+                self._set(progress=self._percent(progress))
+            case events.ActionStatus(status=status):
+                self._set(message=status)
+            case events.OutputWaiting(reason=reason):
+                self._set(message=reason)
+            case events.RunEnded():
                 self._set(state="uploading", step=None)
 
     def reporting(self, outcome: Mapping[str, Any]) -> None:

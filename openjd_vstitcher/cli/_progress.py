@@ -1,4 +1,4 @@
-"""Shows the events of a run: a live display on a terminal, plain lines elsewhere, or the events themselves as JSON."""
+"""Shows the events of a run: a live display on a terminal, plain lines elsewhere, or the events as JSON lines."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from ..journal import Event
+from .. import events
+from ..journal import Entry
+from ..sentences import sentence, size
 from ..session.plan import Plan
-from ..session.runner import Failure
-
-_MARKS = {"succeeded": "done"}
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """A line for each step, with a bar and what it is doing."""
+    """A line for each step, with a progress bar and its current status."""
 
     def __init__(self, plan: Plan) -> None:
         self._progress = Progress(
@@ -51,100 +50,88 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, entry: Entry) -> None:
         with self._lock:
-            self._show(event)
+            self._show(entry)
 
-    def _show(self, event: Event) -> None:
-        fields = event.fields
+    def _show(self, entry: Entry) -> None:
+        event = entry.event
         task = self._tasks.get(self._current or "", self._session)
-        match event.name:
-            case "step_started":
-                self._current = fields["step"]
-                self._progress.start_task(self._tasks[fields["step"]])
-            case "action_started" if fields["step"] not in self._tasks:
+        match event:
+            case events.StepStarted():
+                self._current = event.step
+                self._progress.start_task(self._tasks[event.step])
+            case events.ActionStarted(step=None):
                 self._current = None
-                self._progress.update(self._session, note=fields["action"])
-            case "action_progress" if self._current:
-                self._progress.update(task, completed=100 * self._done[self._current] + fields["progress"])
-            case "action_status":
-                self._progress.update(task, note=fields["status"])
-            case "action_ended" if self._current and fields["state"] == "success":
+                self._progress.update(self._session, note=sentence(event))
+            case events.ActionProgress() if self._current:
+                self._progress.update(task, completed=100 * self._done[self._current] + event.progress)
+            case events.ActionStatus():
+                self._progress.update(task, note=event.status)
+            case events.ActionEnded(kind="run", state="success") if self._current:
                 self._done[self._current] += 1
                 self._progress.update(task, completed=100 * self._done[self._current])
-            case "step_ended":
-                ended = self._tasks[fields["step"]]
-                self._progress.update(ended, note=_MARKS.get(fields["state"], fields["state"]))
+            case events.StepEnded():
+                ended = self._tasks[event.step]
+                self._progress.update(ended, note="done" if event.state == "succeeded" else event.state)
                 self._progress.stop_task(ended)
                 self._current = None
-            case "limited" if self._limits.is_new(event):
-                self._progress.console.print(limited(event), style="yellow", markup=False)
-            case "run_ended":
+            case events.Limited() if self._limits.is_new(entry.job_id, event):
+                self._progress.console.print(sentence(event), style="yellow", markup=False)
+            case events.RunEnded():
                 self._progress.update(self._session, total=1, completed=1, note="ended")
 
 
 class PlainLines:
-    """Events as lines for a log; those that say little are left out, and so is what was said before."""
+    """Events as lines for a log. Minor events are left out, and so are repeated limits."""
 
     def __init__(self) -> None:
         self._limits = _Limits()
 
-    def line(self, event: Event) -> str | None:
-        """The event's line, None where it has none."""
-        fields = event.fields
-        match event.name:
-            case "action_started" if "task" not in fields:
-                return str(fields["action"])
-            case "action_started" if (fields["task_number"] - 1) % max(1, fields["task_count"] // 4) == 0:
-                return f"{fields['action']}, {fields['task_number']} of {fields['task_count']}"
-            case "action_status":
-                return f"  {fields['status']}"
-            case "action_ended" if fields["state"] != "success":
-                return f"  {fields['state']}: {fields.get('failure', {}).get('message', '')}"
-            case "step_ended" if fields["state"] != "succeeded":
-                return f"{fields['step']}: {fields['state']}"
-            case "limited" if self._limits.is_new(event):
-                return f"  {limited(event)}"
-            case "warning":
-                return f"warning: {fields['message']}"
-            case "output_settled":
-                return f"  {fields['output']} is whole, {size(fields['size_bytes'])}"
+    def line(self, entry: Entry) -> str | None:
+        """The line for an event, None where there is none."""
+        event = entry.event
+        match event:
+            case events.ActionStarted(task_number=int(number), task_count=int(count)):
+                return sentence(event) if (number - 1) % max(1, count // 4) == 0 else None
+            case events.ActionStarted() | events.ActionWarning():
+                return sentence(event)
+            case events.StepEnded() if event.state != "succeeded":
+                return sentence(event)
+            case events.ActionEnded() if event.state != "success":
+                return f"  {sentence(event)}"
+            case events.Limited() if self._limits.is_new(entry.job_id, event):
+                return f"  {sentence(event)}"
+            case events.ActionStatus() | events.OutputSettled():
+                return f"  {sentence(event)}"
         return None
 
 
 class _Limits:
-    """The limits that were told: every picture of a turntable meets the same one."""
+    """The limits that were shown. Every frame of a turntable reports the same one."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str, str]] = set()
+        self._shown: set[tuple[str, str, str]] = set()
 
-    def is_new(self, event: Event) -> bool:
-        """Whether an event tells of a limit for the first time."""
-        limit = (event.job_id, str(event.fields.get("output")), str(event.fields.get("field")))
-        new = limit not in self._told
-        self._told.add(limit)
+    def is_new(self, job_id: str, event: events.Limited) -> bool:
+        """True the first time that a limit is reported."""
+        limit = (job_id, event.output, event.field)
+        new = limit not in self._shown
+        self._shown.add(limit)
         return new
 
 
-def limited(event: Event) -> str:
-    """What an engine made smaller than it was asked to, in a line."""
-    fields = event.fields
-    used = "has no effect" if fields.get("used") is None else f"was limited to {fields['used']}"
-    told = f"{fields.get('output')}: {fields.get('field')} {fields.get('asked')} {used}"
-    return f"{told} ({fields['reason']})" if fields.get("reason") else told
-
-
-def display(plan: Plan, *, as_json: bool) -> AbstractContextManager[Callable[[Event], None]]:
-    """What shows the events of a run: JSON on stdout, a live display on a terminal, plain lines elsewhere."""
+def display(plan: Plan, *, as_json: bool) -> AbstractContextManager[Callable[[Entry], None]]:
+    """The display for a run: JSON on stdout, a live display on a terminal, plain lines elsewhere."""
     if as_json:
-        return nullcontext(lambda event: click.echo(json.dumps(event.as_json(), ensure_ascii=False, default=str)))
+        return nullcontext(lambda entry: click.echo(json.dumps(entry.as_json(), ensure_ascii=False)))
     if sys.stderr.isatty():
         return LiveProgress(plan)
 
     lines = PlainLines()
 
-    def print_line(event: Event) -> None:
-        line = lines.line(event)
+    def print_line(entry: Entry) -> None:
+        line = lines.line(entry)
         if line is not None:
             click.echo(line, err=True)
 
@@ -152,7 +139,7 @@ def display(plan: Plan, *, as_json: bool) -> AbstractContextManager[Callable[[Ev
 
 
 def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> None:
-    """A table of outputs: name, what became of it, size in bytes."""
+    """Print a table of outputs: name, state, size in bytes."""
     table = Table(box=None, pad_edge=False)
     table.add_column("output", overflow="fold")
     table.add_column("state")
@@ -163,21 +150,11 @@ def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> 
     Console().print(table)
 
 
-def print_failures(failures: Sequence[Failure]) -> None:
-    """Each failure with its parameters and the last lines that led to it."""
+def print_failures(failures: Sequence[events.Failure]) -> None:
+    """Print each failure with its parameters and the last lines of output."""
     for failure in failures:
         click.echo(f"failed: {failure.message}", err=True)
         if failure.parameters:
-            click.echo(f"  parameters: {json.dumps(dict(failure.parameters), ensure_ascii=False)}", err=True)
+            click.echo(f"  parameters: {json.dumps(failure.parameters, ensure_ascii=False)}", err=True)
         for line in failure.last_lines[-8:]:
             click.echo(f"  | {line}", err=True)
-
-
-def size(bytes_: int) -> str:
-    """A number of bytes as a person reads it."""
-    value, unit = float(bytes_), "B"
-    for larger in ("KB", "MB", "GB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"

@@ -19,22 +19,23 @@ def command(folder: Path) -> None:
 
     It needs no VStitcher, no server and no account. Everything is in one folder, made anew each time.
     """
+    from .. import events
     from ..demo import run_demo
-    from ..journal import Event
+    from ..journal import Entry
+    from ..sentences import sentence
     from ..storage.address import local_path
     from ._progress import PlainLines, print_outputs
 
     lines = PlainLines()
-    shown = {"output_registered": "stored and registered", "job_started": "begins", "job_ended": "ended"}
 
-    def tell(preset: str, event: Event) -> None:
-        line = lines.line(event)
-        if event.name in shown:
-            line = f"{event.fields.get('output', '')} {shown[event.name]} {event.fields.get('status', '')}".strip()
+    def show(preset: str, entry: Entry) -> None:
+        line = lines.line(entry)
+        if isinstance(entry.event, (events.OutputRegistered, events.JobStarted, events.JobEnded)):
+            line = sentence(entry.event)
         if line is not None:
-            click.echo(f"{event.time.astimezone():%H:%M:%S} {preset:<14} {line}")
+            click.echo(f"{entry.time.astimezone():%H:%M:%S} {preset:<14} {line}")
 
-    result = run_demo(folder.absolute(), on_event=tell)
+    result = run_demo(folder.absolute(), on_event=show)
     for job, assets in result.jobs:
         click.echo(f"\n{job.preset_key}: {job.status} {job.status_details or ''}".rstrip())
         rows = [(Path(asset.path).name, asset.status, asset.details.get("size_bytes")) for asset in assets]

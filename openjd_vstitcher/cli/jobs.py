@@ -115,14 +115,16 @@ def show_assets(job_id: str, config_path: Path | None, as_json: bool) -> None:
 @json_option
 def show_events(job_id: str, config_path: Path | None, as_json: bool) -> None:
     """Show what happened to a job, as the platform keeps it."""
+    from ..sentences import sentence
+
     with configured_platform(config_path) as platform:
-        events = platform.events(job_id)
+        entries = platform.events(job_id)
     if as_json:
-        print_json([event.as_json() for event in events])
+        print_json([entry.as_json() for entry in entries])
         return
     print_table(
         ("when", "attempt", "event", ""),
-        ((e.time, e.attempt, e.name, _facts(e.fields)) for e in events),
+        ((entry.time, entry.attempt, entry.name, sentence(entry.event)) for entry in entries),
     )
 
 
@@ -197,7 +199,3 @@ def _print_assets(assets: Sequence[Any]) -> None:
         ("asset", "type", "status", "bytes", "public", "path"),
         ((a.name, a.type, a.status, a.details.get("size_bytes"), a.is_public_facing, a.path) for a in assets),
     )
-
-
-def _facts(fields: dict[str, Any]) -> str:
-    return ", ".join(f"{key}: {show(value)}" for key, value in fields.items() if value is not None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 
+from .. import action_output
 from ..failures import describe, one_line
 from .protocol import ProtocolError, connect, encode, receive
 
@@ -74,7 +74,7 @@ def send_request(connection_file: str, request: dict[str, Any]) -> int:
 
 def fail(text: str) -> int:
     """Print a failure message and return the exit code for it."""
-    _write("openjd_fail: " + one_line(text))
+    action_output.fail(one_line(text))
     return FAILED
 
 
@@ -92,7 +92,7 @@ class _Cancelation:
         if self.exit_code:
             os._exit(self.exit_code)
         self.exit_code = 128 + number
-        _write("openjd_status: canceling")
+        action_output.status("canceling")
         try:
             self._socket.sendall(encode({"request": "cancel"}))
         except OSError:
@@ -102,24 +102,23 @@ class _Cancelation:
 def _print(message: dict[str, Any]) -> int | None:
     kind = message.get("type")
     if kind == "progress":
-        _write(f"openjd_progress: {float(message['value']):.1f}")
+        action_output.progress(float(message["value"]))
     elif kind == "status":
-        _write("openjd_status: " + one_line(str(message["text"])))
+        action_output.status(one_line(str(message["text"])))
     elif kind == "notice":
-        _write("openjd_status: " + str(message["text"]))
-        sys.stderr.write(f"*** {message['text']} ***\n")
-        sys.stderr.flush()
+        action_output.status(str(message["text"]))
+        action_output.say(f"*** {message['text']} ***")
     elif kind == "event":
-        _write("vstitcher_event: " + json.dumps(message["event"], ensure_ascii=True))
+        action_output.event(message["event"])
     elif kind == "done":
         return 0
     elif kind == "canceled":
-        _write("openjd_status: canceled; no output was written")
+        action_output.status("canceled; no output was written")
         return 128 + signal.SIGTERM
     elif kind == "failed":
         failure = message["failure"]
         if failure.get("export"):
-            _write("vstitcher_event: " + json.dumps({"event": "export_failed", **failure}, ensure_ascii=True))
+            action_output.event({"event": "export_failed", **failure})
         return fail(describe(failure))
     return None
 
@@ -135,8 +134,3 @@ def _run_data(location: str) -> dict[str, Any]:
 def _prefix(request: dict[str, Any]) -> str:
     export = request.get("export")
     return f"{export.get('output_file_name')} failed in stage open: " if isinstance(export, dict) else ""
-
-
-def _write(line: str) -> None:
-    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
-    sys.stdout.buffer.flush()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import PlatformError, StorageError
+from ..events import LogFailed, LogsStored, LogWaiting
 from ..journal import Journal
 from ..retry import retrying
 from ..storage.address import join
@@ -41,7 +42,7 @@ def store_logs(files: Mapping[str, Path], prefix: str, *, storage: Storage, jour
                     stored[name] = uri
     finally:
         timer.cancel()
-    journal.append("logs_stored", logs=stored)
+    journal.append(LogsStored(logs=stored))
     return stored
 
 
@@ -53,10 +54,10 @@ def _store(path: Path, uri: str, storage: Storage, journal: Journal, enough: thr
             return storage.put(file, uri, sha256=sha256, options=options).uri
 
     def on_wait(error: Exception, wait_s: float) -> None:
-        journal.append("log_waiting", log=path.name, reason=str(error), wait_s=round(wait_s, 2))
+        journal.append(LogWaiting(log=path.name, reason=str(error), wait_s=round(wait_s, 2)))
 
     try:
         return retrying(put, stop=enough, first_s=1.0, longest_s=10.0, on_wait=on_wait)
     except (StorageError, PlatformError, OSError) as error:
-        journal.append("log_failed", log=path.name, reason=str(error))
+        journal.append(LogFailed(log=path.name, reason=str(error)))
         return None

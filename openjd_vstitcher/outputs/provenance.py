@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from ..events import EngineReady, JobPlanned
 from ..journal import JournalReader
 
 
@@ -25,12 +26,10 @@ class Provenance:
     def __call__(self) -> dict[str, Any]:
         """`engine` (kind and version) and `template_sha256`, as far as known."""
         with self._lock:
-            for event in self._journal.read():
-                if event.name == "engine_ready":
-                    self._facts["engine"] = {
-                        "kind": event.fields.get("engine"),
-                        "version": event.fields.get("version"),
-                    }
-                elif event.name == "job_planned":
-                    self._facts["template_sha256"] = event.fields.get("template_sha256")
+            for entry in self._journal.read():
+                match entry.event:
+                    case EngineReady(engine=kind, version=version):
+                        self._facts["engine"] = {"kind": kind, "version": version}
+                    case JobPlanned(template_sha256=digest):
+                        self._facts["template_sha256"] = digest
             return dict(self._facts)

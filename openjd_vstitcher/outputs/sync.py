@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..config import OutputsConfig
 from ..errors import ClaimLost, StorageError
+from ..events import OutputFailed, OutputFault, OutputSeen, OutputsUnexpected, OutputUnexpected
 from ..journal import Journal
 from ..names import same_file_key
 from ..translation.outputs import ExpectedOutput
@@ -134,7 +135,7 @@ class OutputSync:
                 self._count_unexpected(name)
             elif self._ledger.entry(output.name).state == "expected":
                 self._ledger.record(output.name, "seen")
-                self._journal.append("output_seen", output=output.name)
+                self._journal.append(OutputSeen(output=output.name))
         except (StorageError, OSError) as error:
             _log.warning("%s was seen but could not be written down: %s", name, error)
 
@@ -159,7 +160,7 @@ class OutputSync:
             return
         self._unexpected.add(name)
         if len(self._unexpected) <= _UNEXPECTED_NAMED:
-            self._journal.append("output_unexpected", output=name, count=len(self._unexpected))
+            self._journal.append(OutputUnexpected(output=name, count=len(self._unexpected)))
 
     def _submit(self, output: ExpectedOutput) -> None:
         with self._idle:
@@ -227,13 +228,21 @@ class OutputSync:
                 self._submit(output)
 
     def _report(self) -> SyncReport:
-        results = [self._result(entry) for entry in self._ledger.entries()]
-        if len(self._unexpected) > 0:
-            self._journal.append("outputs_unexpected", count=len(self._unexpected))
-        for result in results:
-            if result.fate == "missing" or (result.fate == "failed" and result.reason == "it is empty"):
-                self._journal.append("output_failed", output=result.name, stage="sweep", reason=result.reason)
+        entries = self._ledger.entries()
+        results = [self._result(entry) for entry in entries]
+        if self._unexpected:
+            self._journal.append(OutputsUnexpected(count=len(self._unexpected)))
+        for entry, result in zip(entries, results, strict=True):
+            if result.fate == "missing" or (result.fate == "failed" and entry.state != "failed"):
+                fault = self._never_whole(entry)
+                self._journal.append(OutputFailed(output=result.name, cause=fault, reason=result.reason or fault))
         return SyncReport(results, len(self._unexpected), self._claim_lost)
+
+    def _never_whole(self, entry: Entry) -> OutputFault:
+        found = self._directory.look(entry.output.name)
+        if found is None:
+            return "missing"
+        return "empty" if found.st_size == 0 else "unfinished"
 
     def _result(self, entry: Entry) -> OutputResult:
         fate, reason = self._fate(entry)

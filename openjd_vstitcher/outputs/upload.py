@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeVar
 
+from .. import events
 from ..config import OutputsConfig
 from ..errors import ClaimLost, PlatformError, StorageError
 from ..journal import Journal
@@ -67,16 +68,16 @@ class Upload:
         except OutputRefused as error:
             self._fail(output, "refused", str(error))
         except ClaimLost as error:
-            self._fail(output, "register", str(error))
+            self._fail(output, "claim_lost", str(error))
             raise
         except StorageError as error:
-            self._fail_or_pend(output, "store", error)
+            self._fail_or_pend(output, "storage", error)
         except PlatformError as error:
-            self._fail_or_pend(output, "register", error)
+            self._fail_or_pend(output, "platform", error)
         except (FileNotFoundError, NotSettled):
             raise
         except OSError as error:
-            self._fail(output, "read", error.strerror or type(error).__name__)
+            self._fail(output, "unreadable", error.strerror or type(error).__name__)
 
     def _deliver(self, output: ExpectedOutput, file: BinaryIO) -> None:
         entry = self._ledger.entry(output.name)
@@ -104,7 +105,7 @@ class Upload:
         else:
             begun_anew = {} if before.upload_id is None or before.sha256 == sha256 else {"upload_id": ""}
             self._ledger.record(output.name, "settled", **facts, **begun_anew, error=None)
-            self._note("output_settled", output, size_bytes=found.st_size, sha256=sha256)
+            self._journal.append(events.OutputSettled(output=output.name, size_bytes=found.st_size, sha256=sha256))
         return self._ledger.entry(output.name)
 
     def _store(self, output: ExpectedOutput, entry: Entry, file: BinaryIO, delivery: Delivery) -> Entry:
@@ -114,13 +115,22 @@ class Upload:
             asset_id = self._retrying(output, lambda: self._begin_asset(output, entry, uri, delivery))
         attempts = entry.attempts + 1
         self._ledger.record(output.name, "uploading", uri=uri, asset_id=asset_id, attempts=attempts, error=None)
-        self._note("output_uploading", output, uri=uri, size_bytes=entry.size_bytes, attempt_of_upload=attempts)
+        self._journal.append(
+            events.OutputUploading(output=output.name, uri=uri, size_bytes=entry.size_bytes, attempt_of_upload=attempts)
+        )
         began = time.monotonic()
         stored = self._retrying(output, lambda: self._put(entry, uri, file, delivery))
         self._ledger.record(output.name, "stored", upload_id=None)
         seconds = round(time.monotonic() - began, 3)
-        facts = {"uri": stored.uri, "size_bytes": stored.size_bytes, "sha256": entry.sha256, "seconds": seconds}
-        self._note("output_stored", output, **facts)
+        self._journal.append(
+            events.OutputStored(
+                output=output.name,
+                uri=stored.uri,
+                size_bytes=stored.size_bytes,
+                sha256=entry.sha256,
+                seconds=seconds,
+            )
+        )
         return self._ledger.entry(output.name)
 
     def _put(self, entry: Entry, uri: str, file: BinaryIO, delivery: Delivery) -> StoredObject:
@@ -158,8 +168,9 @@ class Upload:
                 if time.monotonic() - told_at < _PROGRESS_S:
                     return
                 told_at = time.monotonic()
-            facts = {"sent_bytes": moved, "size_bytes": entry.size_bytes}
-            self._note("output_progress", entry.output, **facts)
+            self._journal.append(
+                events.OutputProgress(output=entry.output.name, sent_bytes=moved, size_bytes=entry.size_bytes)
+            )
 
         return on_bytes
 
@@ -184,31 +195,30 @@ class Upload:
         details = _asset_details(output, entry, delivery)
         self._retrying(output, lambda: catalogue.asset_uploaded(claim, asset_id, details))
         self._ledger.record(output.name, "registered", error=None)
-        self._note("output_registered", output, asset_id=asset_id)
+        self._journal.append(events.OutputRegistered(output=output.name, asset_id=asset_id))
 
     def _retrying(self, output: ExpectedOutput, action: Callable[[], _T]) -> _T:
         def on_wait(error: Exception, wait_s: float) -> None:
             self._ledger.record(output.name, error=str(error))
-            self._note("output_waiting", output, reason=str(error), wait_s=round(wait_s, 2))
+            self._journal.append(events.OutputWaiting(output=output.name, reason=str(error), wait_s=round(wait_s, 2)))
 
         first_s, longest_s = self._config.retry_first_s, self._config.retry_longest_s
         return retrying(action, stop=self._stop, first_s=first_s, longest_s=longest_s, on_wait=on_wait)
 
-    def _fail_or_pend(self, output: ExpectedOutput, stage: str, error: StorageError | PlatformError) -> None:
+    def _fail_or_pend(
+        self, output: ExpectedOutput, cause: events.OutputFault, error: StorageError | PlatformError
+    ) -> None:
         if not error.transient:
-            self._fail(output, stage, str(error))
+            self._fail(output, cause, str(error))
         elif self._stop.is_set():
             self._ledger.record(output.name, error=str(error))
         else:
             raise error
 
-    def _fail(self, output: ExpectedOutput, stage: str, reason: str) -> None:
+    def _fail(self, output: ExpectedOutput, cause: events.OutputFault, reason: str) -> None:
         if self._ledger.entry(output.name).error != reason:
-            self._note("output_failed", output, stage=stage, reason=reason)
+            self._journal.append(events.OutputFailed(output=output.name, cause=cause, reason=reason))
         self._ledger.record(output.name, "failed", error=reason)
-
-    def _note(self, event: str, output: ExpectedOutput, **facts: Any) -> None:
-        self._journal.append(event, output=output.name, **facts)
 
 
 def content_type(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ..journal import Event
+from ..journal import Entry
 from .values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 
 
@@ -45,10 +45,10 @@ class JobQueue(Protocol):
         A true answer is worth one `claim`, not a promise. Call it again and again from one thread.
         """
 
-    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+    def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Keep events of the attempt's journal with the job. Repeating the same events is harmless."""
 
-    def events(self, job_id: str) -> Sequence[Event]:
+    def events(self, job_id: str) -> Sequence[Entry]:
         """What happened to a job, oldest first: changes of its status (seq 0) and what was recorded."""
 
     def submit(self, job: NewJob) -> Job:

@@ -1,21 +1,19 @@
-"""Takes what a session logs: into `session.log`, its last lines for failures, and its facts for the journal."""
+"""Receives what a session logs: writes `session.log`, keeps the last lines for failures, and reads reported facts."""
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from ..events import ExportFailed, Fact, fact
 
 EVENT_PREFIX = "vstitcher_event: "
-"""A line of an action's output that begins so holds a fact for the journal, as JSON."""
+"""A line of an action's output that starts with this reports a fact for the journal, as JSON."""
 
-_EVENT_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 _LAST_LINES = 20
-_MAX_EVENT_CHARS = 65_536
+_log = logging.getLogger(__name__)
 
 
 class SessionLog(logging.Handler):
@@ -23,39 +21,36 @@ class SessionLog(logging.Handler):
 
     Parameters
     ----------
-    path: the log file; it is continued.
-    redact: takes credentials out of each line.
-    on_fact: called with (name, fields) for each fact that an action printed.
+    path: the log file; it is appended to.
+    redact: removes credentials from a line.
+    on_fact: called with each fact that an action reports.
     """
 
-    def __init__(self, path: Path, *, redact: Callable[[str], str], on_fact: Callable[[str, dict[str, Any]], None]):
+    def __init__(self, path: Path, *, redact: Callable[[str], str], on_fact: Callable[[Fact], object]):
         super().__init__(logging.INFO)
         self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
         self.redact = redact
         self._on_fact = on_fact
         self._output: deque[str] = deque(maxlen=_LAST_LINES)
-        self._facts: dict[str, dict[str, Any]] = {}
+        self.export_failed: ExportFailed | None = None
+        """The last failure that the current action reported."""
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
 
     def start_action(self, title: str) -> None:
-        """Begin to collect the output of another action."""
+        """Forget the output of the previous action."""
         self._output.clear()
-        self._facts.clear()
+        self.export_failed = None
         self._write(f"=== {title}\n")
 
     def last_lines(self) -> list[str]:
-        """The last lines that the action printed, without the messages of the protocol."""
+        """The last lines that the action printed, without OpenJD messages."""
         return list(self._output)
-
-    def fact(self, name: str) -> dict[str, Any]:
-        """The last fact of a name that the action printed, empty if it printed none."""
-        return self._facts.get(name, {})
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.redact(record.getMessage())
         for line in text.splitlines() or [""]:
             if line.startswith(EVENT_PREFIX):
-                self._fact(line.removeprefix(EVENT_PREFIX))
+                self._take(fact(line.removeprefix(EVENT_PREFIX)))
             elif _is_output(record) and not line.startswith(("openjd_", "Output:")):
                 self._output.append(line)
         record = logging.makeLogRecord({**record.__dict__, "msg": text, "args": None})
@@ -66,21 +61,18 @@ class SessionLog(logging.Handler):
         super().close()
 
     def _write(self, text: str) -> None:
-        """A log that cannot be written (a full disk) costs its lines, never the job."""
+        """Write to the file. If that fails, as on a full disk, the text is lost, and the job continues."""
         try:
             self._file.write(text)
         except OSError as error:
-            logging.getLogger(__name__).warning("the session's log cannot be written: %s", error)
+            _log.warning("cannot write the session log: %s", error)
 
-    def _fact(self, text: str) -> None:
-        try:
-            data = json.loads(text[:_MAX_EVENT_CHARS])
-        except (ValueError, RecursionError):
+    def _take(self, reported: Fact | None) -> None:
+        if reported is None:
             return
-        name = data.pop("event", None) if isinstance(data, dict) else None
-        if isinstance(name, str) and _EVENT_NAME.fullmatch(name):
-            self._facts[name] = data
-            self._on_fact(name, data)
+        if isinstance(reported, ExportFailed):
+            self.export_failed = reported
+        self._on_fact(reported)
 
 
 def _is_output(record: logging.LogRecord) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.config import load_config
-from openjd_vstitcher.journal import Event, read_journal
+from openjd_vstitcher.journal import Entry, read_journal
 from openjd_vstitcher.platform.adapters import open_platform
 
 from .conftest import BIN, SMALL_PICTURES, commands_environment
@@ -32,7 +32,7 @@ class Demo:
     def outputs(self) -> dict[str, Path]:
         return {path.name: path for path in (self.folder / "storage" / "style-assets").rglob("*") if path.is_file()}
 
-    def events(self, preset: str) -> list[Event]:
+    def events(self, preset: str) -> list[Entry]:
         for journal in (self.folder / "jobs").glob("*/journal.jsonl"):
             events = list(read_journal(journal))
             if events[0].fields["preset"] == preset:
@@ -90,7 +90,7 @@ def test_the_queue_and_the_catalogue_tell_the_outcome(demo: Demo) -> None:
 def test_the_first_asset_is_stored_before_the_last_export_begins(demo: Demo) -> None:
     events = demo.events("onboarding_v0")
     stored = [e.seq for e in events if e.name == "output_registered"]
-    begun = [e.seq for e in events if e.name == "action_started" and e.fields["action"].startswith("run ")]
+    begun = [e.seq for e in events if e.name == "action_started" and e.fields["kind"] == "run"]
     assert min(stored) < max(begun)
 
 

@@ -110,7 +110,7 @@ def test_a_jobs_way_shows_in_its_assets_and_events(call: Call, platform: Platfor
     assert read(call, "jobs", "show", job_id)["job"]["errors"] == [error]
     names = [event["event"] for event in read(call, "jobs", "events", job_id)]
     assert names == ["submitted", "status_changed", "status_changed"]
-    assert "to: COMPLETED_ERRORS" in call("jobs", "events", job_id).stdout
+    assert "IN_PROGRESS → COMPLETED_ERRORS" in call("jobs", "events", job_id).stdout
 
 
 def test_jobs_are_held_released_canceled_and_retried(call: Call) -> None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from jsonschema import Draft202012Validator
 
+from openjd_vstitcher.events import ActionStarted
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.resources import resource
 
@@ -183,8 +184,10 @@ def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path, hanging: Hanging) -> No
     os.killpg(hanging.process.pid, signal.SIGINT)
     hanging.end()
     assert hanging.process.returncode == 130
-    actions = [e.fields["action"] for e in read_journal(tmp_path / "logs" / "journal.jsonl") if "action" in e.fields]
-    assert "exit VStitcher" not in actions
+    events = [entry.event for entry in read_journal(tmp_path / "logs" / "journal.jsonl")]
+    started = [(e.kind, e.environment) for e in events if isinstance(e, ActionStarted)]
+    assert ("enter", "VStitcher") in started
+    assert ("exit", "VStitcher") not in started
     assert nothing_is_left(tmp_path)
 
 

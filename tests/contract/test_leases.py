@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from openjd_vstitcher.errors import ClaimLost
-from openjd_vstitcher.journal import Event
+from openjd_vstitcher.events import Exported, SessionStarted, StatusChanged, Submitted, Unknown
+from openjd_vstitcher.journal import Entry
 from openjd_vstitcher.platform.values import Outcome
 
 from .platforms import Subject
@@ -96,16 +97,19 @@ def test_events_are_kept_once_and_in_order(leased: Subject) -> None:
     job = submit(leased.platform)
     taken = claim(leased.platform)
     now = datetime.now(UTC).replace(microsecond=0)
-    events = [
-        Event(1, now, job.id, 1, "session_started", {"session": "s"}),
-        Event(2, now, job.id, 1, "exported", {"output": "front.png", "size_bytes": 12}),
+    entries = [
+        Entry(1, now, job.id, 1, SessionStarted(session="s")),
+        Entry(2, now, job.id, 1, Exported(output="front.png", size_bytes=12, seconds=1.5)),
+        Entry(3, now, job.id, 1, Unknown(name="of_another_release", fields={"a": [1]})),
     ]
-    leased.platform.record(taken, events[:1])
-    leased.platform.record(taken, events)
+    leased.platform.record(taken, entries[:1])
+    leased.platform.record(taken, entries)
     leased.platform.finish(taken, Outcome("COMPLETED_SUCCESS"))
     kept = leased.platform.events(job.id)
-    assert [event for event in kept if event.seq] == events
-    changes = [(e.fields["from"], e.fields["to"]) for e in kept if e.name == "status_changed"]
+    assert [entry for entry in kept if entry.seq] == entries
+    assert Submitted(status="NEW") in [entry.event for entry in kept]
+    noted = [entry.event for entry in kept if isinstance(entry.event, StatusChanged)]
+    changes = [(event.from_status, event.to_status) for event in noted]
     assert changes == [("NEW", "IN_PROGRESS"), ("IN_PROGRESS", "COMPLETED_SUCCESS")]
 
 

@@ -214,7 +214,7 @@ def test_what_is_no_plain_file_is_never_uploaded(tmp_path: Path, plant: Callable
     plant(bench.output, secret)
     (result,) = bench.sync.finish(10).outputs
     assert result.fate == "failed"
-    assert bench.named("output_failed", "a.png")[0].fields["stage"] == "refused"
+    assert bench.named("output_failed", "a.png")[0].fields["cause"] == "refused"
     assert bench.storage.puts == []
 
 

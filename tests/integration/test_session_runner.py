@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from openjd.sessions import PathFormat, PathMappingRule
 
-from openjd_vstitcher.journal import Event, Journal, read_journal
+from openjd_vstitcher.events import ActionWarning, ExportFailed, Limited
+from openjd_vstitcher.journal import Entry, Journal, read_journal
 from openjd_vstitcher.redaction import Redaction
 from openjd_vstitcher.session.environment import session_environment
 from openjd_vstitcher.session.log import SessionLog
 from openjd_vstitcher.session.plan import make_plan
-from openjd_vstitcher.session.runner import RunResult, SessionRunner, fact_recorder
+from openjd_vstitcher.session.runner import RunResult, SessionRunner
 from openjd_vstitcher.translation.check import decode
 
 
@@ -50,7 +51,7 @@ class Run:
         log = SessionLog(
             self.path / "session.log",
             redact=Redaction(os.environ, also=("ANY_NAME_AT_ALL",)),
-            on_fact=fact_recorder(journal),
+            on_fact=journal.append,
         )
         self.runner = SessionRunner(
             self.plan,
@@ -62,7 +63,7 @@ class Run:
         )
         return self.runner.run()
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: Entry) -> None:
         for text, reached in self.waiting.items():
             if text in json.dumps(event.as_json()):
                 reached.set()
@@ -70,7 +71,7 @@ class Run:
     def when(self, text: str) -> threading.Event:
         return self.waiting.setdefault(text, threading.Event())
 
-    def events(self, *names: str) -> list[Event]:
+    def events(self, *names: str) -> list[Entry]:
         return [event for event in read_journal(self.path / "journal.jsonl") if event.name in names]
 
 
@@ -96,6 +97,60 @@ def test_task_parameters_step_environments_and_their_variables(tmp_path: Path) -
     made["stepEnvironments"] = [environment("Step", "print('openjd_env: SHADE=navy')", "pass")]
     assert Run(tmp_path, [made]).start().succeeded
     assert out.read_text() == "navy1 navy2 navy3 "
+
+
+def with_environment(made: dict[str, Any], enter: str, leave: str) -> dict[str, Any]:
+    return {**made, "stepEnvironments": [environment(f"Env-{made['name']}", enter, leave)]}
+
+
+def test_steps_with_environments_of_their_own_share_a_session_without_job_environments(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write = f"open({str(out)!r}, 'a').write"
+    steps = [with_environment(step(name, f"{write}('{name}')"), f"{write}('(')", f"{write}(')')") for name in "ab"]
+    run = Run(tmp_path, [*steps, step("c", f"{write}('c')")])
+    result = run.start()
+    assert (result.steps, result.failures) == (dict.fromkeys("abc", "succeeded"), ())
+    assert out.read_text() == "(a)(b)c"
+    assert len(run.events("session_started")) == 1
+
+
+def test_an_environment_of_a_step_that_fails_to_exit_spoils_no_other_step(tmp_path: Path) -> None:
+    run = Run(tmp_path, [with_environment(step("a", "pass"), "pass", "raise SystemExit(3)"), step("b", "pass")])
+    result = run.start()
+    assert (result.steps, result.failures) == ({"a": "succeeded", "b": "succeeded"}, ())
+    assert [entry.event for entry in run.events("warning")] == [
+        ActionWarning(kind="exit", step="a", environment="Env-a", message="exit Env-a ended with exit code 3")
+    ]
+
+
+def test_actions_are_told_by_kind_step_environment_and_task(tmp_path: Path) -> None:
+    made = with_environment(step("s", "pass"), "pass", "pass")
+    made["parameterSpace"] = {"taskParameterDefinitions": [{"name": "N", "type": "INT", "range": "7-8"}]}
+    run = Run(tmp_path, [made], jobEnvironments=[environment("E", "pass", "pass")])
+    assert run.start().succeeded
+    for name in ("action_started", "action_ended"):
+        keys = ("kind", "step", "environment", "task", "task_number", "task_count")
+        assert [tuple(entry.fields.get(key) for key in keys) for entry in run.events(name)] == [
+            ("enter", None, "E", None, None, None),
+            ("enter", "s", "Env-s", None, None, None),
+            ("run", "s", None, {"N": "7"}, 1, 2),
+            ("run", "s", None, {"N": "8"}, 2, 2),
+            ("exit", "s", "Env-s", None, None, None),
+            ("exit", None, "E", None, None, None),
+        ]
+
+
+def test_a_failure_is_what_the_engine_reported_about_the_export(tmp_path: Path) -> None:
+    fact = {"event": "export_failed", "export": "a.png", "stage": "export", "message": "no light", "log_tail": ["dark"]}
+    run = Run(tmp_path, [step("s", f"print('vstitcher_event: ' + {json.dumps(fact)!r}); raise SystemExit(1)")])
+    [failure] = run.start().failures
+    assert (failure.step, failure.stage, failure.action) == ("s", "export", "run s")
+    assert failure.message == "a.png failed in stage export: no light"
+    assert failure.last_lines == ["dark"]
+    [reported] = run.events("export_failed")
+    assert isinstance(reported.event, ExportFailed)
+    [ended] = run.events("action_ended")
+    assert ended.fields["failure"] == failure.as_json()
 
 
 def test_a_failed_step_does_not_stop_the_others_and_skips_what_depends_on_it(tmp_path: Path) -> None:
@@ -141,13 +196,17 @@ def test_an_environment_that_cannot_be_entered_is_the_failure_and_is_not_tried_f
 def test_an_environment_that_fails_to_exit_is_a_warning(tmp_path: Path) -> None:
     run = Run(tmp_path, [step("a", "pass")], jobEnvironments=[environment("E", "pass", "raise SystemExit(3)")])
     assert run.start().succeeded
-    assert run.events("warning")[0].fields["action"] == "exit E"
+    assert [entry.event for entry in run.events("warning")] == [
+        ActionWarning(kind="exit", environment="E", message="exit E ended with exit code 3")
+    ]
 
 
 def test_progress_status_and_facts_reach_the_journal(tmp_path: Path) -> None:
+    limit = {"event": "limited", "output": "a.png", "field": "dpi", "asked": 9, "used": 8, "seq": 7}
     code = (
         "print('openjd_progress: 42.5'); print('openjd_status: draping');"
-        'print(\'vstitcher_event: {"event": "limited", "field": "dpi", "name": "x", "seq": 7}\');'
+        f"print('vstitcher_event: ' + {json.dumps(limit)!r});"
+        'print(\'vstitcher_event: {"event": "limited", "field": "dpi"}\');'
         "print('vstitcher_event: {\"event\": \"job_ended\"}'); print('vstitcher_event: no json');"
         "print('vstitcher_event: ' + '[' * 60000)"
     )
@@ -156,7 +215,7 @@ def test_progress_status_and_facts_reach_the_journal(tmp_path: Path) -> None:
     assert [e.fields["progress"] for e in run.events("action_progress")] == [42.5]
     assert [e.fields["status"] for e in run.events("action_status")] == ["draping"]
     [limited] = run.events("limited")
-    assert limited.fields == {"field": "dpi", "name": "x"}
+    assert limited.event == Limited(output="a.png", field="dpi", asked=9, used=8)
     assert limited.seq > 1
     assert not run.events("job_ended")
 
@@ -210,7 +269,10 @@ def test_cancel_now_ends_an_action_that_does_not_listen(tmp_path: Path) -> None:
     threading.Thread(target=twice).start()
     result = run.start()
     assert result.steps == {"s": "canceled"}
-    assert [e.fields["action"] for e in run.events("action_started")] == ["enter E", "run s"]
+    assert [(e.fields["kind"], e.fields.get("environment")) for e in run.events("action_started")] == [
+        ("enter", "E"),
+        ("run", None),
+    ]
 
 
 def test_a_killed_action_is_a_failure_with_its_signal(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 
 from openjd_vstitcher.attempt.status import StatusFile, read_status
+from openjd_vstitcher.events import ActionEnded, ActionProgress, StepStarted
 from openjd_vstitcher.journal import Journal
 from openjd_vstitcher.resources import resource
 
@@ -22,9 +23,10 @@ def test_the_status_follows_the_events_of_the_job(tmp_path: Path) -> None:
     assert (first.state, first.progress) == ("starting", 0.0)
     assert first.pid == os.getpid()
 
-    journal.append("action_ended", action="run a", step="a", state="success")
-    journal.append("action_progress", progress=50.0)
-    journal.append("step_started", step="b", tasks=1)
+    journal.append(ActionEnded(kind="enter", environment="run a", state="success", exit_code=0, seconds=1.0))
+    journal.append(ActionEnded(kind="run", step="a", state="success", exit_code=0, seconds=1.0))
+    journal.append(ActionProgress(progress=50.0))
+    journal.append(StepStarted(step="b", tasks=1))
     running = read_status(tmp_path / "status.json")
     assert running is not None
     assert (running.state, running.step, running.progress) == ("running", "b", 37.5)

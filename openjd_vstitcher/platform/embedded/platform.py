@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import NotFound, PlatformError
-from ...journal import Event
+from ...journal import Entry
 from ..values import ENDED, WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
 from .catalogue import Catalogue
@@ -143,25 +143,25 @@ class EmbeddedPlatform:
                 return False
             time.sleep(min(_LOOK_S, left))
 
-    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+    def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Keep events of the attempt's journal with the job."""
         with self._db.transaction():
             check_held(self._db, claim)
-            for event in events:
+            for entry in entries:
                 self._db.run(
                     "record",
                     job_id=claim.job.id,
                     attempt=claim.attempt,
-                    seq=event.seq,
-                    time=rows.text(event.time),
-                    event=event.name,
-                    fields=json.dumps(event.fields, default=str),
+                    seq=entry.seq,
+                    time=rows.text(entry.time),
+                    event=entry.name,
+                    fields=json.dumps(entry.fields),
                 )
 
-    def events(self, job_id: str) -> Sequence[Event]:
+    def events(self, job_id: str) -> Sequence[Entry]:
         """What happened to a job, oldest first."""
         self.job(job_id)
-        return [rows.event(row) for row in self._db.rows("events", job_id=job_id)]
+        return [rows.entry(row) for row in self._db.rows("events", job_id=job_id)]
 
     def submit(self, job: NewJob) -> Job:
         """Add a job to the queue."""

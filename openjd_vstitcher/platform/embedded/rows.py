@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ...journal import Event
+from ...events import event_of
+from ...journal import Entry
 from ..values import JOB_TIMES, Asset, Job
 
 
@@ -37,10 +38,10 @@ def preset(row: sqlite3.Row) -> Mapping[str, Any]:
     return {**dict(row), "details": json.loads(row["details"])}
 
 
-def event(row: sqlite3.Row) -> Event:
-    """An event from its row."""
+def entry(row: sqlite3.Row) -> Entry:
+    """A recorded event from its row."""
     time = datetime.fromisoformat(row["time"])
-    return Event(row["seq"], time, row["job_id"], row["attempt"], row["event"], json.loads(row["fields"]))
+    return Entry(row["seq"], time, row["job_id"], row["attempt"], event_of(row["event"], json.loads(row["fields"])))
 
 
 def text(moment: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import DocumentNode
 
 from ...errors import ClaimLost
-from ...journal import Event
+from ...journal import Entry
 from ..values import Beat, Claim, Job, NewAsset, Outcome
 from . import rows
 from .connection import Connection
@@ -68,14 +68,14 @@ class ExtendedWork:
         """Give back or end the jobs of workers that were not heard of in time."""
         return [row["id"] for row in self._call("RequeueExpired", max_attempts=max_attempts)]
 
-    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+    def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Keep events of the attempt's journal with the job."""
-        self._fenced("RecordEvents", claim, events=[rows.event_row(event) for event in events])
+        self._fenced("RecordEvents", claim, events=[rows.entry_row(entry) for entry in entries])
 
-    def events(self, job_id: str) -> Sequence[Event]:
+    def events(self, job_id: str) -> Sequence[Entry]:
         """What happened to a job, oldest first."""
         answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
-        return [rows.event(row) for row in answer["platform_job_event"]]
+        return [rows.entry(row) for row in answer["platform_job_event"]]
 
     def steer(self, what: str, job_id: str) -> Job | None:
         """Cancel, retry, hold or release a job; None where its status does not allow it."""

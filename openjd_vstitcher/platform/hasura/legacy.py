@@ -12,7 +12,7 @@ from typing import Any
 from graphql import DocumentNode
 
 from ...errors import ClaimLost, NotFound
-from ...journal import Event
+from ...journal import Entry
 from ..values import ENDED, WAITING, Beat, Claim, Job, NewAsset, Outcome
 from . import rows
 from .connection import Connection
@@ -115,10 +115,10 @@ class LegacyWork:
         """Nothing: without leases nobody can tell a dead worker's job from a long one."""
         return ()
 
-    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+    def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Nothing: today's tables have no place for events; they are in the job directory's journal."""
 
-    def events(self, job_id: str) -> Sequence[Event]:
+    def events(self, job_id: str) -> Sequence[Entry]:
         """None are kept."""
         return ()
 

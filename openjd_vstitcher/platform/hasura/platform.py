@@ -13,7 +13,7 @@ from graphql import DocumentNode
 
 from ...config import PlatformConfig
 from ...errors import NotFound, PlatformError
-from ...journal import Event
+from ...journal import Entry
 from ..values import WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
 from .connection import Connection, RequestRefused
@@ -58,8 +58,8 @@ class _Work(Protocol):
     def held(self, claim: Claim) -> dict[str, Any]: ...
     def finish(self, claim: Claim, outcome: Outcome) -> None: ...
     def requeue_expired(self, *, max_attempts: int) -> Sequence[str]: ...
-    def record(self, claim: Claim, events: Sequence[Event]) -> None: ...
-    def events(self, job_id: str) -> Sequence[Event]: ...
+    def record(self, claim: Claim, entries: Sequence[Entry]) -> None: ...
+    def events(self, job_id: str) -> Sequence[Entry]: ...
     def steer(self, what: str, job_id: str) -> Job | None: ...
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str: ...
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None: ...
@@ -148,11 +148,11 @@ class HasuraPlatform:
             )
         return self._jobs_watches[types].wait(timeout_s)
 
-    def record(self, claim: Claim, events: Sequence[Event]) -> None:
+    def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Keep events of the attempt's journal with the job."""
-        self._work.record(claim, events)
+        self._work.record(claim, entries)
 
-    def events(self, job_id: str) -> Sequence[Event]:
+    def events(self, job_id: str) -> Sequence[Entry]:
         """What happened to a job, oldest first."""
         self.job(job_id)
         return self._work.events(job_id)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ...journal import Event
+from ...events import event_of
+from ...journal import Entry
 from ..values import JOB_TIMES, Asset, Job
 
 _PLAIN = ("status_details", "requestor_id", "worker", "progress")
@@ -53,16 +53,16 @@ def preset(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"job_type": None, **row, "version": row["version"] or 0}
 
 
-def event(row: Mapping[str, Any]) -> Event:
-    """An event from its row."""
+def entry(row: Mapping[str, Any]) -> Entry:
+    """An event of a job from its row."""
     time = datetime.fromisoformat(row["time"])
-    return Event(row["seq"], time.astimezone(UTC), row["job_id"], row["attempt"], row["event"], dict(row["fields"]))
+    event = event_of(row["event"], dict(row["fields"]))
+    return Entry(row["seq"], time.astimezone(UTC), row["job_id"], row["attempt"], event)
 
 
-def event_row(of: Event) -> dict[str, Any]:
-    """An event as the platform takes it."""
-    fields = json.loads(json.dumps(of.fields, default=str))
-    return {"seq": of.seq, "time": text(of.time), "event": of.name, "fields": fields}
+def entry_row(of: Entry) -> dict[str, Any]:
+    """An event of a job as the platform takes it."""
+    return {"seq": of.seq, "time": text(of.time), "event": of.name, "fields": of.fields}
 
 
 def moment(value: str | None) -> datetime | None:
