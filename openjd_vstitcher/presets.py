@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ from .errors import InvalidInput, Problem
 from .names import same_file_key
 from .resources import resource
 
-ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
+_ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
 """Export types whose asset type has another name; every other one is its own asset type."""
+
+ASSET_TYPE_KEY = "x-asset-type"
+"""Where the JSON Schema of a custom export type names the asset type of its output."""
 
 DEFAULT_SNAPSHOTS = 24
 """Pictures of a turntable whose preset names no `number_of_snapshots`."""
@@ -50,6 +53,7 @@ class Export:
     Parameters
     ----------
     index: its place among the preset's instructions, from 0.
+    asset_type: the type of the output in the asset catalogue.
     mutations: the mutations that precede it in the preset, in order.
     raw: the whole instruction, with fields that this project does not know.
     """
@@ -57,6 +61,7 @@ class Export:
     index: int
     export_type: str
     output_file_name: str
+    asset_type: str
     mutations: tuple[Mutation, ...]
     raw: Mapping[str, Any]
 
@@ -64,11 +69,6 @@ class Export:
     def upload(self) -> bool:
         """Whether the output is stored and registered; it is made in any case."""
         return bool(self.raw.get("upload_to_s3", True))
-
-    @property
-    def asset_type(self) -> str:
-        """The type under which the output stands in the asset catalogue; an instruction may name it itself."""
-        return str(self.raw.get("asset_type") or ASSET_TYPES.get(self.export_type, self.export_type))
 
     @property
     def snapshots(self) -> int:
@@ -120,7 +120,7 @@ def load_preset(
     ----------
     data: the row as JSON data.
     source: how errors name it, such as its file.
-    extra_exports: further export and mutation types, each with the JSON Schema of its instruction.
+    extra_exports: custom export and mutation types, each with the JSON Schema of its instruction.
 
     Raises
     ------
@@ -141,12 +141,40 @@ def load_preset(
     details = data["details"]
     return Preset(
         key=data["key"],
-        exports=tuple(_exports(instructions)),
+        exports=tuple(_exports(instructions, {**_ASSET_TYPES, **_declared_asset_types(extra)})),
         remote_destination=details.get("remote_destination"),
         subfolder=details.get("remote_destination_subfolder_type", "JOB_ID"),
         hide_previous_style_assets=details.get("should_hide_previous_style_assets", False),
         job_type=data.get("job_type"),
         raw=data,
+    )
+
+
+def check_asset_types(preset: Preset, known: Collection[str] | None) -> list[Problem]:
+    """Problems of exports that are uploaded as an asset type that the platform does not have.
+
+    Parameters
+    ----------
+    known: the platform's asset types; None if they are unknown, which finds no problem.
+    """
+    if known is None:
+        return []
+    return [
+        _unknown_asset_type(export, known)
+        for export in preset.exports
+        if export.upload and export.asset_type not in known
+    ]
+
+
+def _unknown_asset_type(export: Export, known: Collection[str]) -> Problem:
+    pointer = f"/details/instructions/{export.index}"
+    names = f"one of {', '.join(sorted(known))}"
+    if export.raw.get("asset_type"):
+        return Problem(f"{pointer}/asset_type", f"unknown to the platform: {export.asset_type!r}; expected {names}")
+    return Problem(
+        f"{pointer}/export_type",
+        f"its asset type {export.asset_type!r} is unknown to the platform; expected asset_type, "
+        f"or {ASSET_TYPE_KEY} in the schema of {export.export_type}, to name {names}",
     )
 
 
@@ -200,19 +228,25 @@ def read_document(path: Path) -> Any:
         raise InvalidInput(str(path), [Problem("", "nested too deeply")]) from error
 
 
-def _exports(instructions: Sequence[Mapping[str, Any]]) -> Iterator[Export]:
+def _exports(instructions: Sequence[Mapping[str, Any]], asset_types: Mapping[str, str]) -> Iterator[Export]:
     mutations: list[Mutation] = []
     for index, instruction in enumerate(instructions):
         if instruction["type"] == "MUTATION":
             mutations.append(Mutation(instruction["mutation_type"], instruction))
         else:
+            export_type = instruction["export_type"]
             yield Export(
                 index=index,
-                export_type=instruction["export_type"],
+                export_type=export_type,
                 output_file_name=instruction["output_file_name"],
+                asset_type=instruction.get("asset_type") or asset_types.get(export_type, export_type),
                 mutations=tuple(mutations),
                 raw=instruction,
             )
+
+
+def _declared_asset_types(extra_exports: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {name: schema[ASSET_TYPE_KEY] for name, schema in extra_exports.items() if ASSET_TYPE_KEY in schema}
 
 
 def _instructions(data: Any) -> list[Mapping[str, Any]]:
