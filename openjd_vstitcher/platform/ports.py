@@ -66,7 +66,10 @@ class JobQueue(Protocol):
         worker: str | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs that fit every filter given, the newest first."""
+        """Jobs that match every given filter, the newest first.
+
+        Raises `InvalidInput` for a filter by something that the platform does not record.
+        """
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job at once; ask the worker of a running one to cancel it. Idempotent."""

@@ -15,7 +15,7 @@ from ..values import WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, Ne
 from . import rows
 from .connection import Connection, RequestRefused
 from .extended import ExtendedWork
-from .legacy import LegacyWork
+from .legacy import LegacyWork, refuse_unrecorded
 from .live_query import LiveQuery, Rows
 from .queries import requests
 from .schema import look
@@ -170,8 +170,8 @@ class HasuraPlatform:
     ) -> Sequence[Job]:
         """Jobs that fit every filter given, the newest first."""
         given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker}
-        if self.found.kind == "legacy" and (worker is not None or status == "CANCELED"):
-            return ()
+        if self.found.kind == "legacy":
+            refuse_unrecorded(status=status, worker=worker)
         where = {name: {"_eq": value} for name, value in given.items() if value is not None}
         return [rows.job(row) for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
 
