@@ -1,8 +1,9 @@
-"""Export types of one's own: modules in a directory that the configuration names, each with its JSON Schema."""
+"""Custom export types: modules in a directory that the configuration names, each with its JSON Schema."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,21 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from .errors import ConfigError
+from .presets import ASSET_TYPE_KEY
 
 _SUFFIX = ".schema.json"
+_ASSET_TYPE = re.compile("[A-Z][A-Z0-9_]*")
 
 
 def extra_exports(directory: Path | None) -> dict[str, dict[str, Any]]:
     """The export types of a directory, each with the JSON Schema of its instruction, as `load_preset` takes them.
 
-    `colorway_renders.py` with `colorway_renders.schema.json` beside it is the export type `COLORWAY_RENDERS`.
+    `colorway_renders.py` with `colorway_renders.schema.json` beside it is the export type `COLORWAY_RENDERS`. A
+    schema may name the asset type of the output as `x-asset-type`; without it, the asset type is the export type.
 
     Raises
     ------
-    ConfigError: the directory or a schema cannot be read, or a module or schema has no counterpart.
+    ConfigError: the directory or a schema cannot be read, a schema is not valid, or a module or schema is missing.
     """
     if directory is None:
         return {}
@@ -42,7 +46,13 @@ def _schema(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"engine.extra_exports: cannot read {path}: {error}") from error
     except SchemaError as error:
-        raise ConfigError(f"engine.extra_exports: {path} is no JSON Schema: {error.message}") from error
+        raise ConfigError(f"engine.extra_exports: {path} is not a valid JSON Schema: {error.message}") from error
     if not isinstance(schema, dict):
-        raise ConfigError(f"engine.extra_exports: {path} is no JSON Schema of an instruction")
+        raise ConfigError(f"engine.extra_exports: {path} is not a JSON Schema of an instruction")
+    asset_type = schema.get(ASSET_TYPE_KEY)
+    if ASSET_TYPE_KEY in schema and not (isinstance(asset_type, str) and _ASSET_TYPE.fullmatch(asset_type)):
+        raise ConfigError(
+            f"engine.extra_exports: {path}: {ASSET_TYPE_KEY}: found {asset_type!r}; "
+            "expected an asset type such as MEDIA_RENDER"
+        )
     return schema

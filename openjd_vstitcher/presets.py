@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from .errors import InvalidInput, Problem
 from .names import same_file_key
 from .validation import json_pointer, schema_problems, shipped_schema
 
-ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
-"""Asset types of the export types whose asset type differs from the export type."""
+_ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
+"""Export types whose asset type has another name; every other one is its own asset type."""
+
+ASSET_TYPE_KEY = "x-asset-type"
+"""Where the JSON Schema of a custom export type names the asset type of its output."""
 
 DEFAULT_SNAPSHOTS = 24
 """Number of turntable pictures if the preset has no `number_of_snapshots`."""
@@ -48,6 +51,7 @@ class Export:
     Parameters
     ----------
     index: its zero-based position among the preset's instructions.
+    asset_type: the type of the output in the asset catalogue.
     mutations: the mutations that precede it in the preset, in order.
     raw: the whole instruction, including fields unknown to this project.
     """
@@ -55,6 +59,7 @@ class Export:
     index: int
     export_type: str
     output_file_name: str
+    asset_type: str
     mutations: tuple[Mutation, ...]
     raw: Mapping[str, Any]
 
@@ -62,11 +67,6 @@ class Export:
     def upload(self) -> bool:
         """True if the output is to be stored and registered. It is made in either case."""
         return bool(self.raw.get("upload_to_s3", True))
-
-    @property
-    def asset_type(self) -> str:
-        """The output's type in the asset catalogue; the instruction's own `asset_type` takes precedence."""
-        return str(self.raw.get("asset_type") or ASSET_TYPES.get(self.export_type, self.export_type))
 
     @property
     def snapshots(self) -> int:
@@ -137,10 +137,38 @@ def load_preset(
     details = data["details"]
     return Preset(
         key=data["key"],
-        exports=tuple(_exports(instructions)),
+        exports=tuple(_exports(instructions, {**_ASSET_TYPES, **_declared_asset_types(extra)})),
         hide_previous_style_assets=details.get("should_hide_previous_style_assets", False),
         job_type=data.get("job_type"),
         raw=data,
+    )
+
+
+def check_asset_types(preset: Preset, known: Collection[str] | None) -> list[Problem]:
+    """Problems of exports that are uploaded as an asset type that the platform does not have.
+
+    Parameters
+    ----------
+    known: the platform's asset types; None if they are unknown, which finds no problem.
+    """
+    if known is None:
+        return []
+    return [
+        _unknown_asset_type(export, known)
+        for export in preset.exports
+        if export.upload and export.asset_type not in known
+    ]
+
+
+def _unknown_asset_type(export: Export, known: Collection[str]) -> Problem:
+    pointer = f"/details/instructions/{export.index}"
+    names = f"one of {', '.join(sorted(known))}"
+    if export.raw.get("asset_type"):
+        return Problem(f"{pointer}/asset_type", f"unknown to the platform: {export.asset_type!r}; expected {names}")
+    return Problem(
+        f"{pointer}/export_type",
+        f"its asset type {export.asset_type!r} is unknown to the platform; expected asset_type, "
+        f"or {ASSET_TYPE_KEY} in the schema of {export.export_type}, to name {names}",
     )
 
 
@@ -191,19 +219,25 @@ def read_document(path: Path) -> Any:
         raise InvalidInput(str(path), [Problem("", "nested too deeply")]) from error
 
 
-def _exports(instructions: Sequence[Mapping[str, Any]]) -> Iterator[Export]:
+def _exports(instructions: Sequence[Mapping[str, Any]], asset_types: Mapping[str, str]) -> Iterator[Export]:
     mutations: list[Mutation] = []
     for index, instruction in enumerate(instructions):
         if instruction["type"] == "MUTATION":
             mutations.append(Mutation(instruction["mutation_type"], instruction))
         else:
+            export_type = instruction["export_type"]
             yield Export(
                 index=index,
-                export_type=instruction["export_type"],
+                export_type=export_type,
                 output_file_name=instruction["output_file_name"],
+                asset_type=instruction.get("asset_type") or asset_types.get(export_type, export_type),
                 mutations=tuple(mutations),
                 raw=instruction,
             )
+
+
+def _declared_asset_types(extra_exports: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {name: schema[ASSET_TYPE_KEY] for name, schema in extra_exports.items() if ASSET_TYPE_KEY in schema}
 
 
 def _instructions(data: Any) -> list[Mapping[str, Any]]:

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InvalidInput, Problem
-from .platform.ports import JobQueue
+from .platform.ports import Platform
 from .platform.values import Job, JobStatus, NewJob
-from .presets import Preset, load_job_details, load_preset, read_document
+from .presets import Preset, check_asset_types, load_job_details, load_preset, read_document
 
 
 @dataclass(frozen=True)
 class Request:
-    """A job as it is asked for.
+    """A job to submit.
 
     Parameters
     ----------
     preset: the key of a preset of the platform, or the path of a preset file.
     details_path: a file with job details, or with a whole job that holds them.
-    garment: a garment file; it wins over the details' `input_file_uri`.
-    job_type, priority: they win over what the job file and the preset say.
+    garment: a garment file; it takes precedence over the details' `input_file_uri`.
+    job_type, priority: they take precedence over the job file and the preset.
     """
 
     preset: str
@@ -33,7 +33,9 @@ class Request:
     status: JobStatus = "NEW"
 
 
-def submit(queue: JobQueue, request: Request, *, extra_exports: Mapping[str, Mapping[str, Any]] | None = None) -> Job:
+def submit(
+    platform: Platform, request: Request, *, extra_exports: Mapping[str, Mapping[str, Any]] | None = None
+) -> Job:
     """Validate a request and put it into the queue; a preset file is stored on the platform first.
 
     Parameters
@@ -42,18 +44,21 @@ def submit(queue: JobQueue, request: Request, *, extra_exports: Mapping[str, Map
 
     Raises
     ------
-    InvalidInput: the preset or the details are not valid, no garment is named, or no job type.
+    InvalidInput: the preset or the details are not valid, an asset type is unknown to the platform, or the garment or
+        the job type is missing.
     NotFound: the platform has no such preset.
     """
     file = Path(request.preset)
     from_file = file.suffix.lower() in (".json", ".yaml", ".yml") or file.is_file()
-    row = read_document(file) if from_file else queue.preset(request.preset)
+    row = read_document(file) if from_file else platform.preset(request.preset)
     preset = load_preset(row, request.preset, extra_exports=extra_exports)
+    if problems := check_asset_types(preset, platform.asset_types()):
+        raise InvalidInput(request.preset, problems)
     given = read_document(request.details_path) if request.details_path else {}
     job = _new_job(preset, given, request)
     if from_file:
-        queue.put_preset(row)
-    return queue.submit(job)
+        platform.put_preset(row)
+    return platform.submit(job)
 
 
 def _new_job(preset: Preset, given: Any, request: Request) -> NewJob:

@@ -49,6 +49,7 @@ def prepare(directory: JobDirectory, request: JobRequest, config: Config, catalo
         inputs_manifest=str(directory.inputs),
         engine=config.engine.kind,
         extra_exports=extra_exports(config.engine.extra_exports),
+        asset_types=catalogue.asset_types(),
     )
     job = translate_job(request.job, request.preset, context)
     storage = open_storage(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..journal import Entry
@@ -66,7 +66,10 @@ class JobQueue(Protocol):
         worker: str | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs that fit every filter given, the newest first."""
+        """Jobs that match every given filter, the newest first.
+
+        Raises `InvalidInput` for a filter by something that the platform does not record.
+        """
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job at once; ask the worker of a running one to cancel it. Idempotent."""
@@ -101,6 +104,9 @@ class AssetCatalogue(Protocol):
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
         """Say that the object is whole in storage; the details are merged into the asset's. Idempotent."""
+
+    def asset_types(self) -> Collection[str] | None:
+        """The types that an asset may have; None if the platform does not say."""
 
     def assets(self, job_id: str) -> Sequence[Asset]:
         """The assets of a job, by name."""

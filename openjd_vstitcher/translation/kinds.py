@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..presets import load_job_details, load_preset
+from ..errors import InvalidInput
+from ..presets import check_asset_types, load_job_details, load_preset
 from .environments import parameter_values
 from .outputs import ExpectedOutput, expected_outputs
 from .preset import translate
@@ -23,12 +24,14 @@ class JobContext:
     inputs_manifest: absolute path of the inputs manifest.
     engine: the value of the `Engine` parameter.
     extra_exports: the custom export types of this machine, see `load_preset`.
+    asset_types: the asset types that the platform knows, None where that is unknown.
     """
 
     output_dir: str
     inputs_manifest: str
     engine: str
     extra_exports: Mapping[str, Mapping[str, Any]]
+    asset_types: Collection[str] | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def kind_of(job: Row, preset: Row) -> str:
 
 
 def _of_preset(job: Row, preset_row: Row, context: JobContext) -> TranslatedJob:
-    preset = load_preset(preset_row, f"preset {preset_row.get('key')}", extra_exports=context.extra_exports)
+    source = f"preset {preset_row.get('key')}"
+    preset = load_preset(preset_row, source, extra_exports=context.extra_exports)
+    if problems := check_asset_types(preset, context.asset_types):
+        raise InvalidInput(source, problems)
     details = load_job_details(job["details"], "job details")
     return TranslatedJob(
         template=translate(preset),

@@ -199,6 +199,21 @@ def test_what_is_wrong_is_said_in_a_line(call: Call, args: tuple[str, ...], code
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("filters", [("--worker", "worker-1"), ("--status", "CANCELED")])
+def test_what_the_tables_do_not_record_is_no_filter(
+    request: pytest.FixtureRequest, tmp_path: Path, filters: tuple[str, str]
+) -> None:
+    of = request.getfixturevalue("legacy_deployment").config
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'[platform]\nkind = "hasura"\nendpoint = "{of.endpoint}"\ncredential_file = "{of.credential_file}"\n'
+    )
+    result = CliRunner().invoke(main, ["jobs", "list", *filters, "--config", str(file)])
+    assert result.exit_code == 2
+    assert f"list of jobs: /{filters[0].removeprefix('--')}: today's tables" in result.stderr
+    assert result.stdout == ""
+
+
 def test_the_platform_says_what_it_is(call: Call, config: Path) -> None:
     said = call("platform", "status").stdout
     assert said.startswith("embedded, in " if "sqlite" in config.read_text() else "Hasura at http")

@@ -123,3 +123,10 @@ def test_a_job_that_ends_late_does_not_hide_what_a_later_one_made(subject: Subje
     upload(platform, slow)
     platform.finish(slow, Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=True))
     assert public(platform, quick) == {"front.png": True}
+
+
+def test_the_types_that_an_asset_may_have_are_known(subject: Subject) -> None:
+    known = subject.platform.asset_types()
+    assert known is not None
+    types = {"MEDIA_RENDER", "MEDIA_RENDER_RAY_TRACE", "MEDIA_3D_SCENE", "DXA_ASSET_BUNDLE", "TURNTABLE", "SCAN"}
+    assert set(known) == types

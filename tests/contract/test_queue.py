@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.errors import ClaimLost, NotFound, PlatformError
+from openjd_vstitcher.errors import ClaimLost, InvalidInput, NotFound, PlatformError
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, Job, NewAsset, NewJob, Outcome
 
@@ -252,7 +252,14 @@ def test_jobs_are_listed_by_filter_the_newest_first(subject: Subject) -> None:
     assert ids(status="ON_HOLD") == [first.id]
     assert ids(type="TEST", status="NEW") == [second.id]
     assert ids(preset_key="other_v0") == [second.id]
-    assert ids(worker="worker-1") == []
+    if subject.kind == "legacy":
+        with pytest.raises(
+            InvalidInput, match=r"/status: .*no status CANCELED(?s:.*)/worker: .*do not record the worker"
+        ):
+            ids(worker="worker-1", status="CANCELED")
+    else:
+        assert ids(worker="worker-1", status="CANCELED") == []
+        assert ids(worker="worker-1") == []
 
 
 def test_presets_are_stored_and_replaced(subject: Subject) -> None:

@@ -24,7 +24,7 @@ pytest_plugins = ["tests.contract.fixtures"]
 
 WORKER = {"Claim", "Heartbeat", "BeginAsset", "AssetUploaded", "RecordEvents", "Finish", "RequeueExpired", "Waiting"}
 SUBMITTER = {"Submit", "Cancel", "Retry", "Hold", "Release", "PutPreset"}
-READING = {"Job", "Jobs", "Events", "Preset", "Presets", "Assets", "Waiting", "Held", "HeldRow"}
+READING = {"Job", "Jobs", "Events", "Preset", "Presets", "Assets", "Waiting", "Held", "HeldRow", "AssetTypes"}
 
 Opener = Callable[..., Platform]
 

@@ -9,6 +9,7 @@ import pytest
 
 from openjd_vstitcher.errors import ConfigError, PlatformError
 from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.hasura.platform import HasuraPlatform
 from openjd_vstitcher.platform.values import NewAsset, NewJob, Outcome
 from tests.contract.platforms import Deployment, renamed
 
@@ -49,6 +50,14 @@ def test_what_a_role_lacks_is_said(extended_deployment: Deployment) -> None:
     platform = open_platform(dataclasses.replace(extended_deployment.config, role="viewer"))
     assert "not for this role: insert_platform_job_one" in platform.describe()
     assert "platform_claim_job" in platform.describe()
+    platform.close()
+
+
+def test_asset_types_that_the_role_may_not_see_are_unknown(extended_deployment: Deployment) -> None:
+    platform = HasuraPlatform(extended_deployment.config)
+    assert "MEDIA_RENDER" in (platform.asset_types() or ())
+    platform.found = dataclasses.replace(platform.found, asset_types=False)
+    assert platform.asset_types() is None
     platform.close()
 
 

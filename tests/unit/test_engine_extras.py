@@ -20,7 +20,7 @@ def test_example_is_a_type_that_its_preset_may_use() -> None:
     with pytest.raises(InvalidInput):
         load_preset(preset)
     [export] = load_preset(preset, extra_exports=extra_exports(EXAMPLE)).exports
-    assert export.export_type == "COLORWAY_RENDERS"
+    assert (export.export_type, export.asset_type) == ("COLORWAY_RENDERS", "DXA_ASSET_BUNDLE")
 
 
 def test_instruction_that_its_schema_refuses_is_refused() -> None:
@@ -40,8 +40,13 @@ def test_no_directory_means_no_more_types() -> None:
         ({"mine.py": ""}, "mine.schema.json is missing"),
         ({"mine.schema.json": "{}"}, "mine.py is missing"),
         ({"mine.py": "", "mine.schema.json": "{"}, "cannot read"),
-        ({"mine.py": "", "mine.schema.json": '{"type": 7}'}, "is no JSON Schema"),
-        ({"mine.py": "", "mine.schema.json": "true"}, "is no JSON Schema of an instruction"),
+        ({"mine.py": "", "mine.schema.json": '{"type": 7}'}, "is not a valid JSON Schema"),
+        ({"mine.py": "", "mine.schema.json": "true"}, "is not a JSON Schema of an instruction"),
+        ({"mine.py": "", "mine.schema.json": '{"x-asset-type": 7}'}, "x-asset-type: found 7; expected an asset type"),
+        (
+            {"mine.py": "", "mine.schema.json": '{"x-asset-type": "a b"}'},
+            "x-asset-type: found 'a b'; expected",
+        ),
     ],
 )
 def test_incomplete_directory_is_refused(tmp_path: Path, files: dict[str, str], message: str) -> None:

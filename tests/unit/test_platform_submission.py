@@ -88,3 +88,27 @@ def test_an_invalid_preset_is_refused_at_its_place(platform: Platform, tmp_path:
     row["details"]["instructions"][1]["output_file_name"] = "../front.png"
     with pytest.raises(InvalidInput, match="/details/instructions/1/output_file_name"):
         submit(platform, Request(str(written(tmp_path, row)), details_path=JOB))
+
+
+def custom_preset(tmp_path: Path) -> Path:
+    row = json.loads(PRESET.read_text())
+    row["details"]["instructions"].append({"type": "EXPORT", "export_type": "SKETCH", "output_file_name": "a.svg"})
+    return written(tmp_path, row)
+
+
+def test_a_custom_export_of_an_asset_type_that_the_platform_lacks_is_refused(
+    platform: Platform, tmp_path: Path
+) -> None:
+    preset = custom_preset(tmp_path)
+    index = len(json.loads(preset.read_text())["details"]["instructions"]) - 1
+    with pytest.raises(InvalidInput, match=f"/details/instructions/{index}/export_type: .*'SKETCH' is unknown"):
+        submit(platform, Request(str(preset), details_path=JOB), extra_exports={"SKETCH": {}})
+    assert platform.presets() == []
+    assert platform.jobs() == []
+
+
+def test_a_custom_export_that_declares_a_known_asset_type_is_submitted(platform: Platform, tmp_path: Path) -> None:
+    extra = {"SKETCH": {"x-asset-type": "MEDIA_RENDER"}}
+    assert (
+        submit(platform, Request(str(custom_preset(tmp_path)), details_path=JOB), extra_exports=extra).status == "NEW"
+    )

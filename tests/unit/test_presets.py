@@ -8,7 +8,7 @@ import pytest
 
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.names import same_file_key
-from openjd_vstitcher.presets import load_job_details, load_preset, read_document
+from openjd_vstitcher.presets import check_asset_types, load_job_details, load_preset, read_document
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -207,6 +207,36 @@ def test_a_custom_export_type_is_checked_by_its_schema() -> None:
         load_preset(given, extra_exports={"FLAT_SKETCH": schema})
     given["details"]["instructions"][0]["angle"] = 30
     assert load_preset(given, extra_exports={"FLAT_SKETCH": schema}).exports[0].export_type == "FLAT_SKETCH"
+
+
+def test_an_extra_export_type_may_declare_its_asset_type() -> None:
+    given = preset(export(export_type="FLAT_SKETCH"), export(output_file_name="b", asset_type="SCAN"))
+    for schema, asset_type in ({}, "FLAT_SKETCH"), ({"x-asset-type": "MEDIA_RENDER"}, "MEDIA_RENDER"):
+        exports = load_preset(given, extra_exports={"FLAT_SKETCH": schema}).exports
+        assert [each.asset_type for each in exports] == [asset_type, "SCAN"]
+    given["details"]["instructions"][0]["asset_type"] = "TURNTABLE"
+    assert load_preset(given, extra_exports={"FLAT_SKETCH": schema}).exports[0].asset_type == "TURNTABLE"
+
+
+def test_asset_types_that_the_platform_does_not_know_are_problems_at_their_place() -> None:
+    given = load_preset(
+        preset(
+            export(),
+            {"type": "MUTATION", "mutation_type": "DELETE_TRIMS"},
+            export(export_type="FLAT_SKETCH", output_file_name="b.svg"),
+            export(export_type="FLAT_SKETCH", output_file_name="c.svg", upload_to_s3=False),
+            export(asset_type="TURNTABLE", output_file_name="d.png"),
+        ),
+        extra_exports={"FLAT_SKETCH": {}},
+    )
+    problems = check_asset_types(given, {"MEDIA_RENDER", "SCAN"})
+    assert [str(problem) for problem in problems] == [
+        "/details/instructions/2/export_type: its asset type 'FLAT_SKETCH' is unknown to the platform; expected "
+        "asset_type, or x-asset-type in the schema of FLAT_SKETCH, to name one of MEDIA_RENDER, SCAN",
+        "/details/instructions/4/asset_type: unknown to the platform: 'TURNTABLE'; expected one of MEDIA_RENDER, SCAN",
+    ]
+    assert check_asset_types(given, {"SCAN", "TURNTABLE", "FLAT_SKETCH"}) == []
+    assert check_asset_types(given, None) == []
 
 
 def test_a_custom_mutation_type_is_checked_by_its_schema() -> None:

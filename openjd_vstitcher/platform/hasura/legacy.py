@@ -11,9 +11,9 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, NotFound
+from ...errors import ClaimLost, InvalidInput, NotFound, Problem
 from ...journal import Entry
-from ..values import ENDED, WAITING, Beat, Claim, Job, NewAsset, Outcome
+from ..values import ENDED, WAITING, Beat, Claim, Job, JobStatus, NewAsset, Outcome
 from . import rows
 from .connection import Connection
 
@@ -223,6 +223,24 @@ class LegacyWork:
 
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
         return self._connection.execute(self._requests[name], variables)
+
+
+def refuse_unrecorded(*, status: JobStatus | None, worker: str | None) -> None:
+    """Refuse filters of a list of jobs that today's tables cannot answer.
+
+    Raises
+    ------
+    InvalidInput: with each of them.
+    """
+    problems = []
+    if status == "CANCELED":
+        reason = f"today's tables have no status CANCELED; a canceled job is COMPLETED_ERRORS with {_CANCELED!r}"
+        problems.append(Problem("/status", reason))
+    if worker is not None:
+        reason = "today's tables do not record the worker; `openjd-vs platform migrate` adds it"
+        problems.append(Problem("/worker", reason))
+    if problems:
+        raise InvalidInput("list of jobs", problems)
 
 
 def _started(claim: Claim) -> str:

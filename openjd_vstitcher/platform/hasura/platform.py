@@ -5,11 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
-
-from graphql import DocumentNode
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from ...config import PlatformConfig
 from ...errors import NotFound, PlatformError
@@ -18,36 +15,13 @@ from ..values import WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, Ne
 from . import rows
 from .connection import Connection, RequestRefused
 from .extended import ExtendedWork
-from .legacy import LegacyWork
+from .legacy import LegacyWork, refuse_unrecorded
 from .live_query import LiveQuery, Rows
 from .queries import requests
+from .schema import look
 from .waiting import ClaimWatch, watch_jobs
 
 _log = logging.getLogger(__name__)
-
-_ADDED = ("attempt", "worker", "lease_expires_at", "progress", "cancel_requested", "errors")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the schema has, as far as the role may see it.
-
-    Parameters
-    ----------
-    kind: `extended`, or `legacy`: today's columns only, claims by compare-and-set, no leases.
-    missing: root fields that a worker or a submitter needs and the role does not have.
-    hidden: columns of the job that the role may not read.
-    assets_know_job: whether assets have the relation `job`.
-    """
-
-    kind: Literal["extended", "legacy"]
-    missing: tuple[str, ...]
-    hidden: tuple[str, ...]
-    assets_know_job: bool
-
-    def __str__(self) -> str:
-        text = "extended" if self.kind == "extended" else "legacy: today's columns only, no leases"
-        return f"{text}; not for this role: {', '.join(self.missing)}" if self.missing else text
 
 
 class _Work(Protocol):
@@ -87,7 +61,7 @@ class HasuraPlatform:
         self._claim_watches_lock = threading.Lock()
         self._connection = Connection(config)
         try:
-            self.found = self._look()
+            self.found = look(self._connection, self._job_root)
         except BaseException:
             self._connection.close()
             raise
@@ -196,8 +170,8 @@ class HasuraPlatform:
     ) -> Sequence[Job]:
         """Jobs that fit every filter given, the newest first."""
         given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker}
-        if self.found.kind == "legacy" and (worker is not None or status == "CANCELED"):
-            return ()
+        if self.found.kind == "legacy":
+            refuse_unrecorded(status=status, worker=worker)
         where = {name: {"_eq": value} for name, value in given.items() if value is not None}
         return [rows.job(row) for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
 
@@ -253,6 +227,12 @@ class HasuraPlatform:
         """The assets of a job, by name."""
         return [rows.asset(row) for row in self._query("Assets", job_id=job_id)["create_asset"]]
 
+    def asset_types(self) -> Collection[str] | None:
+        """The types that an asset may have; None if the role may not see them."""
+        if not self.found.asset_types:
+            return None
+        return {row["value"] for row in self._query("AssetTypes")["create_asset_type"]}
+
     def _watch_claim(self, claim: Claim) -> ClaimWatch:
         self._connection.worker = claim.worker
         variables = {"where": self._work.held(claim)}
@@ -293,31 +273,6 @@ class HasuraPlatform:
             return self.job(job_id)
         except NotFound:
             raise error from None
-
-    def _look(self) -> Found:
-        answer = self._connection.execute(requests("introspection.graphql", job_root=self._job_root)["Introspection"])
-        if answer["job"] is None:
-            raise PlatformError(f"the platform has no {self._job_root}, or the role may not see it")
-        columns = {field["name"] for field in answer["job"]["fields"]}
-        kind: Literal["extended", "legacy"] = "extended" if columns.issuperset(_ADDED) else "legacy"
-        schema = answer["__schema"]
-        fields = [*schema["queryType"]["fields"], *(schema["mutationType"] or {"fields": ()})["fields"]]
-        there = {field["name"] for field in fields}
-        needed = _roots(requests(f"{kind}.graphql", job_root=self._job_root))
-        return Found(
-            kind,
-            missing=tuple(sorted(needed - there)),
-            hidden=() if "requestor_id" in columns else ("requestor_id",),
-            assets_know_job=any(field["name"] == "job" for field in (answer["asset"] or {"fields": ()})["fields"]),
-        )
-
-
-def _roots(documents: Mapping[str, DocumentNode]) -> set[str]:
-    """The root fields that the operations use."""
-    operations = [
-        d for document in documents.values() for d in document.definitions if d.kind == "operation_definition"
-    ]
-    return {field.name.value for operation in operations for field in operation.selection_set.selections}  # type: ignore[attr-defined]  # operations hold fields only
 
 
 def _key(claim: Claim) -> tuple[str, int, str]:
