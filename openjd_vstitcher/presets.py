@@ -137,7 +137,7 @@ def load_preset(
     details = data["details"]
     return Preset(
         key=data["key"],
-        exports=tuple(_exports(instructions, {**_ASSET_TYPES, **_declared_asset_types(extra_exports or {})})),
+        exports=tuple(_exports(instructions, {**_ASSET_TYPES, **_declared_asset_types(custom)})),
         hide_previous_style_assets=details.get("should_hide_previous_style_assets", False),
         job_type=data.get("job_type"),
         raw=data,

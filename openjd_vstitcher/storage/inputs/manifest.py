@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ...errors import InvalidInput, Problem
 from ...files import write_json
-from ...resources import resource
+from ...validation import schema_problems, shipped_schema
 
 Role = Literal["garment", "artwork", "artwork_bundle", "artwork_replacement"]
 
@@ -67,7 +67,7 @@ def read_manifest(path: Path) -> Manifest:
         raise InvalidInput(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:
         raise InvalidInput(str(path), [Problem("", f"not JSON: {error}")]) from error
-    problems = _problems(data)
+    problems = schema_problems(shipped_schema("inputs_manifest"), data, hide_values=True)
     if problems:
         raise InvalidInput(str(path), problems)
     if isinstance(data, list):
@@ -75,18 +75,3 @@ def read_manifest(path: Path) -> Manifest:
     known = {f.name for f in dataclasses.fields(InputEntry)}
     entries = [InputEntry(**{key: value for key, value in item.items() if key in known}) for item in data["inputs"]]
     return Manifest(entries, data.get("details", {}))
-
-
-def _problems(data: Any) -> list[Problem]:
-    from jsonschema import Draft202012Validator
-
-    schema = json.loads(resource("schemas/inputs_manifest.schema.json").read_text(encoding="utf-8"))
-    found = sorted(
-        Draft202012Validator(schema).iter_errors(data), key=lambda error: list(map(str, error.absolute_path))
-    )
-    problems = []
-    for error in found:
-        secret = "url" in error.absolute_path or "headers" in error.absolute_path
-        message = f"not a usable {error.absolute_path[-1]}" if secret else error.message
-        problems.append(Problem("".join(f"/{part}" for part in error.absolute_path), message))
-    return problems
