@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.lock import is_held
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
+from openjd_vstitcher.events import ActionStatus
+from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import NewJob
 from openjd_vstitcher.presets import read_document
 from openjd_vstitcher.resources import resource
 from tests.contract.platforms import Deployment
+from tests.integration.faulty_proxy import faulty_proxy
 
 pytest_plugins = ["tests.contract.fixtures"]
 
@@ -33,7 +43,8 @@ root = "storage"
 [worker]
 id = "w"
 work_dir = "jobs"
-lease_s = 8
+lease_s = {lease_s}
+poll_s = 1
 [engine]
 kind = "standin"
 """
@@ -45,14 +56,26 @@ class Site:
     def __init__(self, folder: Path, deployment: Deployment) -> None:
         self.folder = folder
         self.server = deployment.server
-        text = CONFIG.format(endpoint=deployment.config.endpoint, credential=deployment.config.credential_file)
-        (folder / "c.toml").write_text(text)
-        self.config = load_config(folder / "c.toml")
+        self.deployment = deployment
+        self.configure(deployment.config.endpoint)
         self.platform: Platform = open_platform(self.config.platform)
         garment = self.config.storage.local.root / "body-files" / "tee.bw"
         garment.parent.mkdir(parents=True)
         shutil.copyfile(resource("examples/garments/tee.bw"), garment)
         self.platform.put_preset(read_document(resource("examples/presets/dxf_v0.json")))
+
+    def configure(self, endpoint: str, lease_s: float = 8) -> None:
+        """Write the configuration that daemons and attempts read."""
+        text = CONFIG.format(endpoint=endpoint, credential=self.deployment.config.credential_file, lease_s=lease_s)
+        (self.folder / "c.toml").write_text(text)
+        self.config = load_config(self.folder / "c.toml")
+
+    def daemon(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "openjd_vstitcher.cli", "daemon", "--config", str(self.folder / "c.toml")]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def directory(self, job_id: str, attempt: int = 1) -> JobDirectory:
+        return JobDirectory(self.config.worker.work_dir / f"{job_id}.{attempt}")
 
     def submit(self) -> str:
         details = {"input_file_uri": "s3://body-files/tee.bw", "style_id": "s-1"}
@@ -87,20 +110,98 @@ def test_a_job_of_hasura_runs_and_ends_there(site: Site) -> None:
     site.assert_well_ended(job_id)
 
 
+def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        threading.Event().wait(0.05)
+
+
+def slow_once(site: Site, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Path:
+    """The next tech pack takes a while; the file that says that it began."""
+    flag = site.folder / "begun"
+    rule = {"what": "slow", "seconds": seconds, "in": "GarmentTechpackExport", "once": str(flag)}
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    return flag
+
+
+def extended_only(site: Site) -> None:
+    if "legacy" in site.platform.describe():
+        pytest.skip("today's tables have no lease: nobody takes over")
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_an_attempt_needs_no_daemon_for_five_leases(site: Site, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    extended_only(site)
+    site.configure(site.deployment.config.endpoint, lease_s=2)
+    flag = slow_once(site, monkeypatch, 14)
+    job_id = site.submit()
+    daemon = site.daemon()
+    wait_until(flag.exists)
+    daemon.send_signal(signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+    ended = time.monotonic() + 10
+    while time.monotonic() < ended:
+        assert site.platform.requeue_expired(max_attempts=9) == []
+        assert site.platform.claim("other", site.config.worker.job_types, lease_s=60) is None
+        threading.Event().wait(0.5)
+    wait_until(site.directory(job_id).reported.exists)
+    site.assert_well_ended(job_id)
+    assert site.platform.job(job_id).attempt == 1
+    daemon.kill()
+    daemon.wait()
+
+
+def test_an_attempt_cut_off_from_hasura_ends_before_its_lease_does(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    extended_only(site)
+    flag = slow_once(site, monkeypatch, 60)
+    job_id = site.submit()
+    port = urlsplit(site.deployment.config.endpoint).port
+    assert port is not None
+    with faulty_proxy(port) as proxy:
+        site.configure(proxy.endpoint, lease_s=4)
+        daemon = site.daemon()
+        wait_until(flag.exists)
+        proxy.fail()
+        wait_until(lambda: not is_held(site.directory(job_id)))
+        ended = datetime.now(UTC)
+        lease_expires_at = site.platform.job(job_id).lease_expires_at
+        assert lease_expires_at is not None
+        assert ended < lease_expires_at
+        assert site.platform.requeue_expired(max_attempts=9) == []
+        proxy.status = None
+        wait_until(lambda: site.platform.job(job_id).status == "COMPLETED_SUCCESS", 90)
+        assert site.platform.job(job_id).attempt == 2
+        daemon.terminate()
+        daemon.wait()
+
+
+def test_cancel_is_heard_and_ended_within_two_seconds(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.configure(site.deployment.config.endpoint, lease_s=60)
+    flag = slow_once(site, monkeypatch, 60)
+    job_id = site.submit()
+    worker = threading.Thread(target=site.work)
+    worker.start()
+    wait_until(flag.exists)
+    asked = datetime.now(UTC)
+    site.platform.request_cancel(job_id)
+    worker.join(60)
+    entries = read_journal(site.directory(job_id).journal)
+    canceled = [e.time for e in entries if isinstance(e.event, ActionStatus) and "cancel" in e.event.status]
+    assert (canceled[0] - asked).total_seconds() < 2
+    assert site.platform.job(job_id).status in ("CANCELED", "COMPLETED_ERRORS")
+    assert "canceled" in (site.platform.job(job_id).status_details or "")
+
+
 @pytest.mark.slow
 def test_a_server_that_is_away_in_the_middle_of_a_job_costs_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = site.folder / "begun"
-    rule = {"what": "slow", "seconds": 3, "in": "GarmentTechpackExport", "once": str(begun)}
-    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    site.configure(site.deployment.config.endpoint, lease_s=60)
+    begun = slow_once(site, monkeypatch, 3)
     job_id = site.submit()
     worker = threading.Thread(target=site.work)
     worker.start()
-    deadline = time.monotonic() + 60
-    while not begun.exists():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.05)
+    wait_until(begun.exists)
     site.server.kill()
     threading.Event().wait(5.0)
     site.server.start()
