@@ -1,10 +1,18 @@
-"""Chooses the storage adapter from the configuration."""
+"""Chooses the storage adapter from the configuration. A new adapter is one line in `ADAPTERS`."""
 
 from __future__ import annotations
+
+import importlib
 
 from ..config import StorageConfig
 from ..errors import ConfigError
 from .ports import Storage
+
+ADAPTERS = {
+    "local": "openjd_vstitcher.storage.local:LocalStorage",
+    "s3": "openjd_vstitcher.storage.s3.storage:S3Storage",
+}
+"""By `storage.kind`: the class, made with the configuration. Its module is imported only where it is used."""
 
 
 def open_storage(config: StorageConfig) -> Storage:
@@ -14,12 +22,8 @@ def open_storage(config: StorageConfig) -> Storage:
     ------
     ConfigError: the kind is unknown, or an option is unusable.
     """
-    if config.kind == "local":
-        from .local import LocalStorage
-
-        return LocalStorage(config)
-    if config.kind == "s3":
-        from .s3.storage import S3Storage
-
-        return S3Storage(config)
-    raise ConfigError(f"storage.kind: expected local or s3, found {config.kind!r}")
+    if config.kind not in ADAPTERS:
+        raise ConfigError(f"storage.kind: expected {' or '.join(ADAPTERS)}, found {config.kind!r}")
+    module, _, name = ADAPTERS[config.kind].partition(":")
+    storage: Storage = getattr(importlib.import_module(module), name)(config)
+    return storage
