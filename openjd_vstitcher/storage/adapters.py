@@ -1,10 +1,18 @@
-"""Chooses the storage adapter from the configuration."""
+"""Chooses the storage adapter from the configuration. A new adapter is one line in `ADAPTERS`."""
 
 from __future__ import annotations
+
+import importlib
 
 from ..config import Config
 from ..errors import ConfigError
 from .ports import Storage
+
+ADAPTERS = {
+    "local": "openjd_vstitcher.storage.local:LocalStorage",
+    "s3": "openjd_vstitcher.storage.s3.storage:S3Storage",
+}
+"""By `storage.kind`: the class, made with `[storage]` and `inputs.read_from`, and imported only where it is used."""
 
 
 def open_storage(config: Config) -> Storage:
@@ -14,13 +22,8 @@ def open_storage(config: Config) -> Storage:
     ------
     ConfigError: the kind is unknown, or an option is unusable.
     """
-    storage = config.storage
-    if storage.kind == "local":
-        from .local import LocalStorage
-
-        return LocalStorage(storage, config.inputs.read_from)
-    if storage.kind == "s3":
-        from .s3.storage import S3Storage
-
-        return S3Storage(storage, config.inputs.read_from)
-    raise ConfigError(f"storage.kind: expected local or s3, found {storage.kind!r}")
+    if config.storage.kind not in ADAPTERS:
+        raise ConfigError(f"storage.kind: expected {' or '.join(ADAPTERS)}, found {config.storage.kind!r}")
+    module, _, name = ADAPTERS[config.storage.kind].partition(":")
+    storage: Storage = getattr(importlib.import_module(module), name)(config.storage, config.inputs.read_from)
+    return storage

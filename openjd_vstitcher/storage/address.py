@@ -14,17 +14,17 @@ from ..names import BUCKET_NAME
 
 
 def split_s3(uri: str) -> tuple[str, str]:
-    """Bucket and key of an `s3://` address; the key is taken as it stands, without decoding.
+    """Bucket and key of an `s3://` address. The key is not decoded: `%20` stays `%20`.
 
     Raises
     ------
-    InvalidInput: it is no such address, or the key has a part that is `.` or `..`, or a control character.
+    InvalidInput: it is not an `s3://` address, or its key has a `.` or `..` part or a control character.
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not BUCKET_NAME.fullmatch(bucket):
-        raise InvalidInput("storage address", [Problem("", f"{uri!r} is no s3://bucket/key")])
+        raise refused(f"{uri!r} is not an s3://bucket/key address")
     if any(part in (".", "..") for part in key.split("/")) or re.search(r"[\x00-\x1f\x7f]", key):
-        raise InvalidInput("storage address", [Problem("", f"{uri!r} has a part that no key may have")])
+        raise refused(f"the key of {uri!r} has a '.' or '..' part or a control character")
     return bucket, key
 
 
@@ -38,18 +38,23 @@ def local_path(uri: str) -> Path:
     if uri.startswith("file:"):
         parts = urlsplit(uri)
         if parts.netloc not in ("", "localhost"):
-            raise InvalidInput("storage address", [Problem("", f"{uri!r} names a host; expected file:///path")])
+            raise refused(f"{uri!r} names a host; expected file:///path")
         path = Path(url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
     else:
         path = Path(uri).expanduser()
     if not path.is_absolute() or ".." in path.parts or "\x00" in str(path):
-        raise InvalidInput("storage address", [Problem("", f"{uri!r} is no absolute path without '..'")])
+        raise refused(f"{uri!r} is not an absolute path without '..'")
     return path
 
 
 def is_s3(uri: str) -> bool:
     """Whether it is an `s3://` address."""
     return uri.startswith("s3://")
+
+
+def is_folder(uri: str) -> bool:
+    """Whether it is the address of a folder: some tools store an empty object there, so that the folder shows up."""
+    return uri.endswith("/")
 
 
 def is_https(uri: str) -> bool:
@@ -67,7 +72,7 @@ def join(prefix: str, *parts: str) -> str:
     for part in parts:
         pure = PurePosixPath(part)
         if not part or pure.is_absolute() or any(p in ("", ".", "..") for p in part.split("/")):
-            raise InvalidInput("storage address", [Problem("", f"{part!r} is no name below {prefix!r}")])
+            raise refused(f"{part!r} is not a name below {prefix!r}")
     if prefix.startswith("file:"):
         return local_path(prefix).joinpath(*parts).as_uri()
     if is_s3(prefix):
@@ -85,6 +90,32 @@ def file_name(uri: str) -> str:
 def within(uri: str, prefixes: Sequence[str]) -> bool:
     """Whether an address lies under one of the prefixes; a prefix ends at a `/`, so `s3://a` does not allow `s3://ab`."""
     return any(_under(uri, prefix) for prefix in prefixes)
+
+
+def check_within(uri: str, prefixes: Sequence[str], key: str) -> None:
+    """Accept only an `s3://` address under one of the prefixes.
+
+    Parameters
+    ----------
+    key: the configuration key that holds the prefixes, for the message.
+
+    Raises
+    ------
+    InvalidInput: it is not one.
+    """
+    split_s3(uri)
+    if not within(uri, prefixes):
+        raise not_allowed(uri, key)
+
+
+def not_allowed(uri: str, key: str) -> InvalidInput:
+    """The error for an address that the configuration does not allow."""
+    return refused(f"{uri!r} is not among the addresses that {key} allows")
+
+
+def refused(message: str) -> InvalidInput:
+    """The error for an address that cannot be used."""
+    return InvalidInput("storage address", [Problem("", message)])
 
 
 def _under(uri: str, prefix: str) -> bool:

@@ -7,11 +7,12 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..errors import InvalidInput, Problem, StorageError
+from ..errors import StorageError
 from ..files import is_part, move_into_place, part_path, remove_if_there
-from .address import is_https, is_s3, join, local_path, split_s3, within
+from .address import check_within, is_folder, is_https, is_s3, join, local_path, not_allowed, refused, split_s3, within
 from .pace import Pace
 from .ports import NEW_TRANSFER, OnBytes, Transfer
 from .values import PutOptions, StoredObject
@@ -79,19 +80,22 @@ class LocalStorage:
         """Nothing to do: what a crash leaves is removed when the upload is continued, and is never listed."""
 
     def stat(self, uri: str) -> StoredObject | None:
+        path = self.path(uri)
+        if is_folder(uri):
+            return None
         try:
-            found = self.path(uri).stat()
+            found = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise _failed("look at", uri, error) from error
-        return StoredObject(uri, found.st_size, None, _version(found))
+        return StoredObject(uri, found.st_size, None, _version(found)) if S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
         folder = self.path(prefix.rstrip("/") or prefix)
         objects = []
         try:
-            for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            for file in sorted(folder.rglob("*"), key=Path.as_posix) if folder.is_dir() else ():
                 if file.is_file() and not is_part(file.name):
                     found = file.stat()
                     uri = join(prefix, *file.relative_to(folder).parts)
@@ -109,21 +113,17 @@ class LocalStorage:
         if is_s3(uri):
             bucket, key = split_s3(uri)
             if os.name == "nt" and ("\\" in key or ":" in key):
-                raise InvalidInput("storage address", [Problem("", f"{uri!r} has a part that no file may have")])
+                raise refused(f"{uri!r} has a character that no file name on Windows may have")
             return self._root / bucket / key
         return local_path(uri)
 
     def _allow(self, uri: str, allowed: Sequence[str], key: str) -> None:
         path = self.path(uri)
         if is_s3(uri):
-            if allowed and not within(uri, allowed):
-                raise _refused(uri, key)
+            if allowed:
+                check_within(uri, allowed, key)
         elif not within(uri, allowed) and not path.resolve().is_relative_to(self._root):
-            raise _refused(uri, key)
-
-
-def _refused(uri: str, key: str) -> InvalidInput:
-    return InvalidInput("storage address", [Problem("", f"{uri!r} is not among the addresses that {key} allows")])
+            raise not_allowed(uri, key)
 
 
 def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes | None, pace: Pace) -> tuple[int, str]:

@@ -58,10 +58,13 @@ class Storage(Protocol):
         """Drop what unfinished uploads have left in storage for this address."""
 
     def stat(self, uri: str) -> StoredObject | None:
-        """What is stored there, or None."""
+        """The object at this address, or None. A folder is not an object."""
 
     def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
-        """All objects under a folder's prefix, each with its time of change (seconds since the epoch)."""
+        """All whole objects in a folder and the folders below it, ordered by address.
+
+        Each comes with its time of change (seconds since the epoch). The slash at the end of `prefix` may be missing.
+        """
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         """A URL with which anyone can read exactly this object until it expires."""

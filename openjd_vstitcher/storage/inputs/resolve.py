@@ -72,7 +72,7 @@ def _bundle(prefix: str, storage: Storage, config: InputsConfig) -> Iterator[Inp
         raise _invalid(pointer, "a directory cannot be read over https")
     folder = prefix.rstrip("/") + "/"
     _allowed(folder, pointer, storage)
-    found = [item for item, _ in storage.list(folder) if not item.uri.endswith("/")]
+    found = [item for item, _ in storage.list(folder)]
     if not found:
         raise _invalid(pointer, f"nothing is under {folder}")
     taken: set[str] = set()

@@ -26,28 +26,49 @@ _log = logging.getLogger(__name__)
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
 
+class _Source:
+    """A file that is read once, part by part in order, by several threads."""
+
+    def __init__(self, file: BinaryIO, size: int, part_bytes: int) -> None:
+        self._file = file
+        self._left = size
+        self._part_bytes = part_bytes
+        self._number = 0
+        self._digest = hashlib.sha256()
+        self._lock = threading.Lock()
+        self.count = -(-size // part_bytes)
+
+    def next_part(self) -> tuple[int, bytes]:
+        """The number and the bytes of the next part."""
+        with self._lock:
+            if self._number == 0:
+                self._file.seek(0)
+            left = min(self._part_bytes, self._left)
+            chunks = []
+            while left and (chunk := self._file.read(left)):
+                chunks.append(chunk)
+                left -= len(chunk)
+            if left:
+                raise StorageError("the file became shorter while it was stored", transient=True)
+            body = b"".join(chunks)
+            self._digest.update(body)
+            self._left -= len(body)
+            self._number += 1
+            return self._number, body
+
+    def sha256(self) -> str:
+        """The digest of what was read so far."""
+        return self._digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class _Upload:
     """One multi-part upload under way."""
 
     place: dict[str, str]
-    source: BinaryIO
-    lock: threading.Lock
-    size: int
-    part_bytes: int
+    source: _Source
+    there: dict[int, Any]
     transfer: Transfer
-
-    def read(self, number: int) -> bytes:
-        with self.lock:
-            self.source.seek((number - 1) * self.part_bytes)
-            left = min(self.part_bytes, self.size - self.source.tell())
-            chunks = []
-            while left and (chunk := self.source.read(left)):
-                chunks.append(chunk)
-                left -= len(chunk)
-        if left:
-            raise StorageError("the file became shorter while it was stored", transient=True)
-        return b"".join(chunks)
 
 
 class Multipart:
@@ -72,8 +93,12 @@ class Multipart:
         place: dict[str, str],
         arguments: dict[str, Any],
         transfer: Transfer,
+        sha256: str,
     ) -> str:
-        """Store a file and return its ETag. On a passing error the upload stays, to be continued."""
+        """Store a file and return its ETag. On a passing error the upload stays, to be continued.
+
+        The parts become an object only if together they have this SHA-256.
+        """
         upload_id, there = transfer.upload_id, None
         if upload_id == "":
             self.abandon(place["Bucket"], place["Key"])
@@ -84,10 +109,12 @@ class Multipart:
         smallest = -(-size // _MOST_PARTS)
         part_bytes = max(self._part_bytes, -(-smallest // (1 << 20)) * (1 << 20))
         place = {**place, "UploadId": str(upload_id)}
-        upload = _Upload(place, source, threading.Lock(), size, part_bytes, transfer)
-        count = -(-size // part_bytes)
+        upload = _Upload(place, _Source(source, size, part_bytes), there, transfer)
         try:
-            parts = self._all_parts(upload, count, there)
+            parts = self._all_parts(upload)
+            if upload.source.sha256() != sha256:
+                uri = f"s3://{place['Bucket']}/{place['Key']}"
+                raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
             done = self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
         except ClientError as error:
             if error_code(error) in ("NoSuchUpload", "InvalidPart", "InvalidPartOrder"):
@@ -130,10 +157,10 @@ class Multipart:
                 return None
             raise
 
-    def _all_parts(self, upload: _Upload, count: int, there: dict[int, Any]) -> list[dict[str, Any]]:
-        running = [self._pool.submit(self._part, upload, number, there.get(number)) for number in range(1, count + 1)]
+    def _all_parts(self, upload: _Upload) -> list[dict[str, Any]]:
+        running = [self._pool.submit(self._next_part, upload) for _ in range(upload.source.count)]
         try:
-            return [future.result() for future in running]
+            return sorted((future.result() for future in running), key=lambda part: part["PartNumber"])
         finally:
             for future in running:
                 future.cancel()
@@ -141,8 +168,9 @@ class Multipart:
                 if not future.cancelled():
                     future.exception()
 
-    def _part(self, upload: _Upload, number: int, there: Any) -> dict[str, Any]:
-        body = upload.read(number)
+    def _next_part(self, upload: _Upload) -> dict[str, Any]:
+        number, body = upload.source.next_part()
+        there = upload.there.get(number)
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         if there is None or not _same(there, body, checksum):
             self._pace.take(len(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlencode
@@ -12,8 +13,8 @@ import boto3
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ...errors import ConfigError, InvalidInput, Problem, StorageError
-from ..address import file_name, is_https, is_s3, split_s3, within
+from ...errors import ConfigError, StorageError
+from ..address import check_within, file_name, is_folder, is_https, is_s3, refused, split_s3
 from ..pace import Pace
 from ..ports import NEW_TRANSFER, Transfer
 from ..values import PutOptions, StoredObject
@@ -63,7 +64,7 @@ class S3Storage:
         arguments = self._arguments(uri, options)
         with explained("store", uri):
             if size > self._config.part_bytes:
-                etag = self._multipart.put(source, size, {"Bucket": bucket, "Key": key}, arguments, transfer)
+                etag = self._multipart.put(source, size, {"Bucket": bucket, "Key": key}, arguments, transfer, sha256)
             else:
                 if transfer.upload_id is not None:
                     self._multipart.abandon(bucket, key)
@@ -75,19 +76,25 @@ class S3Storage:
             self._multipart.abandon(*split_s3(uri))
 
     def stat(self, uri: str) -> StoredObject | None:
+        bucket, key = split_s3(uri)
+        if is_folder(uri):
+            return None
         with explained("look at", uri):
-            head = self._head(*split_s3(uri))
+            head = self._head(bucket, key)
         return None if head is None else _stored(uri, head)
 
     def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
         bucket, key = split_s3(prefix)
+        if key and not key.endswith("/"):
+            key += "/"
         found = []
         with explained("list", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
                 for item in page.get("Contents", ()):
                     stored = StoredObject(f"s3://{bucket}/{item['Key']}", item["Size"], None, item["ETag"])
-                    found.append((stored, item["LastModified"].timestamp()))
-        return found
+                    if not is_folder(stored.uri):
+                        found.append((stored, item["LastModified"].timestamp()))
+        return sorted(found, key=lambda item: item[0].uri)
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)
@@ -103,6 +110,9 @@ class S3Storage:
     ) -> str:
         source.seek(0)
         body = source.read()
+        if hashlib.sha256(body).hexdigest() != sha256:
+            uri = f"s3://{place['Bucket']}/{place['Key']}"
+            raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
         self._pace.take(len(body))
         checksum = base64.b64encode(binascii.unhexlify(sha256)).decode()
         answer: Any = self._client.put_object(**place, **arguments, Body=body, ChecksumSHA256=checksum)
@@ -165,12 +175,9 @@ def _client(config: S3StorageConfig) -> S3Client:
 
 
 def _allow(uri: str, allowed: Sequence[str], key: str) -> None:
-    message = f"{uri!r} is not among the addresses that {key} allows"
     if not is_s3(uri):
-        raise InvalidInput("storage address", [Problem("", f"{uri!r} is no s3:// address, and storage.kind is s3")])
-    split_s3(uri)
-    if not within(uri, allowed):
-        raise InvalidInput("storage address", [Problem("", message)])
+        raise refused(f"{uri!r} is not an s3:// address, and storage.kind is s3")
+    check_within(uri, allowed, key)
 
 
 def _stored(uri: str, head: Any) -> StoredObject:

@@ -1,0 +1,60 @@
+"""Storage in one SQLite file, as a newcomer would write an adapter: see `test_exercise.py`."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+from openjd_vstitcher.config import StorageConfig
+from openjd_vstitcher.errors import StorageError
+from openjd_vstitcher.storage.address import check_within, is_https
+from openjd_vstitcher.storage.ports import NEW_TRANSFER, Transfer
+from openjd_vstitcher.storage.values import PutOptions, StoredObject
+
+
+class SqliteStorage:
+    def __init__(self, config: StorageConfig, read_from: Sequence[str]) -> None:
+        self._folder, self._write_to, self._read_from = config.local.root, config.write_to, read_from
+        self._sql("CREATE TABLE IF NOT EXISTS object (uri PRIMARY KEY, time, sha256, content)")
+
+    def check(self, destination: str) -> None:
+        check_within(destination, self._write_to, "storage.write_to")
+
+    def check_source(self, uri: str) -> None:
+        if not is_https(uri):
+            check_within(uri, self._read_from, "inputs.read_from")
+
+    def put(
+        self, source: BinaryIO, uri: str, *, sha256: str, options: PutOptions, transfer: Transfer = NEW_TRANSFER
+    ) -> StoredObject:
+        self.check(uri)
+        content = source.read(source.seek(0) or -1)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
+        if transfer.on_bytes:
+            transfer.on_bytes(len(content))
+        self._sql("REPLACE INTO object VALUES (?, unixepoch(), ?, ?)", uri, sha256, content)
+        return StoredObject(uri, len(content), sha256)
+
+    def abandon(self, uri: str) -> None:
+        """Nothing of an unfinished upload is kept."""
+
+    def stat(self, uri: str) -> StoredObject | None:
+        rows = self._sql("SELECT uri, length(content), sha256 FROM object WHERE uri = ?", uri)
+        return next((StoredObject(*row) for row in rows), None)
+
+    def list(self, prefix: str) -> list[tuple[StoredObject, float]]:
+        rows = self._sql("SELECT time, uri, length(content), sha256 FROM object ORDER BY uri")
+        return [(StoredObject(*row), time_s) for time_s, *row in rows if row[0].startswith(prefix.rstrip("/") + "/")]
+
+    def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
+        self.check_source(uri)
+        path = self._folder / hashlib.sha256(uri.encode()).hexdigest()
+        path.write_bytes(self._sql("SELECT content FROM object WHERE uri = ?", uri)[0][0])
+        return path.as_uri()
+
+    def _sql(self, statement: str, *values: Any) -> Any:
+        with sqlite3.connect(self._folder / "objects.sqlite") as database:
+            return database.execute(statement, values).fetchall()

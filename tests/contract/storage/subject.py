@@ -1,0 +1,72 @@
+"""What the contract needs to know of a storage adapter."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from openjd_vstitcher.config import Config
+from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.storage.inputs.download import fetch
+from openjd_vstitcher.storage.inputs.manifest import InputEntry
+from openjd_vstitcher.storage.ports import Storage, Transfer
+from openjd_vstitcher.storage.values import PutOptions, StoredObject
+
+PART_BYTES = 5 << 20
+READ_FROM = ("s3://style-assets", "s3://artworks/prints")
+WRITE_TO = ("s3://style-assets",)
+METADATA = {"sha256": "0" * 64, "job": "job 1", "style": "Größe 38 – 日本 + 50%"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A storage under test. It may hold objects of earlier tests: each test keeps to its own `prefix`.
+
+    Parameters
+    ----------
+    config: its configuration, with `READ_FROM`, `WRITE_TO`, and parts of `PART_BYTES` where it has parts.
+    prefix: a folder's address that no other test uses, with a slash at its end.
+    leftovers: names, as seen from outside, of what unfinished uploads have left under the prefix.
+    hosts: hosts that pre-signed URLs may lead to.
+    """
+
+    config: Config
+    prefix: str
+    leftovers: Callable[[], list[str]]
+    hosts: tuple[str, ...] = ()
+    storage: Storage = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "storage", open_storage(self.config))
+
+    def uri(self, name: str) -> str:
+        """An address under the prefix."""
+        return self.prefix + name
+
+    def put(
+        self, content: bytes | BinaryIO, name: str, *, sha256: str = "", transfer: Transfer | None = None
+    ) -> StoredObject:
+        """Store bytes, or what is read from a source whose SHA-256 is given."""
+        source = io.BytesIO(content) if isinstance(content, bytes) else content
+        digest = sha256 or digest_of(content if isinstance(content, bytes) else b"")
+        options = PutOptions("image/png", METADATA)
+        return self.storage.put(source, self.uri(name), sha256=digest, options=options, transfer=transfer or Transfer())
+
+    def read(self, name: str, directory: Path) -> bytes:
+        """The bytes that anyone gets who has a pre-signed URL."""
+        url = self.storage.presign(self.uri(name), expires_s=60)
+        entry = InputEntry("artwork", "x", url, self.uri(name))
+        return fetch(entry, directory / "fetched", allow_private_hosts=self.hosts).path.read_bytes()
+
+    def names(self) -> list[str]:
+        """The names under the prefix, in the order in which the storage lists them."""
+        return [found.uri.removeprefix(self.prefix) for found, _ in self.storage.list(self.prefix)]
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256 in lower-case hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
