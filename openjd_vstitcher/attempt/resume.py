@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from ..config import Config
 from ..errors import InvalidInput, Problem
 from ..events import OutputsResumed
@@ -31,13 +29,12 @@ def is_safe(directory: JobDirectory) -> bool:
 
 
 def _states(directory: JobDirectory) -> set[State]:
-    """The states of a job's outputs; `registered` stands for `stored` where there is nothing to register with."""
+    """The states of a job's outputs."""
     if not directory.ledger.exists():
         return set()
     ledger = Ledger(directory.ledger)
     try:
-        end_of_way = {} if ledger.facts().get("registers") == "yes" else {"stored": "registered"}
-        return {cast("State", end_of_way.get(entry.state, entry.state)) for entry in ledger.entries()}
+        return {entry.state for entry in ledger.entries()}
     finally:
         ledger.close()
 
@@ -49,7 +46,7 @@ def resume(
 
     Raises
     ------
-    InvalidInput: it is no job directory with a ledger, or its process still runs.
+    InvalidInput: it is not a job directory with a ledger, or its process still runs.
     """
     if not directory.ledger.exists():
         raise InvalidInput(str(directory.path), [Problem("", "has no ledger of outputs")])
@@ -60,6 +57,8 @@ def resume(
     ledger = Ledger(directory.ledger)
     facts = ledger.facts()
     ledger.close()
+    if "destination" not in facts:
+        raise InvalidInput(str(directory.path), [Problem("", "its ledger names no destination of outputs")])
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt)
     journal.append(OutputsResumed())
     try:
@@ -74,6 +73,9 @@ def resume(
             delivery=delivery,
             config=config.outputs,
         )
-        return sync.finish(timeout_s)
+        try:
+            return sync.finish(timeout_s)
+        finally:
+            sync.stop()
     finally:
         journal.close()
