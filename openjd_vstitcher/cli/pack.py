@@ -18,6 +18,7 @@ from ..errors import InvalidInput, OpenjdVsError, Problem
 def command(run_data: str, output_dir: Path, frames: int) -> None:
     """Pack the frames of a turntable."""
     from ..actions.pack import pack_frames
+    from ..events import Exported, fact_line
 
     began = time.monotonic()
     name = "turntable"
@@ -28,8 +29,7 @@ def command(run_data: str, output_dir: Path, frames: int) -> None:
         click.echo(f"openjd_fail: {name}: packing failed: {' '.join(str(error).split())}")
         raise
     seconds = round(time.monotonic() - began, 3)
-    event = {"event": "exported", "output": name, "size_bytes": packed.size_bytes, "seconds": seconds}
-    click.echo(f"vstitcher_event: {json.dumps(event)}")
+    click.echo(fact_line(Exported(output=name, size_bytes=packed.size_bytes, seconds=seconds)))
     click.echo("openjd_progress: 100.0")
 
 

@@ -62,17 +62,18 @@ def _job_data(source: str) -> dict[str, Any]:
 
 
 def _tell(lock: threading.Lock) -> Any:
+    from ..events import Staged, fact_line
+
     def on_staged(entry: InputEntry, fetched: Fetched) -> None:
-        event = {
-            "event": "staged",
-            "what": entry.role,
-            "name": entry.name,
-            "uri": entry.source_uri,
-            "version": entry.version,
-            "size_bytes": fetched.size_bytes,
-            "sha256": fetched.sha256,
-        }
+        staged = Staged(
+            what=entry.role,
+            name=entry.name,
+            uri=entry.source_uri,
+            version=entry.version,
+            size_bytes=fetched.size_bytes,
+            sha256=fetched.sha256,
+        )
         with lock:
-            click.echo(f"vstitcher_event: {json.dumps(event)}")
+            click.echo(fact_line(staged))
 
     return on_staged

@@ -23,6 +23,7 @@ from .attempt import (
     JobPlanned,
     JobStarted,
     Outcome,
+    OutcomeStatus,
     RunEnded,
     SessionEnded,
     SessionStarted,
@@ -37,6 +38,7 @@ from .base import (
     name_of,
 )
 from .facts import (
+    FACT_PREFIX,
     ArtworkApplied,
     EngineReady,
     EngineRestarted,
@@ -48,6 +50,7 @@ from .facts import (
     MutationApplied,
     Staged,
     fact,
+    fact_line,
 )
 from .outputs import (
     LogFailed,
@@ -75,6 +78,7 @@ from .queue import (
 
 __all__ = [
     "EVENTS",
+    "FACT_PREFIX",
     "ActionEnded",
     "ActionKind",
     "ActionProgress",
@@ -102,6 +106,7 @@ __all__ = [
     "LogsStored",
     "MutationApplied",
     "Outcome",
+    "OutcomeStatus",
     "OutputFailed",
     "OutputFault",
     "OutputProgress",
@@ -126,6 +131,7 @@ __all__ = [
     "Unknown",
     "event_of",
     "fact",
+    "fact_line",
     "fields_of",
     "name_of",
 ]

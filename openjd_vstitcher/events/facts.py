@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 
-from .base import Count, Event, Seconds
+from .base import Count, Event, Seconds, builtins_of
+
+FACT_PREFIX = "vstitcher_event: "
+"""A line of an action's output that starts with this reports a fact, as JSON."""
 
 _log = logging.getLogger(__name__)
 _MAX_TEXT = 4_000
@@ -127,6 +130,11 @@ Fact = (
     | ExportFailed
 )
 """The events that actions may report. No action can report another event, such as the end of the job."""
+
+
+def fact_line(reported: Fact) -> str:
+    """The line that an action prints to report a fact."""
+    return FACT_PREFIX + json.dumps(builtins_of(reported))
 
 
 def fact(text: str) -> Fact | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-JobStatus = Literal[
-    "NEW", "ACKNOWLEDGED", "IN_PROGRESS", "COMPLETED_SUCCESS", "COMPLETED_ERRORS", "ON_HOLD", "CANCELED"
-]
+from ..events import JobStatus as JobStatus
+from ..events import OutcomeStatus
+
 AssetStatus = Literal["IN_PROGRESS", "UPLOADED"]
 WAITING: tuple[JobStatus, ...] = ("NEW", "ACKNOWLEDGED")
 """The statuses from which a job is claimed."""
@@ -138,7 +138,7 @@ class Outcome:
         back uncounted.
     """
 
-    status: Literal["COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "NEW"]
+    status: OutcomeStatus
     status_details: str | None = None
     errors: Sequence[Mapping[str, Any]] = ()
     hide_previous_style_assets: bool = False

@@ -7,10 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from ..events import ExportFailed, Fact, fact
-
-EVENT_PREFIX = "vstitcher_event: "
-"""A line of an action's output that starts with this reports a fact for the journal, as JSON."""
+from ..events import FACT_PREFIX, ExportFailed, Fact, fact
 
 _LAST_LINES = 20
 _log = logging.getLogger(__name__)
@@ -49,8 +46,8 @@ class SessionLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = self.redact(record.getMessage())
         for line in text.splitlines() or [""]:
-            if line.startswith(EVENT_PREFIX):
-                self._take(fact(line.removeprefix(EVENT_PREFIX)))
+            if line.startswith(FACT_PREFIX):
+                self._take(fact(line.removeprefix(FACT_PREFIX)))
             elif _is_output(record) and not line.startswith(("openjd_", "Output:")):
                 self._output.append(line)
         record = logging.makeLogRecord({**record.__dict__, "msg": text, "args": None})

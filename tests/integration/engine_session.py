@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from openjd_vstitcher.engine.processes import exists
+from openjd_vstitcher.events import FACT_PREFIX, fact
 
 ROOT = Path(__file__).parents[2]
 _FAKE = Path(__file__).with_name("fake_engine.py")
@@ -104,8 +105,9 @@ def export(name: str = "front.png", **fields: Any) -> dict[str, Any]:
 
 
 def events(output: str) -> list[dict[str, Any]]:
-    lines = [line for line in output.splitlines() if line.startswith("vstitcher_event: ")]
-    return [json.loads(line.partition(" ")[2]) for line in lines]
+    lines = [line.removeprefix(FACT_PREFIX) for line in output.splitlines() if line.startswith(FACT_PREFIX)]
+    assert not [line for line in lines if fact(line) is None], "the journal would not take these"
+    return [json.loads(line) for line in lines]
 
 
 def written_pid(path: Path) -> int:
