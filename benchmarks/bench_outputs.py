@@ -32,6 +32,7 @@ from openjd_vstitcher.outputs.sync import OutputSync
 from openjd_vstitcher.outputs.values import Delivery
 from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.translation.outputs import ExpectedOutput
+from tests.outputs_bench import Catalogue, claim
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, running_server
 
 BUCKET = "style-assets"
@@ -61,7 +62,7 @@ def our_sync(config: Config, names: Sequence[str], prefix: str) -> Iterator[tupl
             expected,
             ledger=directory / "ledger.sqlite",
             journal=journal,
-            delivery=Delivery(open_storage(config), f"s3://{BUCKET}/{prefix}"),
+            delivery=Delivery(open_storage(config), f"s3://{BUCKET}/{prefix}", Catalogue(), claim()),
             config=OutputsConfig(),
         )
         yield directory / "output", sync, stored

@@ -1,4 +1,4 @@
-"""The demonstration: a scratch platform on which a daemon runs the sample presets for the sample garment."""
+"""The demo: a temporary platform on which a daemon runs the sample presets on the sample garment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .presets import load_preset, read_document
 from .resources import resource
 
 PRESETS = {"onboarding_v0": "style-0042", "techpack_v0": "style-0043"}
-"""The presets that run, each for a style of its own."""
+"""The presets that run, each with the style that its assets belong to."""
 
 _MARK = "# made by openjd-vs demo, which removes this directory when it runs again\n"
 _CONFIG = (
@@ -45,17 +45,17 @@ kind = "standin"
 """
 )
 _GARMENT_URI = "s3://body-files/bodies/3d_body_files/tk_6129/TK-6129-V10-3D_BODY.bw"
-_LOOK_S = 0.2
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What came of the demonstration.
+    """The result of the demo.
 
     Parameters
     ----------
     jobs: each job with its assets.
-    storage: the directory that holds what was stored.
+    storage: the root directory of the storage.
     """
 
     jobs: Sequence[tuple[Job, Sequence[Asset]]]
@@ -63,23 +63,23 @@ class DemoResult:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every job did."""
+        """Whether every job succeeded."""
         return all(job.status == "COMPLETED_SUCCESS" for job, _ in self.jobs)
 
 
 def run_demo(folder: Path, *, on_event: Callable[[str, Entry], None]) -> DemoResult:
-    """Make a platform in a folder, put the sample jobs into its queue, and work the queue off.
+    """Create a platform in a folder, submit the sample jobs, and run them.
 
     Parameters
     ----------
-    folder: made anew; a folder of an earlier demonstration is removed.
-    on_event: called with the preset's key and each event of its job, as it happens.
+    folder: created; the folder of an earlier demo is replaced.
+    on_event: called with the key of the preset and each event of its job, as it happens.
 
     Raises
     ------
-    InvalidInput: the folder is there and is not of a demonstration.
+    InvalidInput: the folder exists, and is not from a demo.
     """
-    config = _make(folder)
+    config = _create(folder)
     platform = open_platform(config.platform)
     try:
         jobs = [_submit(platform, key, style) for key, style in PRESETS.items()]
@@ -92,11 +92,11 @@ def run_demo(folder: Path, *, on_event: Callable[[str, Entry], None]) -> DemoRes
     return DemoResult(ended, config.storage.local.root)
 
 
-def _make(folder: Path) -> Config:
+def _create(folder: Path) -> Config:
     file = folder / "config.toml"
     if folder.exists():
         if not (file.exists() and file.read_text(encoding="utf-8").startswith(_MARK)):
-            raise InvalidInput(str(folder), [Problem("", "is there already, and not from a demonstration")])
+            raise InvalidInput(str(folder), [Problem("", "exists already, and is not from a demo")])
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     file.write_text(_CONFIG, encoding="utf-8")
@@ -117,19 +117,19 @@ def _submit(platform: Platform, key: str, style: str) -> Job:
 
 @contextmanager
 def _followed(work_dir: Path, on_event: Callable[[Entry], None]) -> Iterator[None]:
-    """Tell the events of every job directory while the block runs, and what is left of them after it."""
+    """Pass on the events of every job directory while the block runs, and the last ones after it."""
     readers: dict[Path, JournalReader] = {}
     ended = threading.Event()
 
-    def tell() -> None:
+    def pass_on() -> None:
         for path in sorted(work_dir.glob("*/journal.jsonl")):
             for entry in readers.setdefault(path, JournalReader(path)).read():
                 on_event(entry)
 
     def follow() -> None:
-        while not ended.wait(_LOOK_S):
-            tell()
-        tell()
+        while not ended.wait(_POLL_S):
+            pass_on()
+        pass_on()
 
     thread = threading.Thread(target=follow, name="demo", daemon=True)
     thread.start()

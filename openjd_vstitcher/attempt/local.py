@@ -88,9 +88,7 @@ def rendering_run(
     path_mapping_rules: Sequence[PathMappingRule] = (),
 ) -> PlanRun:
     """The run of a rendering, ready to start. Its outputs stay in the output directory."""
-    expected = [
-        ExpectedOutput(name, upload=False, asset_type="", instruction=n) for n, name in enumerate(rendering.outputs)
-    ]
+    expected = [ExpectedOutput(name, upload=False) for name in rendering.outputs]
     return PlanRun(
         rendering.plan,
         expected,

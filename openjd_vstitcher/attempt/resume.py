@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import cast
 
 import msgspec
 
 from .. import clock
 from ..config import Config
-from ..errors import InvalidInput, PlatformError, Problem
+from ..errors import InvalidInput, OpenjdVsError, Problem
 from ..events import JobEnded, OutputsResumed
 from ..journal import Journal, read_journal
 from ..outputs.ledger import Ledger, State
@@ -81,8 +82,8 @@ def resume(
     """
     if not directory.ledger.exists():
         raise InvalidInput(str(directory.path), [Problem("", "has no ledger of outputs")])
-    with hold(directory):
-        return _resumed(directory, config, catalogue).finish(timeout_s)
+    with hold(directory), _resumed(directory, config, catalogue) as sync:
+        return sync.finish(timeout_s)
 
 
 def is_unfinished(directory: JobDirectory) -> bool:
@@ -112,26 +113,38 @@ def outcome_told(directory: JobDirectory) -> Outcome | None:
 
 
 def _deliver(directory: JobDirectory, config: Config, platform: Platform, lease: Lease) -> None:
-    sync = _resumed(directory, config, platform)
-    lease.on_stop(lambda reason: sync.hurry())
     try:
-        sync.finish()
-    except PlatformError as error:
+        with _resumed(directory, config, platform) as sync:
+            lease.on_stop(lambda reason: sync.hurry())
+            sync.finish()
+    except OpenjdVsError as error:
         _log.warning("what %s left could not be delivered: %s", directory.path, error)
 
 
-def _resumed(directory: JobDirectory, config: Config, catalogue: AssetCatalogue) -> OutputSync:
+@contextmanager
+def _resumed(directory: JobDirectory, config: Config, catalogue: AssetCatalogue) -> Iterator[OutputSync]:
     """The sync of an attempt's outputs, as its ledger has them."""
     request = directory.request()
     ledger = Ledger(directory.ledger)
     facts = ledger.facts()
     ledger.close()
+    if "destination" not in facts:
+        raise InvalidInput(str(directory.path), [Problem("", "its ledger names no destination of outputs")])
     journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt)
     journal.append(OutputsResumed())
-    delivery = Delivery.of_facts(facts, open_storage(config), catalogue, request.claim, Provenance(directory.journal))
-    return OutputSync(
-        directory.output, None, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
-    )
+    try:
+        delivery = Delivery.of_facts(
+            facts, open_storage(config), catalogue, request.claim, Provenance(directory.journal)
+        )
+        sync = OutputSync(
+            directory.output, None, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
+        )
+        try:
+            yield sync
+        finally:
+            sync.stop()
+    finally:
+        journal.close()
 
 
 def _outcome_of_killed(directory: JobDirectory, config: Config) -> Outcome:
@@ -150,12 +163,11 @@ def _last_line(directory: JobDirectory) -> str:
 
 
 def _states(directory: JobDirectory) -> set[State]:
-    """The states of an attempt's outputs; `registered` stands for `stored` where there is nothing to register with."""
+    """The states of an attempt's outputs."""
     if not directory.ledger.exists():
         return set()
     ledger = Ledger(directory.ledger)
     try:
-        end_of_way = {} if ledger.facts().get("registers") == "yes" else {"stored": "registered"}
-        return {cast("State", end_of_way.get(entry.state, entry.state)) for entry in ledger.entries()}
+        return {entry.state for entry in ledger.entries()}
     finally:
         ledger.close()

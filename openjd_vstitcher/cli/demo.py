@@ -12,12 +12,12 @@ from . import FAILED
 
 @click.command()
 @click.option(
-    "-o", "--output", "folder", default="demo", type=click.Path(path_type=Path), help="The demo's folder (./demo)."
+    "-o", "--output", "folder", default="demo", type=click.Path(path_type=Path), help="The folder of the demo (./demo)."
 )
 def command(folder: Path) -> None:
-    """Run the sample presets on the sample garment: a queue, a daemon, the stand-in engine, a local storage.
+    """Run the sample presets on the sample garment, with a queue, a daemon, the stand-in engine and local storage.
 
-    It needs no VStitcher, no server and no account. Everything is in one folder, made anew each time.
+    Needs no VStitcher, no server and no account. Everything is in one folder, which is replaced each time.
     """
     from .. import events
     from ..demo import run_demo
@@ -42,7 +42,7 @@ def command(folder: Path) -> None:
         if assets:
             where = local_path(assets[0].path) if "s3://" not in assets[0].path else result.storage / assets[0].path[5:]
             print_outputs(rows, where.parent)
-    click.echo(f"\nThe queue, logs and journals are in {folder}; look at them with:")
+    click.echo(f"\nThe queue, logs and journals are in {folder}; to look at them:")
     click.echo(f"  openjd-vs jobs list --config {folder}/config.toml")
     if not result.succeeded:
         sys.exit(FAILED)

@@ -1,4 +1,4 @@
-"""`openjd-vs render`: a template or a preset on this machine."""
+"""`openjd-vs render`: run a template or a preset on this machine."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ def _parameters(ctx: click.Context, option: click.Parameter, given: tuple[str, .
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-p", "--parameter", "parameters", multiple=True, callback=_parameters, help="A parameter: Name=value.")
 @click.option("-o", "--output", default="output", type=click.Path(path_type=Path), help="Output directory (./output).")
-@click.option("--step", "steps", multiple=True, help="Run only this step or output, and what it depends on.")
-@click.option("--engine", type=click.Choice(ENGINE_KINDS), help="What makes the exports.")
-@click.option("--fail-fast", is_flag=True, help="End after the first failed export.")
-@click.option("--path-mapping-rules", type=click.Path(path_type=Path), help="Rules for paths, as OpenJD has them.")
+@click.option("--step", "steps", multiple=True, help="Run only this step or output, and the steps that it depends on.")
+@click.option("--engine", type=click.Choice(ENGINE_KINDS), help="The engine that makes the exports.")
+@click.option("--fail-fast", is_flag=True, help="Stop after the first failed export.")
+@click.option("--path-mapping-rules", type=click.Path(path_type=Path), help="A file with OpenJD path mapping rules.")
 @click.option(
-    "--log-dir", type=click.Path(path_type=Path), help="Keep journal and logs here (else: only of a failure)."
+    "--log-dir",
+    type=click.Path(path_type=Path),
+    help="Keep the journal and logs here (default: keep them only after a failure).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write the events as JSON lines to stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON lines.")
 @config_option
 def command(
     file: Path,
@@ -50,7 +52,7 @@ def command(
 ) -> None:
     """Run FILE, a template or a preset, on this machine.
 
-    Ctrl-C cancels what runs and ends the engine; a second one does it at once.
+    Ctrl-C cancels the run and stops the engine. A second Ctrl-C does so immediately.
     """
     from ..attempt.directory import JobDirectory
     from ..attempt.local import prepare, read_path_mapping_rules, rendering_run

@@ -1,4 +1,4 @@
-"""Opens what an engine left in the output directory, trusting none of it: no links, no pipes, nothing outside."""
+"""Opens files in the output directory without trusting them: no links, no pipes, nothing outside the directory."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from typing import BinaryIO
 from ..errors import OpenjdVsError
 
 _CHUNK_BYTES = 1 << 20
-_STANDS_FOR_ANOTHER = 0x2000_0000
+_NAME_SURROGATE = 0x2000_0000
 
 
 class OutputRefused(OpenjdVsError):
-    """A file in the output directory that may not be an output; the message says why."""
+    """A file in the output directory is not acceptable as an output. The message says why."""
 
 
 class NotSettled(OpenjdVsError):
-    """A file that is still being made; the message says how that shows."""
+    """A file is still being written. The message says how this was detected."""
 
 
 class EmptyOutput(NotSettled):
-    """A file without a byte: made, but nothing is written to it."""
+    """A file has no content yet."""
 
 
 class OutputDirectory:
-    """The output directory, held open where the system can, so that it cannot be swapped for another.
+    """The output directory. It is held open where the system supports that, so it cannot be replaced by another.
 
     Parameters
     ----------
-    path: the directory; it is made if it is not there.
+    path: the directory. It is created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,13 +44,13 @@ class OutputDirectory:
         self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if _HAS_DIR_FD else None
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def look(self, name: str) -> os.stat_result | None:
-        """What is under a name, without following a link; None when there is nothing."""
+        """The status of a file, without following links; None if it does not exist."""
         try:
             return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
         except OSError as error:
@@ -59,7 +59,7 @@ class OutputDirectory:
             raise
 
     def names(self) -> list[str]:
-        """The names of all that is directly in the directory."""
+        """The names of all entries of the directory."""
         return os.listdir(self.path if self._descriptor is None else self._descriptor)  # noqa: PTH208
 
     @contextlib.contextmanager
@@ -68,8 +68,8 @@ class OutputDirectory:
 
         Raises
         ------
-        FileNotFoundError: there is none.
-        OutputRefused: it is no plain file, or has a second name.
+        FileNotFoundError: it does not exist.
+        OutputRefused: it is not a regular file, or has a second name.
         """
         found = self.look(name)
         if found is None:
@@ -93,20 +93,20 @@ class OutputDirectory:
 
 
 def identity(found: os.stat_result) -> str:
-    """What tells this file from another one, and from itself after a change."""
+    """Identifies a file and its content: it differs for another file, and after a change."""
     return f"{found.st_dev:x}:{found.st_ino:x}:{found.st_size:x}:{found.st_mtime_ns:x}"
 
 
 def digest(file: BinaryIO) -> tuple[str, os.stat_result]:
-    """The SHA-256 of an open output and what it is.
+    """The SHA-256 of an open output, and its status.
 
     Raises
     ------
-    NotSettled: it is empty, open for writing elsewhere, or changed while it was read.
+    NotSettled: it is empty, another program has it open for writing, or it changed while it was read.
     """
     before = os.fstat(file.fileno())
     if before.st_size == 0:
-        raise EmptyOutput("it is empty")
+        raise EmptyOutput("the file is empty")
     if open_for_writing(file):
         raise NotSettled("another program still has it open for writing")
     sha256 = hashlib.sha256()
@@ -123,10 +123,10 @@ if sys.platform == "linux":
     import signal
 
     def open_for_writing(file: BinaryIO) -> bool:
-        """Whether another program has it open for writing, as far as this system tells."""
+        """Whether another program has the file open for writing, if the system can tell."""
         descriptor = file.fileno()
         try:
-            # A lease is refused while there is a writer. A writer that comes meanwhile sends a signal: a harmless one.
+            # The kernel refuses a lease while there is a writer. A new writer triggers a signal: choose a harmless one.
             fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         except OSError as error:
@@ -139,7 +139,7 @@ elif sys.platform == "win32":
     import msvcrt
 
     def open_for_writing(file: BinaryIO) -> bool:
-        """Whether another program has it open for writing, as far as this system tells."""
+        """Whether another program has the file open for writing, if the system can tell."""
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
         reopen = kernel32.ReOpenFile
         reopen.restype = ctypes.c_void_p
@@ -154,17 +154,17 @@ elif sys.platform == "win32":
 else:
 
     def open_for_writing(file: BinaryIO) -> bool:
-        """Whether another program has it open for writing, as far as this system tells."""
+        """Whether another program has the file open for writing, if the system can tell."""
         return False
 
 
 def _refuse(found: os.stat_result) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise OutputRefused("it is a symbolic link")
-    if getattr(found, "st_reparse_tag", 0) & _STANDS_FOR_ANOTHER:
-        raise OutputRefused("it is a reparse point that leads elsewhere")
+    if getattr(found, "st_reparse_tag", 0) & _NAME_SURROGATE:
+        raise OutputRefused("it is a reparse point to another location")
     if not stat.S_ISREG(found.st_mode):
-        raise OutputRefused(f"it is no file but a {_kind(found.st_mode)}")
+        raise OutputRefused(f"it is not a regular file but a {_kind(found.st_mode)}")
     if found.st_nlink > 1:
         raise OutputRefused("it has a second name (hard link)")
 

@@ -1,4 +1,4 @@
-"""How far each output is, in SQLite: every transition is on disk before the next one begins."""
+"""The state of each output, in SQLite. Every transition is on disk before the next one begins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import StorageError
 from ..translation.outputs import ExpectedOutput
 
 State = Literal["expected", "seen", "settled", "uploading", "stored", "registered", "kept", "failed"]
-"""The states of an output. The way is `expected → seen → settled → uploading → stored → registered`."""
+"""The states of an output, normally `expected → seen → settled → uploading → stored → registered`."""
 
 _SCHEMA = Path(__file__).with_name("ledger.sql")
 _FIELDS = ("size_bytes", "identity", "sha256", "uri", "asset_id", "upload_id", "attempts", "error")
@@ -22,14 +22,14 @@ _FIELDS = ("size_bytes", "identity", "sha256", "uri", "asset_id", "upload_id", "
 
 @dataclass(frozen=True)
 class Entry:
-    """The line of one output.
+    """The row of one output.
 
     Parameters
     ----------
-    identity: what tells this file from another or a later one: device, inode, size and time of change.
-    upload_id: the multi-part upload that was begun, "" or None where there is none.
-    attempts: how many uploads were begun.
-    error: why it is where it is, when something went wrong.
+    identity: device, inode, size and modification time of the file, to recognize it.
+    upload_id: the unfinished multi-part upload, "" or None where there is none.
+    attempts: how many uploads were started.
+    error: the last error, None after a success.
     """
 
     output: ExpectedOutput
@@ -45,7 +45,7 @@ class Entry:
 
     @property
     def delivered(self) -> bool:
-        """Whether this output has come to the end of its way."""
+        """Whether nothing is left to do for this output."""
         return self.state in ("registered", "kept")
 
 
@@ -54,8 +54,8 @@ class Ledger:
 
     Parameters
     ----------
-    path: the file; made if it is not there.
-    expected: the job's outputs; None to take what the file holds.
+    path: the file. It is created if it does not exist.
+    expected: the outputs of the job; None to use those in the file.
     """
 
     def __init__(self, path: Path, expected: Sequence[ExpectedOutput] | None = None) -> None:
@@ -77,24 +77,24 @@ class Ledger:
                 )
 
     def entry(self, name: str) -> Entry:
-        """The line of an output that is expected."""
+        """The row of an expected output."""
         with self._lock:
             row = self._connection.execute("SELECT * FROM output WHERE name = ?", (name,)).fetchone()
         return _entry(row)
 
     def entries(self) -> list[Entry]:
-        """All lines, in the order of the preset."""
+        """All rows, in the order of the preset."""
         with self._lock:
             rows = self._connection.execute("SELECT * FROM output ORDER BY position").fetchall()
         return [_entry(row) for row in rows]
 
     def facts(self) -> dict[str, str]:
-        """What was noted of the job as a whole."""
+        """What was recorded about the job as a whole."""
         with self._lock:
             return {row["key"]: row["value"] for row in self._connection.execute("SELECT key, value FROM fact")}
 
     def note(self, facts: Mapping[str, str]) -> None:
-        """Note facts of the job as a whole."""
+        """Record facts about the job as a whole."""
         with self._lock, _explained(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
@@ -103,11 +103,11 @@ class Ledger:
             )
 
     def record(self, name: str, state: State | None = None, **fields: Any) -> None:
-        """Write a transition, or facts of an output. It is on disk when this returns.
+        """Record a transition of an output, or fields of it. It is on disk when this returns.
 
         Raises
         ------
-        StorageError: it could not be written, as on a full disk.
+        StorageError: the ledger cannot be written, as on a full disk.
         """
         unknown = set(fields) - set(_FIELDS)
         if unknown or (state is not None and state not in get_args(State)):

@@ -2,8 +2,8 @@ CREATE TABLE IF NOT EXISTS output (
     name         TEXT PRIMARY KEY,
     position     INTEGER NOT NULL,
     upload       INTEGER NOT NULL,
-    asset_type   TEXT NOT NULL,
-    instruction  INTEGER NOT NULL,
+    asset_type   TEXT,
+    instruction  INTEGER,
     state        TEXT NOT NULL DEFAULT 'expected' CHECK (state IN
                  ('expected', 'seen', 'settled', 'uploading', 'stored', 'registered', 'kept', 'failed')),
     size_bytes   INTEGER,

@@ -1,4 +1,4 @@
-"""Stores the logs of an attempt beside its outputs, so that a failure can be read without the machine."""
+"""Uploads the logs of an attempt, so that a failure can be examined without access to the machine."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _WAIT_S = 60.0
 
 
 def store_logs(files: Mapping[str, Path], prefix: str, *, storage: Storage, journal: Journal) -> dict[str, str]:
-    """Store log files; call it when nothing writes them any more.
+    """Upload log files. Call it when nothing writes to them any more.
 
     Parameters
     ----------
-    files: each log by the name that it gets in storage; those that are not there or empty are passed over.
-    prefix: the address under which they go, with job id and attempt in it.
+    files: each log by the name that it gets in storage. Missing and empty files are skipped.
+    prefix: the URI under which they are stored; it contains the job id and the attempt.
 
-    Returns the address of each log that was stored. What cannot be stored within a minute is an event of the journal,
-    no error: logs never change how a job ended.
+    Returns the URI of each stored log. A log that cannot be stored within a minute is reported to the journal only:
+    logs never change the outcome of a job.
     """
-    enough = threading.Event()
-    timer = threading.Timer(_WAIT_S, enough.set)
+    timed_out = threading.Event()
+    timer = threading.Timer(_WAIT_S, timed_out.set)
     timer.daemon = True
     timer.start()
     stored = {}
     try:
         for name, path in files.items():
             if path.is_file() and path.stat().st_size > 0:
-                uri = _store(path, join(prefix, name), storage, journal, enough)
+                uri = _store(path, join(prefix, name), storage, journal, timed_out)
                 if uri is not None:
                     stored[name] = uri
     finally:
@@ -46,7 +46,7 @@ def store_logs(files: Mapping[str, Path], prefix: str, *, storage: Storage, jour
     return stored
 
 
-def _store(path: Path, uri: str, storage: Storage, journal: Journal, enough: threading.Event) -> str | None:
+def _store(path: Path, uri: str, storage: Storage, journal: Journal, timed_out: threading.Event) -> str | None:
     def put() -> str:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -57,7 +57,7 @@ def _store(path: Path, uri: str, storage: Storage, journal: Journal, enough: thr
         journal.append(LogWaiting(log=path.name, reason=str(error), wait_s=round(wait_s, 2)))
 
     try:
-        return retrying(put, stop=enough, first_s=1.0, longest_s=10.0, on_wait=on_wait)
+        return retrying(put, stop=timed_out, first_s=1.0, longest_s=10.0, on_wait=on_wait)
     except (StorageError, PlatformError, OSError) as error:
         journal.append(LogFailed(log=path.name, reason=str(error)))
         return None

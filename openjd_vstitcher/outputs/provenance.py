@@ -1,4 +1,4 @@
-"""Where an output comes from: the engine and the template, as the job's journal tells them."""
+"""The origin of an output: the engine and the template, from the journal of the job."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..journal import JournalReader
 
 
 class Provenance:
-    """Reads a job's journal as far as it has come; call it for the facts.
+    """Reads the journal of a job as far as it has been written. Call it to get the details.
 
     Parameters
     ----------
-    journal: the journal's file.
+    journal: the file.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -24,7 +24,7 @@ class Provenance:
         self._facts: dict[str, Any] = {}
 
     def __call__(self) -> dict[str, Any]:
-        """`engine` (kind and version) and `template_sha256`, as far as known."""
+        """`engine` (kind and version) and `template_sha256`, if known."""
         with self._lock:
             for entry in self._journal.read():
                 match entry.event:

@@ -1,4 +1,4 @@
-"""The sync thread: delivers each expected output as it appears, and at the session's end what is left."""
+"""Delivers each expected output as soon as it is complete, and the remaining ones at the end of the session."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _log = logging.getLogger(__name__)
 
 
 class OutputSync:
-    """Watches an output directory and delivers what a job is expected to make.
+    """Watches an output directory and delivers the expected outputs of a job.
 
     Parameters
     ----------
-    directory: where the engine writes; made if it is not there.
-    expected: the job's outputs; None to go on with those of the ledger.
-    ledger: the ledger's file; continued if it is there.
-    delivery: where to; None when the outputs stay in the directory (they are then checked and `kept`).
+    directory: where the engine writes. It is created if it does not exist.
+    expected: the outputs of the job; None to continue with those in the ledger.
+    ledger: the file of the ledger. It is continued if it exists.
+    delivery: where outputs go; None if they stay in the directory (they are checked and `kept`).
     """
 
     def __init__(
@@ -52,7 +52,6 @@ class OutputSync:
         config = config or OutputsConfig()
         self._config = config
         self._journal = journal
-        self._delivery = delivery
         self._directory = OutputDirectory(directory)
         self._ledger = Ledger(ledger, expected)
         if delivery is not None:
@@ -75,21 +74,19 @@ class OutputSync:
         self._again: set[str] = set()
         self._unexpected: set[str] = set()
         self._unsettled: set[str] = set()
-        self._claim_lost = False
-        self._closed = False
 
     def start(self) -> None:
-        """Begin to watch and deliver; also what is there already."""
+        """Start to watch and deliver, including files that exist already."""
         self._watch.start()
         for name in self._directory.names():
             self._watch.changed(name)
 
     def finish(self, timeout_s: float | None = None) -> SyncReport:
-        """Deliver all that is left and end. Call it when nothing writes outputs any more.
+        """Deliver the remaining outputs and stop. Call it when nothing writes outputs any more.
 
         Parameters
         ----------
-        timeout_s: how long to wait; what is not done then is `pending` in the report and can be resumed.
+        timeout_s: how long to wait. Outputs that are not delivered by then are `pending` and can be resumed.
         """
         limit = self._config.finish_limit_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + limit
@@ -101,32 +98,28 @@ class OutputSync:
             self._wait_idle(deadline)
             if not self._unsettled or self._hurry.wait(min(self._config.settle_s, deadline - time.monotonic())):
                 break
-        self._close()
+        self._stop_uploads()
         report = self._report()
-        self._ledger.close()
-        self._directory.close()
+        self.stop()
         return report
 
     def hurry(self) -> None:
-        """Wait for nothing more; what is not delivered then is `pending` and can be resumed."""
+        """Stop waiting and retrying. Outputs that are not delivered then are `pending` and can be resumed."""
         self._hurry.set()
         with self._idle:
             self._idle.notify_all()
 
     def stop(self) -> None:
-        """End without waiting for anything but the transfers under way; the rest stays in the ledger."""
-        if self._closed:
-            return
+        """Stop now, waiting only for running transfers. The ledger keeps the rest. May be called repeatedly."""
         self._watch.stop()
-        self._close()
+        self._stop_uploads()
         self._ledger.close()
         self._directory.close()
 
-    def _close(self) -> None:
+    def _stop_uploads(self) -> None:
         self._hurry.set()
         self._small.shutdown(cancel_futures=True)
         self._large.shutdown(cancel_futures=True)
-        self._closed = True
 
     def _seen(self, name: str) -> None:
         output = self._expected_as(name)
@@ -137,7 +130,7 @@ class OutputSync:
                 self._ledger.record(output.name, "seen")
                 self._journal.append(OutputSeen(output=output.name))
         except (StorageError, OSError) as error:
-            _log.warning("%s was seen but could not be written down: %s", name, error)
+            _log.warning("cannot record that %s appeared: %s", name, error)
 
     def _settled(self, name: str) -> None:
         output = self._expected_as(name)
@@ -145,7 +138,7 @@ class OutputSync:
             self._submit(output)
 
     def _expected_as(self, name: str) -> ExpectedOutput | None:
-        """The output that a name stands for, as the file system compares names."""
+        """The expected output with a name, compared as the file system compares names."""
         if name in self._expected:
             return self._expected[name]
         near = self._by_folded.get(same_file_key(name))
@@ -156,7 +149,7 @@ class OutputSync:
         return self._expected[near] if is_same else None
 
     def _count_unexpected(self, name: str) -> None:
-        if _is_ours(name) or name in self._unexpected:
+        if _is_temporary(name) or name in self._unexpected:
             return
         self._unexpected.add(name)
         if len(self._unexpected) <= _UNEXPECTED_NAMED:
@@ -182,10 +175,9 @@ class OutputSync:
         try:
             self._attempt(output)
         except ClaimLost:
-            self._claim_lost = True
             self._hurry.set()
-        except Exception:  # noqa: BLE001  # nobody looks at what a pool's thread raises
-            _log.exception("output %s could not be delivered", output.name)
+        except Exception:  # noqa: BLE001  # the pool would drop it silently
+            _log.exception("cannot deliver output %s", output.name)
         finally:
             with self._idle:
                 self._active.discard(output.name)
@@ -199,14 +191,14 @@ class OutputSync:
         try:
             self._upload.deliver(output)
         except FileNotFoundError:
-            _log.debug("output %s is gone before it was delivered", output.name)
+            _log.debug("output %s disappeared before it was delivered", output.name)
         except NotSettled as error:
             self._ledger.record(output.name, "seen", error=str(error))
             if not isinstance(error, EmptyOutput):
                 self._unsettled.add(output.name)
             self._watch.changed(output.name)
         except (StorageError, OSError) as error:
-            _log.warning("output %s could not be written down, trying again: %s", output.name, error)
+            _log.warning("cannot record the state of output %s, trying again: %s", output.name, error)
             self._unsettled.add(output.name)
             self._watch.changed(output.name)
 
@@ -236,7 +228,7 @@ class OutputSync:
             if result.fate == "missing" or (result.fate == "failed" and entry.state != "failed"):
                 fault = self._never_whole(entry)
                 self._journal.append(OutputFailed(output=result.name, cause=fault, reason=result.reason or fault))
-        return SyncReport(results, len(self._unexpected), self._claim_lost)
+        return SyncReport(results)
 
     def _never_whole(self, entry: Entry) -> OutputFault:
         found = self._directory.look(entry.output.name)
@@ -250,28 +242,22 @@ class OutputSync:
             name=entry.output.name,
             fate=fate,
             size_bytes=entry.size_bytes,
-            sha256=entry.sha256,
             uri=entry.uri,
-            asset_id=entry.asset_id,
             reason=reason,
-            instruction=entry.output.instruction,
         )
 
     def _fate(self, entry: Entry) -> tuple[Fate, str | None]:
-        registers = self._delivery is not None and self._delivery.catalogue is not None
         if entry.state in ("registered", "kept"):
             return ("registered" if entry.state == "registered" else "kept"), None
-        if entry.state == "stored" and not registers:
-            return "stored", None
         if entry.state == "failed":
             return "failed", entry.error
         if self._directory.look(entry.output.name) is None:
-            return "missing", "no such file was made"
+            return "missing", "the file was not made"
         if entry.state in ("expected", "seen") and entry.error:
             return "failed", entry.error
-        return "pending", entry.error or "its upload has not ended"
+        return "pending", entry.error or "its upload has not finished"
 
 
-def _is_ours(name: str) -> bool:
-    """Whether a name is a temporary one of the plugin, or the folder of a turntable's frames."""
+def _is_temporary(name: str) -> bool:
+    """Whether a name is a temporary file of the plugin, or the folder with the frames of a turntable."""
     return (name.startswith(".") and ".part" in name) or name.endswith(".frames")

@@ -1,4 +1,4 @@
-"""Takes one output through its states, from a settled file to an asset. Knows nothing of threads and watches."""
+"""Takes one output from a settled file to a registered asset. Knows nothing of threads and watches."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _PROGRESS_S = 2.0
 
 
 class Upload:
-    """The way of outputs into storage and catalogue, written down step by step.
+    """Delivers outputs into storage and catalogue, and records each step in the ledger.
 
     Parameters
     ----------
-    delivery: where to; None when outputs stay where they are.
-    stop: set when no more waiting is wanted; what is not done stays in the ledger to be resumed.
+    delivery: where outputs go; None if they stay in the output directory.
+    stop: when set, nothing is retried any more. The ledger keeps what is not done.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Upload:
         self._stop = stop
 
     def deliver(self, output: ExpectedOutput) -> None:
-        """Bring an output as far as it can go now. Repeating it is harmless.
+        """Deliver an output as far as possible now. May be repeated.
 
         Raises
         ------
-        FileNotFoundError: it is not there.
-        NotSettled: it is still being made.
-        StorageError: the ledger could not be written.
-        ClaimLost: another attempt runs this job.
+        FileNotFoundError: it does not exist.
+        NotSettled: it is still being written.
+        StorageError: the ledger cannot be written.
+        ClaimLost: another attempt owns the job.
         """
         try:
             with self._directory.open(output.name) as file:
@@ -83,7 +83,7 @@ class Upload:
         entry = self._ledger.entry(output.name)
         as_before = entry.identity == identity(os.fstat(file.fileno()))
         delivery = self._delivery if output.upload else None
-        if as_before and (entry.delivered or (entry.state == "stored" and not _registers(delivery))):
+        if as_before and entry.delivered:
             return
         if not as_before or entry.sha256 is None or entry.state in ("expected", "seen"):
             entry = self._settle(output, file)
@@ -111,7 +111,7 @@ class Upload:
     def _store(self, output: ExpectedOutput, entry: Entry, file: BinaryIO, delivery: Delivery) -> Entry:
         uri = join(delivery.destination, output.name)
         asset_id = entry.asset_id
-        if asset_id is None and _registers(delivery):
+        if asset_id is None:
             asset_id = self._retrying(output, lambda: self._begin_asset(output, entry, uri, delivery))
         attempts = entry.attempts + 1
         self._ledger.record(output.name, "uploading", uri=uri, asset_id=asset_id, attempts=attempts, error=None)
@@ -152,17 +152,17 @@ class Upload:
             if identity(os.fstat(file.fileno())) != entry.identity:
                 raise NotSettled("it changed while it was stored")
         if stored.size_bytes != entry.size_bytes or stored.sha256 not in (None, entry.sha256):
-            raise StorageError(f"{uri}: storage holds other bytes than the file has", transient=True)
+            raise StorageError(f"{uri}: the stored bytes differ from the file", transient=True)
         return stored
 
     def _on_bytes(self, entry: Entry) -> Callable[[int], None]:
-        """Tells how far an upload is, once in a while, and ends it when there is no more time."""
+        """Reports the progress of an upload now and then, and aborts it when `stop` is set."""
         lock, moved, told_at = threading.Lock(), 0, time.monotonic()
 
         def on_bytes(count: int) -> None:
             nonlocal moved, told_at
             if self._stop.is_set():
-                raise StorageError("its upload was interrupted", transient=True)
+                raise StorageError("the upload was interrupted", transient=True)
             with lock:
                 moved += count
                 if time.monotonic() - told_at < _PROGRESS_S:
@@ -175,8 +175,7 @@ class Upload:
         return on_bytes
 
     def _begin_asset(self, output: ExpectedOutput, entry: Entry, uri: str, delivery: Delivery) -> str:
-        assert delivery.catalogue is not None
-        assert delivery.claim is not None
+        assert output.asset_type is not None
         asset = NewAsset(
             name=output.name,
             type=output.asset_type,
@@ -189,11 +188,9 @@ class Upload:
         return delivery.catalogue.begin_asset(delivery.claim, asset)
 
     def _register(self, output: ExpectedOutput, entry: Entry, delivery: Delivery) -> None:
-        catalogue, claim, asset_id = delivery.catalogue, delivery.claim, entry.asset_id
-        if catalogue is None or claim is None or asset_id is None:
-            return
-        details = _asset_details(output, entry, delivery)
-        self._retrying(output, lambda: catalogue.asset_uploaded(claim, asset_id, details))
+        assert entry.asset_id is not None
+        asset_id, details = entry.asset_id, _asset_details(output, entry, delivery)
+        self._retrying(output, lambda: delivery.catalogue.asset_uploaded(delivery.claim, asset_id, details))
         self._ledger.record(output.name, "registered", error=None)
         self._journal.append(events.OutputRegistered(output=output.name, asset_id=asset_id))
 
@@ -222,21 +219,17 @@ class Upload:
 
 
 def content_type(name: str) -> str:
-    """The media type of an output, by its name."""
+    """The media type of an output, from its name."""
     known = {".glb": "model/gltf-binary", ".gltf": "model/gltf+json", ".dxf": "image/vnd.dxf"}
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  (a name, not a path)
     return known.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _registers(delivery: Delivery | None) -> bool:
-    return delivery is not None and delivery.catalogue is not None and delivery.claim is not None
-
-
 def _asset_details(output: ExpectedOutput, entry: Entry, delivery: Delivery) -> dict[str, Any]:
-    return {
+    details = {
         "content_type": content_type(output.name),
         "size_bytes": entry.size_bytes,
         "sha256": entry.sha256,
-        "instruction": output.instruction,
         **delivery.provenance(),
     }
+    return details if output.instruction is None else {"instruction": output.instruction, **details}

@@ -1,4 +1,4 @@
-"""Tells which names in the output directory have come and settled. It looks at no content."""
+"""Reports which files in the output directory appeared and settled. It does not read them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileM
 
 
 class Watch:
-    """Watches one directory, not what is below it.
+    """Watches one directory without its subdirectories.
 
     Parameters
     ----------
-    on_seen: called with the name of a file that has appeared or changed.
-    on_settled: called with the name of a file that was closed, moved into place, or left alone for `settle_s`.
-    mode: `auto`, `events` or `polling`; `auto` polls on network drives.
+    on_seen: called with the name of a file that appeared or changed.
+    on_settled: called with the name of a file that was closed, moved into place, or not changed for `settle_s` seconds.
+    mode: `auto`, `events` or `polling`. `auto` polls on network drives.
 
-    Both may be called more than once for a name, from threads of the watch.
+    Both callbacks may be called several times for a name, from threads of the watch.
     """
 
     def __init__(
@@ -52,22 +52,22 @@ class Watch:
         self._settle_s = settle_s
         self._polling = mode == "polling" or (mode == "auto" and is_network_drive(directory))
         self._observer: Any = None
-        self._restless: dict[str, tuple[tuple[int, int], float]] = {}
+        self._unsettled: dict[str, tuple[tuple[int, int], float]] = {}
         self._changed = threading.Condition()
         self._stopped = False
         self._settler = threading.Thread(target=self._settle, name="settle", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch. What is in the directory already is not reported."""
+        """Start to watch. Files that are in the directory already are not reported."""
         try:
             self._observer = self._watching(self._polling)
         except OSError as error:
-            _log.warning("the system gives no events for %s, so it is polled: %s", self._directory, error)
+            _log.warning("cannot get file system events for %s, polling instead: %s", self._directory, error)
             self._observer = self._watching(polling=True)
         self._settler.start()
 
     def stop(self) -> None:
-        """End the watch. No call is made after this returns."""
+        """Stop the watch. No callback is called after this returns."""
         if self._observer is None:
             return
         with self._changed:
@@ -79,19 +79,19 @@ class Watch:
         self._observer = None
 
     def moved_or_closed(self, name: str) -> None:
-        """A file is in place."""
+        """Handle a file that was closed, or moved into place."""
         with self._changed:
-            self._restless.pop(name, None)
+            self._unsettled.pop(name, None)
         self._on_seen(name)
         self._on_settled(name)
 
     def changed(self, name: str) -> None:
-        """A file has appeared or grown."""
+        """Handle a file that appeared or grew."""
         state = _state(self._directory / name)
         if state is None:
             return
         with self._changed:
-            self._restless[name] = (state, time.monotonic())
+            self._unsettled[name] = (state, time.monotonic())
             self._changed.notify()
         self._on_seen(name)
 
@@ -107,9 +107,9 @@ class Watch:
                 if self._stopped:
                     return
                 now = time.monotonic()
-                due = [name for name, (_, since) in self._restless.items() if now - since >= self._settle_s]
+                due = [name for name, (_, since) in self._unsettled.items() if now - since >= self._settle_s]
                 if not due:
-                    first = min((since for _, since in self._restless.values()), default=None)
+                    first = min((since for _, since in self._unsettled.values()), default=None)
                     self._changed.wait(None if first is None else first + self._settle_s - now)
                     continue
                 settled = [name for name in due if self._unchanged(name, now)]
@@ -118,10 +118,10 @@ class Watch:
 
     def _unchanged(self, name: str, now: float) -> bool:
         state = _state(self._directory / name)
-        if state is not None and state != self._restless[name][0]:
-            self._restless[name] = (state, now)
+        if state is not None and state != self._unsettled[name][0]:
+            self._unsettled[name] = (state, now)
             return False
-        del self._restless[name]
+        del self._unsettled[name]
         return state is not None
 
 
@@ -136,23 +136,23 @@ class _Handler(FileSystemEventHandler):  # type: ignore[misc]  # watchdog is not
             self._watch.moved_or_closed(_name(event.dest_path))
         elif event.event_type == "closed":
             self._watch.moved_or_closed(_name(event.src_path))
-        elif event.event_type == "created" or not _TELLS_CLOSE:
+        elif event.event_type == "created" or not _REPORTS_CLOSE:
             self._watch.changed(_name(event.src_path))
 
 
-_TELLS_CLOSE = sys.platform == "linux"
+_REPORTS_CLOSE = sys.platform == "linux"
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Not when watchdog notices that it was stopped while it waited."""
+def _is_relevant(record: logging.LogRecord) -> bool:
+    """Leave out the message of watchdog about being stopped while it waits."""
     return "called when the thread is inactive" not in record.getMessage()
 
 
-logging.getLogger("watchdog.observers.inotify").addFilter(_is_news)
+logging.getLogger("watchdog.observers.inotify").addFilter(_is_relevant)
 
 
 def is_network_drive(path: Path) -> bool:
-    """Whether a path lies on a drive that tells of no changes made by other machines."""
+    """Whether a path is on a drive that does not report changes made by other machines."""
     if str(path).startswith(("\\\\", "//")):
         return True
     if sys.platform == "win32":
@@ -181,7 +181,7 @@ def _observer(polling: bool) -> Any:
 
 
 def _name(path: str | bytes) -> str:
-    return os.path.basename(os.fsdecode(path))  # noqa: PTH119  (a name may be no valid path elsewhere)
+    return os.path.basename(os.fsdecode(path))  # noqa: PTH119  (a name, which need not be a valid path)
 
 
 def _state(path: Path) -> tuple[int, int] | None:

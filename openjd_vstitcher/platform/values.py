@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from ..errors import InvalidInput, Problem
+from ..events import JobStatus as JobStatus
+from ..events import OutcomeStatus
 
-JobStatus = Literal[
-    "NEW", "ACKNOWLEDGED", "IN_PROGRESS", "COMPLETED_SUCCESS", "COMPLETED_ERRORS", "ON_HOLD", "CANCELED"
-]
 AssetStatus = Literal["IN_PROGRESS", "UPLOADED"]
 ClaimState = Literal["held", "cancel_requested", "lost"]
-OutcomeStatus = Literal["COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "NEW"]
 
 JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 JOB_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")

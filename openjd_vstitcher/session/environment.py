@@ -1,4 +1,4 @@
-"""What the actions of a session inherit: no secret, our commands on the path, and the lifeline."""
+"""The environment variables of actions: without secrets, with our commands on the path, and with the lifeline."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def session_environment(
     config: Path | None,
     secrets: Collection[str] = (),
 ) -> dict[str, str | None]:
-    """The changes to the inherited environment with which actions run; None takes a variable out.
+    """The changes to the inherited environment variables for actions. None removes a variable.
 
     Parameters
     ----------
-    inherited: the environment of this process.
+    inherited: the environment variables of this process.
     lifeline: the address (`host:port`) of this process's `Lifeline`.
-    engine_log: where the engine's output goes.
-    config: the configuration file that the engine bridge shall read.
-    secrets: further variables that hold credentials, whatever they are named.
+    engine_log: the file for the output of the engine.
+    config: the configuration file for the commands of the session.
+    secrets: the names of further variables that hold credentials.
     """
     changes: dict[str, str | None] = {
         name: None for name, value in inherited.items() if name in secrets or is_secret(name, value)

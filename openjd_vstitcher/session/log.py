@@ -7,10 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from ..action_output import EVENT_PREFIX
 from ..events import ExportFailed, Fact, fact
-
-EVENT_PREFIX = "vstitcher_event: "
-"""A line of an action's output that starts with this reports a fact for the journal, as JSON."""
 
 _LAST_LINES = 20
 _log = logging.getLogger(__name__)

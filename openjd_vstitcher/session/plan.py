@@ -1,4 +1,4 @@
-"""From a template and parameter values to the steps that will run. Starts nothing."""
+"""Plans which steps of a template run, and in which order. Starts nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlannedStep:
     Parameters
     ----------
     step: the step of the created job.
-    depends_on: names of the steps that must have succeeded before it.
+    depends_on: names of the steps that must succeed before it.
     """
 
     step: Step
@@ -40,12 +40,12 @@ class PlannedStep:
 
     @property
     def name(self) -> str:
-        """The step's name."""
+        """The name of the step."""
         return self.step.name
 
     @property
     def task_count(self) -> int:
-        """How many tasks the step has."""
+        """The number of tasks."""
         return len(StepParameterSpaceIterator(space=self.step.parameterSpace))
 
 
@@ -55,7 +55,7 @@ class Plan:
 
     Parameters
     ----------
-    steps: in an order in which each step comes after those it depends on.
+    steps: in an order in which each step follows the steps that it depends on.
     """
 
     job: Job
@@ -64,12 +64,12 @@ class Plan:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """File names of the exports that the steps' run data name, in order."""
+        """The file names of the exports in the run data of the steps, in order."""
         found = (_export_of(planned.step) for planned in self.steps)
         return tuple(dict.fromkeys(e["output_file_name"] for e in found if e))
 
     def export_of(self, step_name: str) -> Mapping[str, Any] | None:
-        """The export that a step makes, from its run data; None where it has none."""
+        """The export that a step makes, from its run data; None if it makes none."""
         return next((_export_of(planned.step) for planned in self.steps if planned.name == step_name), None)
 
 
@@ -82,12 +82,12 @@ def make_plan(
     ----------
     given: parameter values, as text.
     source: how errors name the template.
-    base: the directory to which relative paths in `given` belong.
-    only: names of steps to run, with all that they depend on; empty for every step.
+    base: the directory that relative paths in `given` are relative to.
+    only: names of the steps to run, together with their dependencies; empty for all steps.
 
     Raises
     ------
-    InvalidInput: a parameter is unknown, missing or not allowed, or a step in `only` does not exist.
+    InvalidInput: a parameter is unknown, missing or invalid, or a step in `only` does not exist.
     """
     try:
         values = preprocess_job_parameters(

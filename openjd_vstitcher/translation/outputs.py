@@ -9,20 +9,24 @@ from ..presets import Preset
 
 @dataclass(frozen=True)
 class ExpectedOutput:
-    """An output that an export of the preset will make.
+    """An output that a job is expected to make.
 
     Parameters
     ----------
     name: its file name in the output directory.
-    upload: whether it is stored and registered; otherwise it is only checked.
-    asset_type: the type of its asset, such as `MEDIA_RENDER`.
-    instruction: the index of its export in the preset.
+    upload: whether it is stored and registered. Otherwise it is only checked.
+    asset_type: the type of its asset, such as `MEDIA_RENDER`. Required for an upload.
+    instruction: the index of its export in the preset, None where there is no preset.
     """
 
     name: str
     upload: bool
-    asset_type: str
-    instruction: int
+    asset_type: str | None = None
+    instruction: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.upload and self.asset_type is None:
+            raise ValueError(f"output {self.name} is to be uploaded and has no asset type")
 
 
 def expected_outputs(preset: Preset) -> list[ExpectedOutput]:

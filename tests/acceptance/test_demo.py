@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from openjd_vstitcher.config import load_config
+from openjd_vstitcher.events import Unknown
 from openjd_vstitcher.journal import Entry, read_journal
 from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.resources import resource
 
 from .conftest import BIN, SMALL_PICTURES, commands_environment
 
@@ -94,6 +97,14 @@ def test_the_first_asset_is_stored_before_the_last_export_begins(demo: Demo) -> 
     assert min(stored) < max(begun)
 
 
+@pytest.mark.parametrize("preset", ["onboarding_v0", "techpack_v0"])
+def test_every_event_is_known_and_valid(demo: Demo, preset: str) -> None:
+    schema = Draft202012Validator(json.loads(resource("schemas/event.schema.json").read_text()))
+    for entry in demo.events(preset):
+        schema.validate(entry.as_json())
+        assert not isinstance(entry.event, Unknown), entry
+
+
 def test_a_picture_that_was_made_smaller_is_in_the_journal_and_says_what_made_it(demo: Demo) -> None:
     from PIL import Image
 
@@ -163,5 +174,5 @@ def test_running_it_again_starts_anew_but_never_in_a_folder_of_another(demo: Dem
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     done = subprocess.run([BIN / "openjd-vs", "demo", "-o", tmp_path / "mine"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "is there already, and not from a demonstration" in done.stderr
+    assert "exists already, and is not from a demo" in done.stderr
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"

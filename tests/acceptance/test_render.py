@@ -18,7 +18,7 @@ import psutil
 import pytest
 from jsonschema import Draft202012Validator
 
-from openjd_vstitcher.events import ActionStarted
+from openjd_vstitcher.events import ActionStarted, Unknown
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.resources import resource
 
@@ -82,6 +82,7 @@ def test_a_render_shows_what_it_makes(tmp_path: Path, garment: Path, openjd_vs: 
     events = list(read_journal(tmp_path / "l" / "journal.jsonl"))
     for event in events:
         schema.validate(event.as_json())
+        assert not isinstance(event.event, Unknown)
     names = {event.name for event in events}
     assert {"engine_ready", "exported", "output_settled", "run_ended"} <= names
     assert "output_unexpected" not in names

@@ -16,6 +16,9 @@ from typing import Any
 
 import psutil
 
+from openjd_vstitcher.action_output import EVENT_PREFIX
+from openjd_vstitcher.events import fact
+
 ROOT = Path(__file__).parents[2]
 _FAKE = Path(__file__).with_name("fake_engine.py")
 FAKE_ENGINE = f"start_limit_s = 20\n[engine.command]\nstandin = [{sys.executable!r}, {str(_FAKE)!r}, '{{script}}']"
@@ -112,8 +115,9 @@ def export(name: str = "front.png", **fields: Any) -> dict[str, Any]:
 
 
 def events(output: str) -> list[dict[str, Any]]:
-    lines = [line for line in output.splitlines() if line.startswith("vstitcher_event: ")]
-    return [json.loads(line.partition(" ")[2]) for line in lines]
+    lines = [line.removeprefix(EVENT_PREFIX) for line in output.splitlines() if line.startswith(EVENT_PREFIX)]
+    assert not [line for line in lines if fact(line) is None], "the journal would not take these"
+    return [json.loads(line) for line in lines]
 
 
 def written_pid(path: Path) -> int:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from openjd_vstitcher.attempt.lock import hold
+from openjd_vstitcher.attempt.resume import resume
+from openjd_vstitcher.outputs.files import OutputDirectory
 from openjd_vstitcher.outputs.ledger import Ledger
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.translation.outputs import ExpectedOutput
 from tests.s3_job import S3Job, make_s3_job
 from tests.s3_server import S3Server
 
@@ -45,6 +51,33 @@ def test_resume_of_an_output_that_is_not_there_ends_with_1(job: S3Job) -> None:
     assert done.returncode == 1
     (report,) = json.loads(done.stdout).values()
     assert [output["fate"] for output in report["outputs"]] == ["missing", "registered"]
+
+
+def test_resume_leaves_no_thread_when_the_disk_fails(job: S3Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, job.environment()[name])
+    look = OutputDirectory.look
+
+    def failing(self: OutputDirectory, name: str) -> os.stat_result | None:
+        if name == job.names[1] and threading.current_thread() is threading.main_thread():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return look(self, name)
+
+    monkeypatch.setattr(OutputDirectory, "look", failing)
+    before = set(threading.enumerate())
+    platform = open_platform(job.config.platform)
+    with pytest.raises(OSError, match="Input/output"):
+        resume(job.directory, job.config, platform)
+    platform.close()
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("upload-")]
+
+
+def test_resume_is_refused_without_a_destination(job: S3Job) -> None:
+    job.directory.ledger.unlink()
+    Ledger(job.directory.ledger, [ExpectedOutput(job.names[0], True, "MEDIA_RENDER")]).close()
+    done = _outputs(job, "resume", str(job.directory.path))
+    assert done.returncode == 2
+    assert "its ledger names no destination" in done.stderr
 
 
 def test_resume_is_refused_while_the_job_runs(job: S3Job) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import ClaimLost, PlatformError, StorageError
+from openjd_vstitcher.events import OutputFailed
 from openjd_vstitcher.outputs.values import OutputResult
 from openjd_vstitcher.storage.values import StoredObject
 from tests.outputs_bench import PROMPT, Bench
@@ -143,10 +144,25 @@ def test_missing_and_empty_outputs_are_errors(tmp_path: Path) -> None:
     (bench.output / "empty.png").touch()
     report = bench.sync.finish(10)
     assert [(r.name, r.fate, r.reason) for r in report.outputs] == [
-        ("missing.png", "missing", "no such file was made"),
-        ("empty.png", "failed", "it is empty"),
+        ("missing.png", "missing", "the file was not made"),
+        ("empty.png", "failed", "the file is empty"),
     ]
-    assert {e.fields["output"] for e in bench.named("output_failed")} == {"missing.png", "empty.png"}
+    assert [entry.event for entry in bench.named("output_failed")] == [
+        OutputFailed(output="missing.png", cause="missing", reason="the file was not made"),
+        OutputFailed(output="empty.png", cause="empty", reason="the file is empty"),
+    ]
+
+
+def test_an_output_that_is_still_being_written_at_the_end_is_an_error_and_an_event(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["a.png"])
+    bench.sync.start()
+    with (bench.output / "a.png").open("wb", buffering=0) as file:
+        file.write(b"half")
+        [result] = bench.sync.finish(10).outputs
+    assert (result.fate, result.safe) == ("failed", False)
+    [failed] = bench.named("output_failed", "a.png")
+    assert failed.fields["cause"] == "unfinished"
+    assert failed.fields["reason"] == result.reason
 
 
 def test_unexpected_files_are_counted_and_not_uploaded(tmp_path: Path) -> None:
@@ -157,8 +173,8 @@ def test_unexpected_files_are_counted_and_not_uploaded(tmp_path: Path) -> None:
     (bench.output / ".t.zip.123.part").write_bytes(b"half")
     for name in ("log.txt", "new\nline.png", "\u202egnp.exe", "x" * 255):
         (bench.output / name).write_bytes(b"x")
-    report = bench.sync.finish(10)
-    assert report.unexpected == 4
+    bench.sync.finish(10)
+    assert bench.named("outputs_unexpected")[0].fields == {"count": 4}
     assert {e.fields["output"] for e in bench.named("output_unexpected")} == {
         "log.txt",
         "new\nline.png",
@@ -176,7 +192,8 @@ def test_names_are_compared_as_the_file_system_compares_them(tmp_path: Path, nam
     bench.write(name, b"x")
     same = (bench.output / expected).exists()
     report = bench.sync.finish(10)
-    assert (report.outputs[0].fate, report.unexpected) == (("registered", 0) if same else ("missing", 1))
+    unexpected = [entry.fields["count"] for entry in bench.named("outputs_unexpected")]
+    assert (report.outputs[0].fate, unexpected) == (("registered", []) if same else ("missing", [1]))
 
 
 def _symbolic_link(output: Path, secret: Path) -> None:
@@ -315,7 +332,7 @@ def test_asset_is_not_uploaded_while_storage_holds_other_bytes(tmp_path: Path) -
     assert bench.sync.finish(10).complete
     assert states == ["IN_PROGRESS"] * 3
     assert [e.fields["reason"].partition(": ")[2] for e in bench.named("output_waiting")] == [
-        "storage holds other bytes than the file has"
+        "the stored bytes differ from the file"
     ] * 2
 
 
@@ -326,7 +343,8 @@ def test_lost_claim_ends_all_uploads(tmp_path: Path) -> None:
     bench.write("a.png")
     bench.wait_for("output_failed", "a.png")
     report = bench.sync.finish(10)
-    assert report.claim_lost
+    assert not report.complete
+    assert bench.named("output_failed", "a.png")[0].fields["cause"] == "claim_lost"
     assert bench.stored("a.png") is None
 
 

@@ -31,6 +31,17 @@ def test_ledger_is_continued_and_keeps_the_order_of_the_preset(tmp_path: Path) -
     assert [entry.output for entry in Ledger(tmp_path / "ledger.sqlite").entries()] == _OUTPUTS
 
 
+def test_outputs_without_an_asset_type_or_an_instruction_read_back(tmp_path: Path) -> None:
+    outputs = [ExpectedOutput("a.json", False), ExpectedOutput("b.png", True, "MEDIA_RENDER")]
+    ledger = Ledger(tmp_path / "ledger.sqlite", outputs)
+    assert [entry.output for entry in ledger.entries()] == outputs
+
+
+def test_an_upload_needs_an_asset_type() -> None:
+    with pytest.raises(ValueError, match=r"b\.png"):
+        ExpectedOutput("b.png", True)
+
+
 def test_unknown_state_or_field_is_not_written(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite", _OUTPUTS)
     with pytest.raises(ValueError, match="sate"):
