@@ -1,4 +1,4 @@
-"""From what a person names on the command line to a validated job in the queue."""
+"""Validates a request and submits it to the queue as a job."""
 
 from __future__ import annotations
 

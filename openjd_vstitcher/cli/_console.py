@@ -1,4 +1,4 @@
-"""What the commands about the queue share: options, the platform of the configuration, tables and JSON."""
+"""Shared by the commands about the queue: options, the configured platform, tables and JSON."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ config_option = click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file; without it, $OPENJD_VS_CONFIG or the user's own.",
+    help="Configuration file. Default: $OPENJD_VS_CONFIG, or the user's configuration.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON instead of a table.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 _PLAIN_WIDTH = 240
 _STYLES = {
@@ -42,7 +42,7 @@ _STYLES = {
 
 @contextmanager
 def configured_platform(config_path: Path | None) -> Iterator[Platform]:
-    """The platform that the configuration names, closed afterwards."""
+    """The configured platform, closed afterwards."""
     from ..config import load_config
     from ..platform.adapters import open_platform
 
@@ -54,7 +54,7 @@ def configured_platform(config_path: Path | None) -> Iterator[Platform]:
 
 
 def configured_exports(config_path: Path | None) -> dict[str, dict[str, Any]]:
-    """The export types of one's own that the configuration names, each with its JSON Schema."""
+    """The configured custom export types, each with its JSON Schema."""
     from ..config import load_config
     from ..export_types import extra_exports
 
@@ -62,12 +62,12 @@ def configured_exports(config_path: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def print_json(value: Any) -> None:
-    """Write dataclasses and JSON data as JSON, times in ISO 8601."""
+    """Print dataclasses and JSON data as JSON, with times in ISO 8601."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table; statuses are coloured on a terminal, and nothing is cut off where there is none."""
+    """Print a table, with coloured statuses on a terminal and no truncation elsewhere."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -82,14 +82,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def console() -> Console:
-    """Standard output as rich writes to it."""
+    """A rich console on standard output."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
 
 
 def show(value: object) -> str:
-    """A value as a person reads it; times are local, to the second."""
+    """A value formatted for people; times are local, to the second."""
     if value is None:
         return "-"
     if isinstance(value, bool):

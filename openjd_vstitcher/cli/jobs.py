@@ -36,7 +36,7 @@ _LISTED = {
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True),
-        click.option("--worker", help="Only jobs that this worker holds or held last."),
+        click.option("--worker", help="Only jobs of this worker."),
         click.option("--preset", "preset_key", help="Only jobs of this preset."),
         click.option("--type", help="Only jobs of this type."),
         click.option("--status", type=click.Choice(JOB_STATUSES, case_sensitive=False), help="Only this status."),
@@ -50,7 +50,7 @@ _LONGEST = 100
 
 @click.group()
 def command() -> None:
-    """List, show and steer the jobs of the queue."""
+    """List, show, cancel, retry, hold and release jobs."""
 
 
 @command.command("list")
@@ -114,7 +114,7 @@ def show_assets(job_id: str, config_path: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 def show_events(job_id: str, config_path: Path | None, as_json: bool) -> None:
-    """Show what happened to a job, as the platform keeps it."""
+    """Show the history of a job that the platform recorded."""
     from ..sentences import sentence
 
     with configured_platform(config_path) as platform:
@@ -130,11 +130,11 @@ def show_events(job_id: str, config_path: Path | None, as_json: bool) -> None:
 
 @command.command("logs")
 @click.argument("job_id")
-@click.option("--attempt", type=int, help="Which attempt; without it, the last.")
-@click.option("--journal", is_flag=True, help="The journal instead of the session's log.")
+@click.option("--attempt", type=int, help="Attempt number. Default: the last attempt.")
+@click.option("--journal", is_flag=True, help="Print the journal instead of the session log.")
 @config_option
 def show_logs(job_id: str, attempt: int | None, journal: bool, config_path: Path | None) -> None:
-    """Print the log of a job that ran on this machine, or its journal."""
+    """Print the session log or the journal of a job that ran on this machine."""
     from ..config import load_config
     from ..errors import NotFound
 
@@ -155,7 +155,7 @@ def show_logs(job_id: str, attempt: int | None, journal: bool, config_path: Path
 @_filters
 @config_option
 def watch(job_id: str | None, config_path: Path | None, **filters: Any) -> None:
-    """Follow one job to its end, or all jobs until Ctrl-C."""
+    """Follow one job until it ends, or all jobs until Ctrl-C."""
     from ..platform.following import changes, follow
 
     with configured_platform(config_path) as platform:
@@ -178,14 +178,16 @@ def _steering(name: str, method: str, text: str) -> None:
                 click.echo(job_line(job))
 
 
-_steering("cancel", "request_cancel", "Cancel jobs: waiting ones at once, running ones by their worker.")
+_steering(
+    "cancel", "request_cancel", "Cancel jobs. Waiting jobs are canceled immediately, running ones by their worker."
+)
 _steering("retry", "retry", "Put ended jobs back into the queue.")
-_steering("hold", "hold", "Keep waiting jobs from being claimed.")
-_steering("release", "release", "Let held jobs be claimed.")
+_steering("hold", "hold", "Put waiting jobs on hold, so that no worker claims them.")
+_steering("release", "release", "Put jobs on hold back into the queue.")
 
 
 def _print_jobs(jobs: Sequence[Job]) -> None:
-    """A line for each job; the whole of a long reason is in `jobs show`."""
+    """A line for each job; `jobs show` prints long reasons in full."""
     rows = ([_short(getattr(job, name)) for name in _LISTED.values()] for job in jobs)
     print_table(tuple(_LISTED), rows)
 

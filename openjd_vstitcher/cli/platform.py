@@ -14,23 +14,23 @@ from ._console import config_option, configured_platform, json_option, print_jso
 if TYPE_CHECKING:
     from ..platform.hasura.migrations import Database
 
-_DATABASE_HELP = "PostgreSQL URL; better given as $OPENJD_VS_DATABASE_URL, a command line can be read by others."
+_DATABASE_HELP = "PostgreSQL URL; prefer $OPENJD_VS_DATABASE_URL, because other users can read a command line."
 _job_table_option = click.option(
-    "--job-table", default="platform.job", show_default=True, help="The table of jobs, as schema.table."
+    "--job-table", default="platform.job", show_default=True, help="Table of jobs, as schema.table."
 )
 
 
 @click.group()
 def command() -> None:
-    """Prepare a database for the queue, and say what the platform is."""
+    """Prepare a database for the queue, and describe the platform."""
 
 
 @command.command()
 @click.option("--database-url", envvar="OPENJD_VS_DATABASE_URL", required=True, help=_DATABASE_HELP)
 @_job_table_option
-@click.option("--to", type=int, help="Go up or down to this version; 0 takes everything away again.")
+@click.option("--to", type=int, help="Migrate up or down to this version; 0 reverts everything.")
 def migrate(database_url: str, job_table: str, to: int | None) -> None:
-    """Apply the migrations that a database lacks. An existing platform is extended, its rows stay as they are."""
+    """Apply missing migrations to a database. An existing platform is extended; its rows do not change."""
     with _database(database_url, job_table) as database:
         before = {m.version for m in database.status() if m.applied_at}
         done = database.migrate(to=to)
@@ -45,7 +45,7 @@ def migrate(database_url: str, job_table: str, to: int | None) -> None:
 @config_option
 @json_option
 def status(database_url: str | None, config_path: Path | None, as_json: bool) -> None:
-    """Say what the configured platform is, or which migrations a database has."""
+    """Describe the configured platform, or list the migrations of a database."""
     if database_url is None:
         with configured_platform(config_path) as platform:
             described = platform.describe()
@@ -67,7 +67,7 @@ def _database(url: str, job_table: str = "platform.job") -> Iterator[Database]:
     try:
         from ..platform.hasura.migrations import Database
     except ImportError as error:
-        raise click.ClickException("this needs psycopg: install openjd-vstitcher[server]") from error
+        raise click.ClickException("psycopg is missing: install openjd-vstitcher[server]") from error
     database = Database(url, job_table=job_table)
     try:
         yield database

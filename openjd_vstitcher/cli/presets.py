@@ -36,7 +36,7 @@ def list_presets(config_path: Path | None, as_json: bool) -> None:
 @click.argument("key")
 @config_option
 def show_preset(key: str, config_path: Path | None) -> None:
-    """Write a preset as JSON."""
+    """Print a preset as JSON."""
     with configured_platform(config_path) as platform:
         print_json(platform.preset(key))
 
@@ -45,7 +45,7 @@ def show_preset(key: str, config_path: Path | None) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @config_option
 def put_presets(files: tuple[Path, ...], config_path: Path | None) -> None:
-    """Store presets from files; one of the same key is replaced. Nothing is stored if one is not valid."""
+    """Store presets from files, replacing those with the same key. Stores none if any is invalid."""
     from ..presets import load_preset, read_document
 
     rows = [read_document(file) for file in files]

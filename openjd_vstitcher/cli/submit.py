@@ -17,17 +17,17 @@ from ._console import config_option, configured_exports, configured_platform, jo
     "--details",
     "details_path",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Job details as JSON or YAML, or a whole job that holds them.",
+    help="Job details, or a whole job that contains them, as JSON or YAML.",
 )
 @click.option(
     "--garment",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The garment, for the details' input_file_uri.",
+    help="Garment file; takes precedence over input_file_uri in the details.",
 )
-@click.option("--type", "job_type", help="Job type; without it, what the job or the preset says.")
+@click.option("--type", "job_type", help="Job type. Default: the type in the job or the preset.")
 @click.option("--priority", type=int, help="Jobs of a higher priority are claimed first.")
-@click.option("--hold", is_flag=True, help="Submit it on hold; `jobs release` lets it run.")
-@click.option("--wait", is_flag=True, help="Wait for its end; the exit code tells how it ended.")
+@click.option("--hold", is_flag=True, help="Submit the job on hold; `jobs release` lets it run.")
+@click.option("--wait", is_flag=True, help="Wait until the job ends; the exit code shows the result.")
 @config_option
 @json_option
 def command(
@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Put a job into the queue.
 
-    PRESET is the key of a preset of the platform, or a preset file, which is stored on the platform first.
+    PRESET is the key of a preset on the platform, or a preset file, which is stored on the platform first.
     """
     from ..platform.following import follow
     from ..submission import Request, submit

@@ -8,12 +8,12 @@ from .ports import Platform
 
 
 def open_platform(config: PlatformConfig) -> Platform:
-    """Connect to the platform that the configuration names.
+    """Connect to the configured platform.
 
     Raises
     ------
-    ConfigError: the configuration names no platform that there is.
-    PlatformError: it cannot be reached, or is not what is needed.
+    ConfigError: the configured kind does not exist.
+    PlatformError: it cannot be reached, or lacks what this project needs.
     """
     if config.kind == "embedded":
         from .embedded.platform import EmbeddedPlatform

@@ -1,4 +1,4 @@
-"""Follows a job from outside its worker: for `--wait`, `jobs watch` and whoever waits for an outcome."""
+"""Follows jobs by reading the queue, for `submit --wait` and `jobs watch`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOOK_S = 0.5
 
 
 def follow(queue: JobQueue, job_id: str) -> Iterator[Job]:
-    """The job as it is, then again whenever it has changed, up to and with its end.
+    """The job now, and again after every change, until it has ended.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def follow(queue: JobQueue, job_id: str) -> Iterator[Job]:
 
 
 def changes(read: Callable[[], Sequence[Job]]) -> Iterator[Job]:
-    """Each job that `read` gives, the oldest first, then without end each one that is new or has changed."""
+    """Each job that `read` returns, the oldest first, then every new or changed one, without end."""
     seen: dict[str, Job] = {}
     while True:
         for job in reversed(read()):

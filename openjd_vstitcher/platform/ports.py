@@ -13,12 +13,15 @@ class JobQueue(Protocol):
     """The queue as workers and submitters see it. Raises `PlatformError`, `NotFound`, `ClaimLost`."""
 
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types, in the platform's order, or None when there is none."""
+        """Take the next job of these types.
+
+        Order: types descending, then priority descending, then the least recently updated. None if no job is waiting.
+        """
 
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
     ) -> Beat:
-        """Keep the lease, and tell how far the job is (progress in percent)."""
+        """Renew the lease and report the progress (in percent). Raises `ClaimLost`."""
 
     def claim_state(self, claim: Claim, *, timeout_s: float) -> ClaimState:
         """Wait until the claim is canceled or lost, or the time is over; return its state then.
@@ -35,14 +38,14 @@ class JobQueue(Protocol):
     def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
         """Make jobs with an expired lease claimable again, or end them with errors after the last attempt.
 
-        Each time counts in `auto_retries`, and `max_attempts` is one more than the retries that a job gets.
-        Returns the ids of the jobs that it touched.
+        Every requeue counts in `auto_retries`; `max_attempts` is the number of automatic retries of a job plus one.
+        Returns the ids of the jobs that it changed.
         """
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
-        """Wait until a job of these types may be there to claim; False when the time is over.
+        """Wait until a job of these types may be waiting; False if the time is over first.
 
-        A true answer is worth one `claim`, not a promise. Call it again and again from one thread.
+        True is a hint, not a promise: try one `claim`. Call it repeatedly, from one thread.
         """
 
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
@@ -72,19 +75,19 @@ class JobQueue(Protocol):
         """
 
     def request_cancel(self, job_id: str) -> Job:
-        """Cancel a waiting job at once; ask the worker of a running one to cancel it. Idempotent."""
+        """Cancel a waiting job immediately, or ask the worker of a running one to cancel it. Idempotent."""
 
     def retry(self, job_id: str) -> Job:
-        """Put an ended job back into the queue, with all its automatic retries before it."""
+        """Put an ended job back into the queue and reset its count of automatic retries."""
 
     def hold(self, job_id: str) -> Job:
-        """Keep a waiting job from being claimed."""
+        """Put a waiting job on hold, so that it is not claimed."""
 
     def release(self, job_id: str) -> Job:
-        """Let a held job be claimed."""
+        """Put a job on hold back into the queue."""
 
     def preset(self, key: str) -> Mapping[str, Any]:
-        """One preset row: key, name, version, description, job_type (None where not known), details."""
+        """One preset row: key, name, version, description, job_type (None if unknown), details."""
 
     def presets(self) -> Sequence[Mapping[str, Any]]:
         """All preset rows, by key."""
@@ -97,13 +100,16 @@ class AssetCatalogue(Protocol):
     """The catalogue of outputs. Raises `PlatformError`, `ClaimLost`."""
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name.
+        """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id.
 
-        An asset of an earlier attempt becomes `IN_PROGRESS` again, one of this attempt stays as it is.
+        An asset of an earlier attempt becomes `IN_PROGRESS` again; one of this attempt is not changed.
         """
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        """Say that the object is whole in storage; the details are merged into the asset's. Idempotent."""
+        """Mark an asset as `UPLOADED`, because its object in storage is complete. Idempotent.
+
+        The details are merged into those of the asset.
+        """
 
     def asset_types(self) -> Collection[str] | None:
         """The types that an asset may have; None if the platform does not say."""
@@ -113,10 +119,10 @@ class AssetCatalogue(Protocol):
 
 
 class Platform(JobQueue, AssetCatalogue, Protocol):
-    """Both ports, as one adapter gives them."""
+    """Both ports; every adapter implements them together."""
 
     def describe(self) -> str:
-        """What platform this is, where, and what it lacks."""
+        """The kind of the platform, its address, and what it does not support."""
 
     def close(self) -> None:
         """Release connections."""

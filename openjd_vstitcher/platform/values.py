@@ -1,4 +1,4 @@
-"""Jobs, claims, assets and outcomes: the values that queue and catalogue take and give."""
+"""Jobs, claims, assets and outcomes: what the queue and the catalogue accept and return."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 JOB_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
 """The fields of a job that hold a time."""
 WAITING: tuple[JobStatus, ...] = ("NEW", "ACKNOWLEDGED")
-"""The statuses from which a job is claimed."""
+"""The statuses in which a job can be claimed."""
 ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED")
-"""The statuses that only a person's retry changes."""
+"""The final statuses; only `retry` changes them."""
 
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to submit; the platform gives what is left out.
+    """A job to submit; the platform fills in what is omitted.
 
     Parameters
     ----------
     type: a job type that the platform knows, such as `BRAND_ONBOARDING`.
     preset_key: the preset to run.
     details: the inputs, as in `schemas/job_details.schema.json`.
-    id: a UUID, or None to be given one.
+    id: a UUID; None to let the platform choose one.
     """
 
     type: str
@@ -51,8 +51,8 @@ class Job:
     Parameters
     ----------
     attempt: counts the claims of this job and never goes back; 0 before the first.
-    worker: who holds the job, or held it last.
-    auto_retries: how often the job went back into the queue without a person asking for it.
+    worker: the worker that holds the job, or the last one that held it.
+    auto_retries: how often the job was requeued without a person asking for it.
     progress: of the running attempt, in percent.
     """
 
@@ -81,7 +81,8 @@ class Job:
 class Claim:
     """The right of one worker to run one attempt of a job until its lease ends.
 
-    Every write about a claimed job names it, and raises `ClaimLost` when it holds no more.
+    Every write about a claimed job names its claim, and raises `ClaimLost` if the claim no longer holds the job.
+    `lease_expires_at` is None on a platform without leases.
     """
 
     job: Job
@@ -134,13 +135,13 @@ class Outcome:
 
     Parameters
     ----------
-    status: the job's new status: `NEW` puts it back in the queue (or cancels it, if that was asked for meanwhile).
-    status_details: the reason as text for a reader and for monitors that look for phrases in it.
+    status: the job's new status: `NEW` puts it back in the queue (or cancels it if a cancel was requested meanwhile).
+    status_details: the reason, for people and for monitors that search it for phrases.
     errors: each failure as data: export, stage, parameters, message.
-    hide_previous_style_assets: whether older assets of the job's style stop being public facing; they stay as they
-        are when this job has no uploaded asset.
-    counted: whether going back to `NEW` counts as an automatic retry; a worker that is told to stop gives its jobs
-        back uncounted.
+    hide_previous_style_assets: whether older assets of the job's style stop being public facing; they do not change
+        if this job has no uploaded asset.
+    counted: whether going back to `NEW` counts as an automatic retry; a worker that stops returns its jobs
+        uncounted.
     """
 
     status: OutcomeStatus
@@ -183,7 +184,13 @@ _OUTCOME_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True)
 class Beat:
-    """What a heartbeat tells the worker: until when the lease holds, and whether to cancel."""
+    """The answer to a heartbeat.
+
+    Parameters
+    ----------
+    lease_expires_at: None on a platform without leases.
+    cancel_requested: whether the attempt should cancel the job.
+    """
 
     lease_expires_at: datetime | None
     cancel_requested: bool

@@ -82,11 +82,6 @@ class HasuraServer:
         """Ends the process at once, as a crash would."""
         self._end(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
 
-    def restart(self) -> None:
-        """Stops the process and starts it on the same port."""
-        self.stop()
-        self.start()
-
     def _end(self, sign: signal.Signals) -> None:
         if self._process is None:
             return

@@ -62,8 +62,6 @@ class RoleSchema:
         placeholder = GraphQLField(
             GraphQLNonNull(GraphQLString), description="There are no queries available to the current role."
         )
-        self.has_mutations = bool(mutations)
-        self.has_subscriptions = bool(queries)
         self.schema = GraphQLSchema(
             query=GraphQLObjectType("query_root", queries or {"no_queries_available": placeholder}),
             mutation=GraphQLObjectType("mutation_root", mutations) if mutations else None,

@@ -39,4 +39,4 @@ def test_only_what_can_pass_is_tried_again(given: TransportQueryError, transient
 
 def test_the_reader_sees_what_hasura_and_the_database_said() -> None:
     text = str(refusal(error("unexpected", "database query error", "42501")))
-    assert text == "the platform refused it: database query error: inner words (unexpected)"
+    assert text == "the platform refused the request: database query error: inner words (unexpected)"

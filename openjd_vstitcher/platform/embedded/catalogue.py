@@ -21,7 +21,7 @@ class Catalogue:
         self._db = db
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Insert an asset, or return the id of the job's asset of this name."""
+        """Register an asset, or return the id of the job's asset of this name."""
         with self._db.transaction():
             check_held(self._db, claim)
             self._db.run(
@@ -41,7 +41,7 @@ class Catalogue:
         return str(row["id"])
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        """Mark an asset as whole in storage, and merge the details into its own."""
+        """Mark an asset as `UPLOADED` and merge the details into its own."""
         with self._db.transaction():
             check_held(self._db, claim)
             row = self._db.one("asset", asset_id=asset_id, job_id=claim.job.id)

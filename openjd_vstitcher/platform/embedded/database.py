@@ -26,7 +26,7 @@ class Database:
 
     Parameters
     ----------
-    path: the file, readable by its owner only; it is made if it is missing.
+    path: the file, readable by its owner only; created if it is missing.
 
     Raises
     ------
@@ -72,9 +72,9 @@ class Database:
                         self._db.execute("ROLLBACK")
                     raise
             except sqlite3.IntegrityError as error:
-                raise PlatformError(f"the platform refused it: {error}") from error
+                raise PlatformError(f"the platform refused the change: {error}") from error
             except sqlite3.OperationalError as error:
-                raise PlatformError(f"the platform could not do it: {error}", transient=True) from error
+                raise PlatformError(f"the platform could not make the change: {error}", transient=True) from error
 
     def run(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
         """Run a named statement inside a transaction and return its rows."""
@@ -94,7 +94,7 @@ class Database:
         return self._read(self._db, self._lock, name, values)
 
     def peek(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
-        """Read rows outside of any transaction, without waiting for those who write.
+        """Read rows outside of any transaction, without waiting for writers.
 
         Raises
         ------
@@ -146,9 +146,9 @@ def _connect(path: Path, busy_limit_s: float) -> sqlite3.Connection:
 
 
 def _make_private(path: Path) -> None:
-    """Let only the owner read the file; SQLite gives the files beside it the same mode.
+    """Make the file readable by its owner only; SQLite copies its mode to the files beside it.
 
-    A file that is there is never opened here: closing it would drop the locks of this process's other connections.
+    An existing file is never opened here: closing it would drop the locks of this process's other connections.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -8,7 +8,7 @@ from .database import Database
 
 
 def check_held(db: Database, claim: Claim) -> None:
-    """Refuse a claim that no longer holds its job.
+    """Check that a claim still holds its job.
 
     Raises
     ------

@@ -27,7 +27,7 @@ class EmbeddedPlatform:
 
     Parameters
     ----------
-    path: the database, readable by its owner only; it is made if it is missing.
+    path: the database, readable by its owner only; created if it is missing.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class EmbeddedPlatform:
         self._catalogue = Catalogue(self._db)
 
     def describe(self) -> str:
-        """What platform this is, and where."""
+        """The kind of the platform, and its file."""
         return f"embedded, in {self._path}"
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class EmbeddedPlatform:
         self._db.close()
 
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types: types descending, priority descending, the longest unchanged first."""
+        """Take the next job of these types."""
         now = datetime.now(UTC)
         with self._db.transaction():
             row = self._db.one(
@@ -66,7 +66,7 @@ class EmbeddedPlatform:
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
     ) -> Beat:
-        """Keep the lease, and tell how far the job is (progress in percent)."""
+        """Renew the lease and report the progress (in percent)."""
         now = datetime.now(UTC)
         lease_expires_at = now + timedelta(seconds=lease_s)
         with self._db.transaction():
@@ -132,7 +132,7 @@ class EmbeddedPlatform:
         return [row["id"] for row in touched]
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
-        """Wait until a job of these types may be there to claim; False when the time is over."""
+        """Wait until a job of these types may be waiting; False if the time is over first."""
         deadline = time.monotonic() + timeout_s
         types = json.dumps(list(job_types))
         while True:
@@ -144,7 +144,7 @@ class EmbeddedPlatform:
             time.sleep(min(_LOOK_S, left))
 
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        """Keep events of the attempt's journal with the job."""
+        """Store events of the attempt's journal with the job."""
         with self._db.transaction():
             check_held(self._db, claim)
             for entry in entries:
@@ -159,7 +159,7 @@ class EmbeddedPlatform:
                 )
 
     def events(self, job_id: str) -> Sequence[Entry]:
-        """What happened to a job, oldest first."""
+        """The history of a job, oldest first."""
         self.job(job_id)
         return [rows.entry(row) for row in self._db.rows("events", job_id=job_id)]
 
@@ -196,12 +196,12 @@ class EmbeddedPlatform:
         worker: str | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs that fit every filter given, the newest first."""
+        """Jobs that match every given filter, the newest first."""
         found = self._db.rows("jobs", status=status, type=type, preset_key=preset_key, worker=worker, limit=limit)
         return [rows.job(row) for row in found]
 
     def request_cancel(self, job_id: str) -> Job:
-        """Cancel a waiting job at once; ask the worker of a running one to cancel it."""
+        """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
         with self._db.transaction():
             status = self.job(job_id).status
             if status == "IN_PROGRESS":
@@ -213,18 +213,18 @@ class EmbeddedPlatform:
             return self.job(job_id)
 
     def retry(self, job_id: str) -> Job:
-        """Put an ended job back into the queue, with all its automatic retries before it."""
+        """Put an ended job back into the queue and reset its count of automatic retries."""
         with self._db.transaction():
             self._expect(job_id, "retry", ENDED)
             self._db.run("retry", job_id=job_id, now=rows.now())
             return self.job(job_id)
 
     def hold(self, job_id: str) -> Job:
-        """Keep a waiting job from being claimed."""
+        """Put a waiting job on hold, so that it is not claimed."""
         return self._steer(job_id, "hold", WAITING, "ON_HOLD")
 
     def release(self, job_id: str) -> Job:
-        """Let a held job be claimed."""
+        """Put a job on hold back into the queue."""
         return self._steer(job_id, "release", ("ON_HOLD",), "NEW")
 
     def preset(self, key: str) -> Mapping[str, Any]:
@@ -253,11 +253,11 @@ class EmbeddedPlatform:
             )
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name."""
+        """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id."""
         return self._catalogue.begin_asset(claim, asset)
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        """Mark an asset as whole in storage; the details are merged into the asset's."""
+        """Mark an asset as `UPLOADED` and merge the details into its own."""
         self._catalogue.asset_uploaded(claim, asset_id, details)
 
     def assets(self, job_id: str) -> Sequence[Asset]:

@@ -1,4 +1,4 @@
-"""Between rows as SQLite gives them and the values of the ports."""
+"""Converts between SQLite rows and the values of the ports."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def entry(row: sqlite3.Row) -> Entry:
 
 
 def text(moment: datetime) -> str:
-    """A time as its columns hold it; the order of the texts is the order of the times."""
+    """A time as text for its column; texts sort like their times."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def now() -> str:
-    """The current time, as `text` gives it."""
+    """The current time as text for its column."""
     return text(datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Requests to a Hasura endpoint: one connection, retried where that can help. Knows no table."""
+"""Requests to a Hasura endpoint over one connection, with retries of transient failures. Knows no tables."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RequestRefused(PlatformError):
 
 
 class Connection:
-    """Sends requests from any thread; they run on one event loop in a thread of its own.
+    """Sends requests from any thread; they run on one event loop, in its own thread.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Connection:
         self._retry_limit_s = config.retry_limit_s
         self._credential = Credential(config)
         self.worker = socket.gethostname()
-        """The worker for which requests are made, for a credential that does not name it."""
+        """The worker that makes the requests, for a credential that does not name it."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hasura", daemon=True)
         self._thread.start()
@@ -86,7 +86,7 @@ class Connection:
         return future
 
     def close(self) -> None:
-        """End everything that runs on the loop, and the connection."""
+        """Cancel everything that runs on the loop, and close the connection."""
         if self._loop.is_closed():
             return
         self.run(self._stop())
@@ -105,8 +105,8 @@ class Connection:
 
         Raises
         ------
-        RequestRefused: Hasura refused it.
-        PlatformError: nobody answered properly until the time to retry was over.
+        RequestRefused: Hasura refused the request.
+        PlatformError: no valid answer arrived before the time was over.
         """
         request = GraphQLRequest(document, variable_values=dict(variables or {}))
         deadline = time.monotonic() + (self._retry_limit_s if limit_s is None else limit_s)
@@ -151,7 +151,7 @@ class Connection:
                 yield result
 
     def forget_credential(self) -> None:
-        """Fetch the credential anew before the next request."""
+        """Read the credential again before the next request."""
         self._credential.forget()
 
     def _send(self, request: GraphQLRequest, deadline: float | None) -> dict[str, Any]:
@@ -171,8 +171,8 @@ class Connection:
                 raise RequestRefused(
                     f"{self._endpoint} answered {error.code}", code="access-denied", transient=False
                 ) from error
-            passing = error.code is None or error.code == 429 or error.code >= 500
-            raise PlatformError(f"{self._endpoint} answered {error.code}", transient=passing) from error
+            transient = error.code is None or error.code == 429 or error.code >= 500
+            raise PlatformError(f"{self._endpoint} answered {error.code}", transient=transient) from error
         except (TransportError, OSError, TimeoutError) as error:
             raise PlatformError(f"cannot reach {self._endpoint}: {_short(error)}", transient=True) from error
         return dict(answer)
@@ -187,11 +187,14 @@ class Connection:
 
 def _log_failure(done: Future[None]) -> None:
     if not done.cancelled() and (error := done.exception()) is not None:
-        _log.error("what ran in the background has ended: %s", _short(error), exc_info=error)
+        _log.error("a background task failed: %s", _short(error), exc_info=error)
 
 
 def refusal(error: TransportQueryError) -> RequestRefused:
-    """What an answer with errors means: only conflicts of transactions, and what is not Hasura's own, can pass."""
+    """The error for an answer with errors.
+
+    Transient are conflicts of transactions, and errors without a code of Hasura's: those come from a gateway.
+    """
     first: Mapping[str, Any] = (error.errors or [{}])[0]
     extensions = first.get("extensions") or {}
     code = str(extensions.get("code") or "")
@@ -202,7 +205,7 @@ def refusal(error: TransportQueryError) -> RequestRefused:
     text = ": ".join(str(part) for part in (first.get("message"), details.get("message")) if part)
     conflict = state.startswith(_CONFLICT_STATES) or any(phrase in text.lower() for phrase in _CONFLICT_PHRASES)
     return RequestRefused(
-        f"the platform refused it: {text} ({code or 'no code'})", code=code, transient=conflict or not code
+        f"the platform refused the request: {text} ({code or 'no code'})", code=code, transient=conflict or not code
     )
 
 

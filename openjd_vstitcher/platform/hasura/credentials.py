@@ -1,4 +1,4 @@
-"""Where the Hasura adapter's credential comes from, and when to fetch it anew. It is never logged."""
+"""Reads the Hasura adapter's credential, and again when it expires or is refused. It is never logged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RENEW_BEFORE_S = 30.0
 
 
 class Credential:
-    """The headers that say who we are. Safe to use from several threads.
+    """The headers that authenticate a request. Safe to use from several threads.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Credential:
 
         Raises
         ------
-        PlatformError: the credential cannot be had.
+        PlatformError: the credential cannot be read.
         """
         role = {"X-Hasura-Role": self._config.role} if self._config.role else {}
         value = self._current()
@@ -59,7 +59,7 @@ class Credential:
         return {"X-Hasura-Admin-Secret": value, **role, **named}
 
     def forget(self) -> None:
-        """Fetch the credential anew before the next request: the last was refused."""
+        """Read the credential again before the next request: the last one was refused."""
         with self._lock:
             self._value = ""
 
@@ -76,11 +76,11 @@ class Credential:
             return _from_file(config)
         if config.credential_variable:
             value = os.environ.get(config.credential_variable, "").strip()
-            source = f"the environment variable {config.credential_variable}"
+            missing = f"the environment variable {config.credential_variable} is not set"
         else:
-            value, source = _from_command(config), f"the command {config.credential_command[0]}"
+            value, missing = _from_command(config), f"the command {config.credential_command[0]} printed nothing"
         if not value:
-            raise PlatformError(f"no credential for the platform: {source} gave nothing")
+            raise PlatformError(f"no credential for the platform: {missing}")
         return value
 
 
@@ -109,7 +109,7 @@ def _from_command(config: PlatformConfig) -> str:
 
 
 def _expiry(jwt: str) -> float:
-    """When a JWT expires, in seconds since the epoch; without end if it does not say."""
+    """When a JWT expires, in seconds since the epoch; infinity if it does not say."""
     try:
         part = jwt.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))

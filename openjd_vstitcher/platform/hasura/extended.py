@@ -1,4 +1,4 @@
-"""Work on jobs through the functions of the extended database: one round trip and one transaction each."""
+"""Claims, fenced writes and steering through the functions of the extended database, one round trip each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .connection import Connection
 
 
 class ExtendedWork:
-    """What workers and those who steer jobs do, where leases and fencing are the database's own.
+    """The work on jobs, with leases and fencing done by the database.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class ExtendedWork:
         self._requests = requests
 
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job; a repeated request, after a lost answer, gives the same claim."""
+        """Take the next job; a request repeated after a lost answer returns the same claim."""
         self._connection.worker = worker
         request = str(uuid.uuid4())
         found = self._call("Claim", worker=worker, types=list(job_types), lease_s=lease_s, request=request)
@@ -38,12 +38,12 @@ class ExtendedWork:
         return Claim(job, rows.preset(found[0]["preset"]), job.attempt, worker, job.lease_expires_at)
 
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
-        """Keep the lease, and tell how far the job is."""
+        """Renew the lease and report the progress."""
         row = self._fenced("Heartbeat", claim, lease_s=lease_s, progress=progress, status_details=status_details)
         return Beat(rows.moment(row["lease_expires_at"]), row["cancel_requested"])
 
     def held(self, claim: Claim) -> dict[str, Any]:
-        """The condition that holds for the job's row while the claim holds the job."""
+        """The condition that the job's row meets while the claim holds the job."""
         return {
             "id": {"_eq": claim.job.id},
             "attempt": {"_eq": claim.attempt},
@@ -65,25 +65,25 @@ class ExtendedWork:
         )
 
     def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
-        """Give back or end the jobs of workers that were not heard of in time."""
+        """Requeue or end the jobs whose lease has expired."""
         return [row["id"] for row in self._call("RequeueExpired", max_attempts=max_attempts)]
 
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        """Keep events of the attempt's journal with the job."""
+        """Store events of the attempt's journal with the job."""
         self._fenced("RecordEvents", claim, events=[rows.entry_row(entry) for entry in entries])
 
     def events(self, job_id: str) -> Sequence[Entry]:
-        """What happened to a job, oldest first."""
+        """The history of a job, oldest first."""
         answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
         return [rows.entry(row) for row in answer["platform_job_event"]]
 
     def steer(self, what: str, job_id: str) -> Job | None:
-        """Cancel, retry, hold or release a job; None where its status does not allow it."""
+        """Cancel, retry, hold or release a job; None if its status does not allow it."""
         found = self._call(what.capitalize(), job_id=job_id)
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Insert an asset, or give the id of the one that the job has of this name."""
+        """Register an asset, or return the id of the job's asset of this name."""
         row = self._fenced(
             "BeginAsset",
             claim,
@@ -98,7 +98,7 @@ class ExtendedWork:
         return str(row["id"])
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        """Say that the object is whole in storage."""
+        """Mark an asset as `UPLOADED`."""
         self._fenced("AssetUploaded", claim, asset_id=asset_id, details=dict(details))
 
     def _call(self, operation: str, /, **args: Any) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""Work on jobs with today's columns only: claims by compare-and-set, no leases.
+"""Claims, fenced writes and steering with today's columns only: claims by compare-and-set, no leases.
 
-The time at which a job was started is the fence: each claim sets it to its own microsecond, and every write repeats it.
+`started_at` is the fence: each claim sets it to the current microsecond, and every later write compares it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _STEER: dict[str, tuple[Sequence[str], Mapping[str, Any]]] = {
 
 
 class LegacyWork:
-    """What workers and those who steer jobs do on a database that has not been extended.
+    """The work on jobs in a database that has not been extended.
 
     Parameters
     ----------
     requests: the operations of `legacy.graphql`.
     job_root: the GraphQL name of the table of jobs.
-    assets_know_job: whether assets have the relation `job`, by which a write about an asset is fenced too.
+    assets_know_job: whether assets have the relation `job`, which fences writes about assets.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class LegacyWork:
         self._assets_know_job = assets_know_job
 
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job with an update that repeats its status; only one changed row is a claim."""
+        """Take the next job with an update conditional on its status; exactly one changed row is a claim."""
         waiting = {"status": {"_in": list(WAITING)}, "type": {"_in": list(job_types)}}
         while True:
             found = self._query("Next", where=waiting, limit=_CANDIDATES)[self._job_root]
@@ -65,7 +65,7 @@ class LegacyWork:
                 return None
 
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
-        """See whether the job is still this claim's; there is no lease to keep and no column for progress."""
+        """Check that the claim still holds the job; there is no lease to renew and no column for progress."""
         if status_details is None:
             held = bool(self._query("Claimed", where=self.held(claim))[self._job_root])
         else:
@@ -75,7 +75,7 @@ class LegacyWork:
         return Beat(None, False)
 
     def held(self, claim: Claim) -> dict[str, Any]:
-        """The condition that holds for the job's row while the claim holds the job."""
+        """The condition that the job's row meets while the claim holds the job."""
         return {
             "id": {"_eq": claim.job.id},
             "status": {"_eq": "IN_PROGRESS"},
@@ -112,20 +112,20 @@ class LegacyWork:
             self._already(claim, ended, reason)
 
     def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
-        """Nothing: without leases nobody can tell a dead worker's job from a long one."""
+        """Do nothing: without leases, the job of a dead worker looks like a long one."""
         return ()
 
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        """Nothing: today's tables have no place for events; they are in the job directory's journal."""
+        """Do nothing: today's tables cannot store events; they are in the journal of the job directory."""
 
     def events(self, job_id: str) -> Sequence[Entry]:
-        """None are kept."""
+        """None are stored."""
         return ()
 
     def steer(self, what: str, job_id: str) -> Job | None:
-        """Cancel, retry, hold or release a job; None where its status does not allow it.
+        """Cancel, retry, hold or release a job; None if its status does not allow it.
 
-        A running job is canceled by taking it from its worker, which learns of it at its next heartbeat.
+        Canceling a running job ends it at once: its worker finds the claim lost.
         """
         before, changes = _STEER.get(what, ((), {}))
         if what == "cancel":
@@ -140,7 +140,7 @@ class LegacyWork:
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Insert an asset, or give the id of the one that the job has of this name."""
+        """Register an asset, or return the id of the job's asset of this name."""
         self._held(claim)
         values = {
             "type": asset.type,
@@ -165,17 +165,17 @@ class LegacyWork:
         return str(found[0]["id"])
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        """Say that the object is whole in storage."""
-        mine = {"id": {"_eq": asset_id}, "job_id": {"_eq": claim.job.id}}
-        unsaid = {"_or": [{"status": {"_neq": "UPLOADED"}}, {"_not": {"details": {"_contains": dict(details)}}}]}
+        """Mark an asset as `UPLOADED`."""
+        of_job = {"id": {"_eq": asset_id}, "job_id": {"_eq": claim.job.id}}
+        not_yet = {"_or": [{"status": {"_neq": "UPLOADED"}}, {"_not": {"details": {"_contains": dict(details)}}}]}
         self._held(claim)
         changed = self._query(
             "UpdateAsset",
-            where={**mine, **unsaid, **self._job_fence(claim)},
+            where={**of_job, **not_yet, **self._job_fence(claim)},
             set={"status": "UPLOADED"},
             append={"details": dict(details)},
         )["update_create_asset"]["affected_rows"]
-        if not changed and not self._query("AssetOfName", where=mine)["create_asset"]:
+        if not changed and not self._query("AssetOfName", where=of_job)["create_asset"]:
             raise NotFound(f"job {claim.job.id} has no asset {asset_id}")
 
     def _take(self, job_id: str) -> dict[str, Any] | None:
@@ -188,8 +188,8 @@ class LegacyWork:
         if changed["affected_rows"] == 1:
             row: dict[str, Any] = changed["returning"][0]
             return row
-        ours = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": started_at}}
-        found = self._query("Claimed", where=ours)[self._job_root]
+        by_claim = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": started_at}}
+        found = self._query("Claimed", where=by_claim)[self._job_root]
         return found[0] if found else None
 
     def _held(self, claim: Claim) -> None:
@@ -200,14 +200,14 @@ class LegacyWork:
         return {"job": self.held(claim)} if self._assets_know_job else {}
 
     def _already(self, claim: Claim, status: str, status_details: str | None) -> None:
-        """Pass over a repeated outcome; anything else means that the claim is lost."""
-        ours = {
+        """Accept a repeated outcome; anything else means that the claim is lost."""
+        by_claim = {
             "id": {"_eq": claim.job.id},
             "started_at": {"_eq": _started(claim)},
             "status": {"_eq": status},
             "status_details": {"_is_null": True} if status_details is None else {"_eq": status_details},
         }
-        if not self._query("Claimed", where=ours)[self._job_root]:
+        if not self._query("Claimed", where=by_claim)[self._job_root]:
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
 
     def _styles(self, claim: Claim) -> list[str]:

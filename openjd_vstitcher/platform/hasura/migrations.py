@@ -1,4 +1,4 @@
-"""Applies the Hasura project's migrations to a PostgreSQL database, for those without Hasura's own tool."""
+"""Applies the migrations of the Hasura project to a PostgreSQL database, without Hasura's command-line tool."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Migration:
 
     Parameters
     ----------
-    version: the time stamp in front of its directory's name; they are applied in this order.
-    applied_at: None while it is not applied.
+    version: the time stamp at the start of its directory's name; migrations are applied in this order.
+    applied_at: None if it is not applied.
     """
 
     version: int
@@ -42,16 +42,16 @@ class Migration:
 
 
 class Database:
-    """A database to migrate, held for the length of a `with` block.
+    """A connection to a database to migrate.
 
     Parameters
     ----------
     url: a PostgreSQL connection URL.
-    job_table: the table of jobs, where it is another than `platform.job`.
+    job_table: the table of jobs, if it is not `platform.job`.
 
     Raises
     ------
-    PlatformError: the database cannot be reached, or a migration failed (then nothing of it remains).
+    PlatformError: the database cannot be reached, or a migration failed (and was rolled back).
     """
 
     def __init__(self, url: str, *, job_table: str = JOB_TABLE) -> None:
@@ -62,11 +62,11 @@ class Database:
             self._db = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_LIMIT_S)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._db.close()
 
     def status(self) -> Sequence[Migration]:
-        """All migrations, the oldest first, each with when it was applied here."""
+        """All migrations, the oldest first, with the time at which each was applied."""
         with _failures("cannot read the state of the migrations"):
             kept = self._db.execute("SELECT to_regclass('openjd_vs.migration') IS NOT NULL").fetchone()
             rows = self._db.execute("SELECT version, applied_at FROM openjd_vs.migration") if kept == (True,) else ()
@@ -74,11 +74,11 @@ class Database:
         return [Migration(m.version, m.name, m.directory, applied.get(m.version)) for m in _shipped()]
 
     def migrate(self, *, to: int | None = None) -> Sequence[Migration]:
-        """Apply what is missing, or go down to a version; all in one transaction. Returns what was done, in order.
+        """Apply missing migrations, or revert to a version, in one transaction. Returns what was done, in order.
 
         Parameters
         ----------
-        to: the last version that shall be applied, 0 for none; without it, all.
+        to: the last version to keep or apply, 0 for none; None for all.
         """
         with _failures("the migration failed, nothing has changed"), self._db.transaction():
             self._db.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -86,7 +86,7 @@ class Database:
             state = self.status()
             if not any(m.applied_at for m in state) and self._extended_otherwise():
                 raise PlatformError(
-                    "another tool, such as Hasura's own, has applied the migrations; go on with that one"
+                    "another tool, such as Hasura's own, has applied the migrations; continue with that tool"
                 )
             undone = [m for m in reversed(state) if m.applied_at and to is not None and m.version > to]
             missing = [m for m in state if not m.applied_at and (to is None or m.version <= to)]
@@ -117,7 +117,7 @@ def _shipped() -> Iterator[Migration]:
 def with_job_table(sql: str, job_table: str) -> str:
     """A migration for another table of jobs: each `/*job*/` or `/*job_schema*/` marks a name to replace.
 
-    Marks instead of holes leave the files valid SQL, which Hasura's own tool applies as they are.
+    The marks keep the files valid SQL, so that Hasura's own tool can apply them unchanged.
     """
     schema = job_table.partition(".")[0]
     return (

@@ -48,7 +48,7 @@ class HasuraPlatform:
 
     Raises
     ------
-    ConfigError: the configuration cannot be used.
+    ConfigError: the configuration is not usable.
     PlatformError: the endpoint cannot be reached, or has no table of jobs that the role may see.
     """
 
@@ -76,21 +76,21 @@ class HasuraPlatform:
         )
 
     def describe(self) -> str:
-        """What platform this is, where, and what it lacks."""
+        """The kind of the platform, its address, and what the role may not do."""
         return f"Hasura at {self._endpoint}, {self.found}"
 
     def close(self) -> None:
-        """End the connection and the subscriptions."""
+        """Close the connection and its subscriptions."""
         self._connection.close()
 
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types: types descending, priority descending, the longest unchanged first."""
+        """Take the next job of these types."""
         return self._work.claim(worker, job_types, lease_s=lease_s)
 
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
     ) -> Beat:
-        """Keep the lease, and tell how far the job is (progress in percent)."""
+        """Renew the lease and report the progress (in percent)."""
         return self._work.heartbeat(claim, lease_s=lease_s, progress=progress, status_details=status_details)
 
     def claim_state(self, claim: Claim, *, timeout_s: float) -> ClaimState:
@@ -113,7 +113,7 @@ class HasuraPlatform:
         return self._work.requeue_expired(max_attempts=max_attempts)
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
-        """Wait until a job of these types may be there to claim; False when the time is over."""
+        """Wait until a job of these types may be waiting; False if the time is over first."""
         types = tuple(job_types)
         if types not in self._jobs_watches:
             where = {"status": {"_in": list(WAITING)}, "type": {"_in": list(types)}}
@@ -123,11 +123,11 @@ class HasuraPlatform:
         return self._jobs_watches[types].wait(timeout_s)
 
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
-        """Keep events of the attempt's journal with the job."""
+        """Store events of the attempt's journal with the job."""
         self._work.record(claim, entries)
 
     def events(self, job_id: str) -> Sequence[Entry]:
-        """What happened to a job, oldest first."""
+        """The history of a job, oldest first."""
         self.job(job_id)
         return self._work.events(job_id)
 
@@ -168,7 +168,7 @@ class HasuraPlatform:
         worker: str | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs that fit every filter given, the newest first."""
+        """Jobs that match every given filter, the newest first."""
         given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker}
         if self.found.kind == "legacy":
             refuse_unrecorded(status=status, worker=worker)
@@ -176,7 +176,7 @@ class HasuraPlatform:
         return [rows.job(row) for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
 
     def request_cancel(self, job_id: str) -> Job:
-        """Cancel a waiting job at once; ask the worker of a running one to cancel it."""
+        """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
         return self._steer("cancel", job_id)
 
     def retry(self, job_id: str) -> Job:
@@ -184,11 +184,11 @@ class HasuraPlatform:
         return self._steer("retry", job_id)
 
     def hold(self, job_id: str) -> Job:
-        """Keep a waiting job from being claimed."""
+        """Put a waiting job on hold, so that it is not claimed."""
         return self._steer("hold", job_id)
 
     def release(self, job_id: str) -> Job:
-        """Let a held job be claimed."""
+        """Put a job on hold back into the queue."""
         return self._steer("release", job_id)
 
     def preset(self, key: str) -> Mapping[str, Any]:
@@ -216,11 +216,11 @@ class HasuraPlatform:
         self._query("PutPreset", preset=values)
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Insert an asset as `IN_PROGRESS` and return its id; the existing id if the job has one of this name."""
+        """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id."""
         return self._work.begin_asset(claim, asset)
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        """Say that the object is whole in storage; the details are merged into the asset's."""
+        """Mark an asset as `UPLOADED` and merge the details into its own."""
         self._work.asset_uploaded(claim, asset_id, details)
 
     def assets(self, job_id: str) -> Sequence[Asset]:
@@ -268,7 +268,7 @@ class HasuraPlatform:
         return job
 
     def _submitted(self, job_id: str, error: RequestRefused) -> Job:
-        """The job that an earlier try of the same request added, if the answer to it was lost."""
+        """The job that an earlier try of the same request added, if its answer was lost."""
         try:
             return self.job(job_id)
         except NotFound:

@@ -1,4 +1,4 @@
-"""From rows as Hasura gives them to the values of the ports, and back."""
+"""Converts between Hasura's rows and the values of the ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLAIN = ("status_details", "requestor_id", "worker", "progress")
 
 
 def job(row: Mapping[str, Any]) -> Job:
-    """A job from its row; columns that the row lacks keep their defaults."""
+    """A job from its row; missing columns get their defaults."""
     values: dict[str, Any] = {name: row.get(name) for name in _PLAIN}
     values.update((name, moment(row.get(name))) for name in JOB_TIMES)
     return Job(

@@ -1,4 +1,4 @@
-"""Finds out what the endpoint's schema offers, as far as the role may see it."""
+"""Finds out which tables and operations the endpoint offers to the role."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ASSET_TYPES = "create_asset_type"
 
 @dataclass(frozen=True)
 class Found:
-    """What the schema has, as far as the role may see it.
+    """What the endpoint offers to the role.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Found:
 
 
 def look(connection: Connection, job_root: str) -> Found:
-    """Look at the schema.
+    """Read the schema.
 
     Parameters
     ----------

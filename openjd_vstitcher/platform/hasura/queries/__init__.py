@@ -13,12 +13,12 @@ _JOB = "{{job}}"
 
 
 def requests(file: str, *, job_root: str = "platform_job", without: Collection[str] = ()) -> dict[str, DocumentNode]:
-    """The operations of a file by name, each with the fragments that it uses and no other.
+    """The operations of a file by name, each with only the fragments that it uses.
 
     Parameters
     ----------
     job_root: the GraphQL name of the table of jobs, put in place of `{{job}}`.
-    without: fields to leave out, because the role may not read them.
+    without: fields to leave out because the role may not read them.
     """
     text = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
     document = visit(parse(text.replace(_JOB, job_root)), _LeaveOut(without))

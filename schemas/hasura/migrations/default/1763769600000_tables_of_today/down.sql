@@ -1,4 +1,4 @@
--- Takes away the tables that going up made, and leaves those that were there before it.
+-- Drops the tables that up.sql created, and keeps those that existed before.
 DO $$
 DECLARE
   made regclass;

@@ -1,5 +1,5 @@
--- The tables that the platform has had all along, on a database that does not have them yet.
--- What this makes is marked by its comment, so that going down takes away nothing else.
+-- Creates the platform's existing tables in a database that does not have them yet.
+-- A comment marks what this creates, so that down.sql drops nothing else.
 CREATE SCHEMA IF NOT EXISTS platform;
 CREATE SCHEMA IF NOT EXISTS "create";
 

@@ -1,4 +1,4 @@
--- Canceled jobs end as errors again, which is what readers of today know.
+-- Canceled jobs become errors, the status that today's readers know.
 DROP TRIGGER note_job ON /*job*/platform.job;
 DROP TRIGGER end_lease ON /*job*/platform.job;
 DROP FUNCTION platform.note_job();

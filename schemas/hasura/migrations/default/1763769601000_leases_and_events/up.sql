@@ -1,4 +1,4 @@
--- What leases, fencing, progress and the record of events need. Only adds: readers and writers of today go on as before.
+-- Adds leases, fencing, progress and events. It only adds: today's readers and writers continue to work.
 ALTER TABLE /*job*/platform.job
   ADD COLUMN attempt int NOT NULL DEFAULT 0,
   ADD COLUMN worker text,
@@ -7,10 +7,10 @@ ALTER TABLE /*job*/platform.job
   ADD COLUMN progress double precision,
   ADD COLUMN cancel_requested boolean NOT NULL DEFAULT false,
   ADD COLUMN errors jsonb NOT NULL DEFAULT '[]';
-COMMENT ON COLUMN /*job*/platform.job.attempt IS 'counts the claims and never goes back';
-COMMENT ON COLUMN /*job*/platform.job.worker IS 'who holds the job, or held it last';
+COMMENT ON COLUMN /*job*/platform.job.attempt IS 'counts the claims and never decreases';
+COMMENT ON COLUMN /*job*/platform.job.worker IS 'the worker that holds the job, or the last one that held it';
 COMMENT ON COLUMN /*job*/platform.job.lease_expires_at IS 'null unless a worker that keeps leases holds the job';
-COMMENT ON COLUMN /*job*/platform.job.claim_request IS 'names the request that made the claim, so that repeating it gives the same claim';
+COMMENT ON COLUMN /*job*/platform.job.claim_request IS 'the id of the request that made the claim; repeating the request returns the same claim';
 COMMENT ON COLUMN /*job*/platform.job.progress IS 'of the running attempt, in percent';
 
 INSERT INTO platform.job_status (value) VALUES ('CANCELED') ON CONFLICT DO NOTHING;
@@ -23,7 +23,7 @@ CREATE INDEX job_held ON /*job*/platform.job (worker, claim_request) WHERE statu
 CREATE INDEX job_created_at ON /*job*/platform.job (created_at);
 CREATE INDEX asset_public_of_style ON "create".asset (style_id) WHERE is_public_facing;
 
--- Rows of today may hold one name of a job twice. They stay as they are, and the key holds for what comes after them.
+-- Existing rows may contain a name twice for one job. They do not change; the key applies to newer rows.
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM "create".asset WHERE job_id IS NOT NULL GROUP BY job_id, name HAVING count(*) > 1) THEN
@@ -42,7 +42,7 @@ CREATE TABLE platform.worker (
   created_at timestamptz NOT NULL DEFAULT now(),
   seen_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE platform.worker IS 'the workers that have ever asked for a job, and when they were last heard of';
+COMMENT ON TABLE platform.worker IS 'every worker that has asked for a job, and when it was last seen';
 
 CREATE TABLE platform.job_event (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -53,11 +53,11 @@ CREATE TABLE platform.job_event (
   event text NOT NULL,
   fields jsonb NOT NULL DEFAULT '{}'
 );
-COMMENT ON COLUMN platform.job_event.seq IS 'position in the journal of the attempt; 0 for what the database itself noticed';
+COMMENT ON COLUMN platform.job_event.seq IS 'position in the journal of the attempt; 0 for events that the database recorded itself';
 CREATE UNIQUE INDEX job_event_recorded ON platform.job_event (job_id, attempt, seq) WHERE seq > 0;
 CREATE INDEX job_event_of_job ON platform.job_event (job_id, id);
 
--- Whoever takes a job out of IN_PROGRESS, a runner or script of today too, ends the lease with it.
+-- Any change from IN_PROGRESS to another status ends the lease, also one by today's runners and scripts.
 CREATE FUNCTION platform.end_lease() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   NEW.lease_expires_at := NULL;

@@ -1,6 +1,6 @@
--- Each function is one round trip and one transaction. A fenced one gives no row when the claim is lost.
+-- Each function is one round trip and one transaction. A fenced function returns no row if the claim is lost.
 
--- A session of the role worker acts only in the name that its token or the gateway gives it.
+-- A session with the role worker may act only as the worker that its token or the gateway names.
 CREATE FUNCTION platform.check_worker(worker text, hasura_session json) RETURNS void LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF hasura_session ->> 'x-hasura-role' = 'worker'
@@ -191,7 +191,7 @@ BEGIN
 END
 $$;
 
--- Jobs of workers that were not heard of in time: back into the queue, or ended after the last attempt.
+-- Requeues jobs with an expired lease, or ends them after the last attempt.
 CREATE FUNCTION platform.requeue_expired_jobs(max_attempts int)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -223,7 +223,7 @@ BEGIN
 END
 $$;
 
--- A session of the role submitter steers only the jobs that it asked for.
+-- A session with the role submitter may change only the jobs that it requested.
 CREATE FUNCTION platform.steered_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
