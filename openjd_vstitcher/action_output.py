@@ -1,8 +1,8 @@
-"""The one way in which our actions print: each call is one line that OpenJD reads as exactly what was meant.
+"""Prints what actions say: each call is one line, which OpenJD reads as exactly what was meant.
 
-Standard output of an action is a protocol, and standard error is merged into it. A line is therefore a protocol message
-or starts with a fixed prefix; text from inputs and engines can neither start a line nor break one. Imports little,
-because a command that starts for every frame uses it.
+The standard output of an action is a protocol, and OpenJD merges standard error into it. So every line is a protocol
+message or starts with a fixed prefix, and text from inputs and engines can neither start a line nor break one. Imports
+little, because a command that starts for every frame uses it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 EVENT_PREFIX = "vstitcher_event: "
 """Starts a line that holds a fact for the journal, as a JSON object whose `event` is its name."""
 PLAIN_PREFIX = "vstitcher: "
-"""Starts a line that is for people only."""
+"""Starts a line that is only for people who read the log."""
 MOST_BYTES = 4096
-"""The most bytes of a line with its line break. A pipe takes that many at once, so processes cannot mix their lines."""
+"""The most bytes of a line with its line break. Linux writes that many to a pipe at once, so processes cannot mix lines."""
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""What a reader may take for a line break, a terminal for a command, or a person for other text: control characters,
-line and paragraph separators, marks that turn the direction of text, lone surrogates."""
+"""Control characters, line and paragraph separators, text direction marks, byte order marks, lone surrogates."""
 _NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _CUT = "…"
 _EVENT_LIMITS = (2000, 500, 100, 20)
@@ -41,29 +40,29 @@ _stdout: BinaryIO | None = None
 
 
 def progress(percent: float) -> None:
-    """Tell how much of the action is done.
+    """Report how much of the action is done.
 
     Parameters
     ----------
-    percent: 0 to 100; what is outside is moved to the nearer end. Not a number tells nothing.
+    percent: 0 to 100; other values are clamped, NaN prints nothing.
     """
     if not math.isnan(percent):
         _print("openjd_progress: ", f"{min(max(percent, 0.0), 100.0):.1f}")
 
 
 def status(text: str) -> None:
-    """Tell what the action is doing. An empty text tells nothing."""
+    """Report what the action is doing. An empty text prints nothing."""
     if text:
         _print("openjd_status: ", text)
 
 
 def fail(text: str) -> None:
-    """Tell why the action fails. It does not end the action: its exit code does."""
+    """Report why the action fails. The exit code must say so too."""
     _print("openjd_fail: ", text or "failed without a message")
 
 
 def event(fields: Mapping[str, Any]) -> None:
-    """Tell a fact for the journal. Where it does not fit in a line, long texts and lists are cut, then fields dropped.
+    """Report a fact for the journal. If it does not fit in a line, long texts and lists are cut, then fields dropped.
 
     Parameters
     ----------
@@ -78,12 +77,12 @@ def say(text: str) -> None:
 
 
 def escaped(text: str) -> str:
-    """The text without any character that could break a line or hide what it says; each is written as its escape."""
+    """The text with every character that could break a line or disguise the text replaced by its escape."""
     return _UNSAFE.sub(_escape, text)
 
 
 def fitted(text: str, most_bytes: int) -> str:
-    """The text cut to a number of bytes in UTF-8; the last character of a text that was cut is `…`."""
+    """The text cut to a number of bytes in UTF-8. A text that was cut ends in `…`."""
     data = text.encode("utf-8")
     if len(data) <= most_bytes:
         return text
@@ -109,10 +108,9 @@ def event_json(fields: Mapping[str, Any]) -> str:
 
 @contextmanager
 def guarded(failure: str) -> Iterator[None]:
-    """Within this block everything that is printed, by whatever code, becomes lines of `say`.
+    """Within this block, everything that any code prints becomes lines of `say`.
 
-    An exception that nothing handles is told with its traceback and as the failure of the action; the process then
-    exits with 1.
+    An unhandled exception is printed with its traceback and as the failure of the action, and becomes `SystemExit(1)`.
 
     Parameters
     ----------
@@ -125,7 +123,7 @@ def guarded(failure: str) -> Iterator[None]:
     sys.stdout, sys.stderr = _Lines(), _Lines()
     try:
         yield
-    except Exception as error:  # noqa: BLE001  # the last resort: a traceback must not reach the protocol as it is
+    except Exception as error:  # noqa: BLE001  # a raw traceback must not reach the protocol
         import traceback
 
         for line in "".join(traceback.format_exception(error)).split("\n"):
@@ -141,7 +139,7 @@ def guarded(failure: str) -> Iterator[None]:
 
 
 class _Lines(io.TextIOBase):
-    """A text stream whose lines are said."""
+    """A text stream that passes its lines to `say`."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -176,7 +174,7 @@ def _print(prefix: str, text: str) -> None:
             stream.write(line)
             stream.flush()
         except OSError:
-            return  # nobody reads any more: the exit code still tells
+            return  # the reader is gone; the exit code still reaches it
 
 
 def _binary(stream: Any) -> BinaryIO:

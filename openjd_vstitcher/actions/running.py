@@ -1,4 +1,4 @@
-"""What the commands that templates call share: how they end, and how they read JSON that a template embeds."""
+"""What the commands that templates call share: failure messages, exit codes, and reading of embedded JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BAD_INPUT = 2
 
 
 def run_action(failure: str, action: Callable[[], object]) -> int:
-    """Do what an action is for. An error becomes its failure message.
+    """Run an action. An error becomes its failure message.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ OnStaged = Callable[[InputEntry, Fetched], None]
 
 
 def run_stage(into: Path, *, garment: str, manifest: str, job_id: str, output_dir: str, job_data: str) -> int:
-    """`openjd-vs stage`: stage with the configuration of this machine, and tell each input. Returns the exit code.
+    """`openjd-vs stage`: stage with the configuration of this machine and report each input. Returns the exit code.
 
     Parameters
     ----------
@@ -75,18 +75,18 @@ def stage(
     config: Config,
     on_staged: OnStaged | None = None,
 ) -> Path:
-    """Bring a job's inputs into a working directory and write `job.json` there.
+    """Fetch a job's inputs into a working directory and write `job.json` there.
 
     Parameters
     ----------
-    garment: a path or `file://` address; "" when the manifest has the garment. It wins over the manifest's.
-    job: what `job.json` says of the job beside its inputs (id, preset, output directory).
+    garment: a path or `file://` address; "" when the manifest has the garment. It overrides the manifest's.
+    job: what `job.json` says about the job besides its inputs (id, preset, output directory).
 
     Returns the path of `job.json`.
 
     Raises
     ------
-    InvalidInput: no garment, an unusable one, or an input that is not what the manifest says.
+    InvalidInput: no garment, one that cannot be used, or an input that does not match the manifest.
     StorageError: an input could not be fetched.
     """
     from ..garment import check_garment
@@ -112,7 +112,7 @@ def stage(
 
 
 def teardown(into: Path) -> None:
-    """Remove what `stage` brought into a working directory, and nothing else. Repeating it is harmless.
+    """Remove what `stage` put into a working directory, and nothing else. Repeating it is harmless.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def teardown(into: Path) -> None:
         return
     output = _output_directory(job)
     if output is not None and output.is_relative_to(folder.resolve()):
-        raise StorageError(f"{folder} holds the output directory, so it stays", transient=False)
+        raise StorageError(f"{folder} is kept because it contains the output directory", transient=False)
     try:
         if folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder, onerror=_make_writable)
@@ -184,7 +184,7 @@ def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_sta
 
 
 def _described(details: Mapping[str, Any], placed: Sequence[tuple[InputEntry, Path]], folder: Path) -> dict[str, Any]:
-    """The job's details with the local paths beside them, in the fields of today's runner."""
+    """The job's details with the local paths beside them, in the fields that today's runner uses."""
     artwork = next((str(path) for entry, path in placed if entry.role == "artwork"), None)
     bundle = folder / _FOLDERS["artwork_bundle"]
     by_source = {entry.source_uri: str(path) for entry, path in placed if entry.role == "artwork_replacement"}

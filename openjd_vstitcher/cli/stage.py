@@ -1,4 +1,4 @@
-"""`openjd-vs stage`: the WorkingDirectory environment's way in."""
+"""`openjd-vs stage`: what the WorkingDirectory environment runs when it is entered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import click
 def command(
     ctx: click.Context, into: Path, garment: str, manifest: str, job_id: str, output_dir: str, job_data: str
 ) -> None:
-    """Bring a session's inputs into its working directory."""
+    """Fetch a session's inputs into its working directory."""
     from ..actions.staging import run_stage
 
     ctx.exit(

@@ -1,4 +1,4 @@
-"""`openjd-vs teardown`: the WorkingDirectory environment's way out."""
+"""`openjd-vs teardown`: what the WorkingDirectory environment runs when it is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of objects: parsing, joining, and which of them a configuration allows. Touches no disk and no network."""
+"""Addresses of objects: parsing, joining, and which of them a configuration allows. Uses no disk and no network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def local_path(uri: str) -> Path:
 
     Raises
     ------
-    InvalidInput: it names another host, is not absolute, or steps out with `..`.
+    InvalidInput: it names another host, is not absolute, or contains `..`.
     """
     if uri.startswith("file:"):
         parts = urlsplit(uri)
@@ -63,11 +63,11 @@ def is_https(uri: str) -> bool:
 
 
 def join(prefix: str, *parts: str) -> str:
-    """A prefix and what follows, with one slash between each. Parts may not be empty or step out.
+    """A prefix and further parts, with one slash between them.
 
     Raises
     ------
-    InvalidInput: a part is empty, absolute, or has `.` or `..` in it.
+    InvalidInput: a part is empty, absolute, or contains `.` or `..`.
     """
     for part in parts:
         pure = PurePosixPath(part)

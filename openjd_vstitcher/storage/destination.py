@@ -13,16 +13,16 @@ SUBFOLDERS = ("JOB_ID", "STYLE_ID", "NONE")
 
 
 def destination_prefix(preset: Mapping[str, Any], *, job_id: str, style_id: str | None) -> str:
-    """The address under which all outputs of a job are stored, without a slash at its end.
+    """The address under which all outputs of a job are stored, without a trailing slash.
 
     Parameters
     ----------
     preset: the details of a preset, with `remote_destination` and `remote_destination_subfolder_type`.
-    style_id: the job's style, where it has one.
+    style_id: the job's style, if it has one.
 
     Raises
     ------
-    InvalidInput: no destination, an unknown kind of subfolder, or no style where one is asked for.
+    InvalidInput: no destination, an unknown kind of subfolder, or no style where one is needed.
     """
     prefix = preset.get("remote_destination")
     kind = preset.get("remote_destination_subfolder_type") or "JOB_ID"
@@ -37,7 +37,7 @@ def destination_prefix(preset: Mapping[str, Any], *, job_id: str, style_id: str 
     if not folder:
         raise InvalidInput("job details", [Problem("/style_id", "the preset stores by style, but the job has none")])
     if "/" in folder or "\\" in folder:
-        raise InvalidInput("job details", [Problem("/style_id", f"{folder!r} is no name of one folder")])
+        raise InvalidInput("job details", [Problem("/style_id", f"{folder!r} is not a single folder name")])
     return join(prefix, folder)
 
 

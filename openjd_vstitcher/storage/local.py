@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _WAIT_FOR = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
-"""Errors that pass when a disk has room again or a network drive is back."""
+"""Errors that go away when a disk has room again or a network drive is back."""
 
 
 class LocalStorage:
     """The `Storage` port over a directory.
 
-    `s3://` addresses stay under the root whatever they say. Other paths are refused unless `read_from` or
+    `s3://` addresses cannot leave the root. Other paths are refused unless `read_from` or
     `write_to` names them, or they lie under the root.
     """
 
@@ -88,7 +88,7 @@ class LocalStorage:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _failed("look at", uri, error) from error
+            raise _failed("look up", uri, error) from error
         return StoredObject(uri, found.st_size, None, _version(found)) if S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:

@@ -1,4 +1,4 @@
-"""Keeps all uploads together under a number of bytes per second."""
+"""Limits the bandwidth that all uploads take together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Pace:
 
     Parameters
     ----------
-    bytes_per_s: the limit; 0 for none.
+    bytes_per_s: the limit; 0 for no limit.
     """
 
     def __init__(self, bytes_per_s: int) -> None:

@@ -14,13 +14,13 @@ OnBytes = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Transfer:
-    """How one upload is followed and, after a crash, continued.
+    """How one upload reports its progress and is resumed after a crash.
 
     Parameters
     ----------
-    on_bytes: told of bytes as they are stored; what it raises ends the transfer.
-    upload_id: the multi-part upload to continue; None the first time, "" when its id was never written down.
-    on_upload_id: told the id before the first part is sent, so that it is on disk by then; None when there is none.
+    on_bytes: called as bytes are stored; an exception that it raises ends the transfer.
+    upload_id: the multi-part upload to resume; None the first time, "" if one was begun whose id was never saved.
+    on_upload_id: called with the id before the first part is sent, so that it can be saved, and with None at the end.
     """
 
     on_bytes: OnBytes | None = None
@@ -35,10 +35,10 @@ class Storage(Protocol):
     """A place for objects, addressed by URI. Every method raises `StorageError`."""
 
     def check(self, destination: str) -> None:
-        """Refuse (`InvalidInput`) a destination that the configuration does not allow. Touches no network."""
+        """Raise `InvalidInput` for a destination that the configuration does not allow. Uses no network."""
 
     def check_source(self, uri: str) -> None:
-        """Refuse (`InvalidInput`) an input that the configuration does not allow. Touches no network."""
+        """Raise `InvalidInput` for an input that the configuration does not allow. Uses no network."""
 
     def put(
         self,
@@ -51,11 +51,11 @@ class Storage(Protocol):
     ) -> StoredObject:
         """Store an open file whole or not at all, verified against `sha256` and its size. Idempotent.
 
-        It takes the open file, not its path, so that what is stored is what was checked.
+        It takes the open file, not its path, so that the stored bytes are those that were checked.
         """
 
     def abandon(self, uri: str) -> None:
-        """Drop what unfinished uploads have left in storage for this address."""
+        """Delete what unfinished uploads to this address left in storage."""
 
     def stat(self, uri: str) -> StoredObject | None:
         """The object at this address, or None. A folder is not an object."""
@@ -67,4 +67,4 @@ class Storage(Protocol):
         """
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
-        """A URL with which anyone can read exactly this object until it expires."""
+        """A URL with which anyone can read exactly this object until the URL expires."""

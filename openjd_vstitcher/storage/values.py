@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that is whole in storage.
+    """A complete object in storage.
 
     Parameters
     ----------
     uri: its full address (`s3://bucket/key`, `file:///path`).
     size_bytes: its size as the storage reports it.
-    sha256: lower-case hexadecimal digest of its bytes, None where the storage cannot tell.
-    version: what pins exactly these bytes: an S3 version id or ETag, "" where there is none.
+    sha256: lower-case hexadecimal digest of its bytes, None if the storage does not know it.
+    version: identifies exactly these bytes: an S3 version id or ETag, "" if there is none.
     """
 
     uri: str
@@ -31,8 +31,8 @@ class PutOptions:
     Parameters
     ----------
     content_type: its media type.
-    metadata: small text facts kept with it (sha256, job, attempt).
-    public: whether it should be readable without credentials, where the storage is configured to do so.
+    metadata: short texts stored with it (sha256, job, attempt).
+    public: make it readable without credentials, if the storage is configured to allow that.
     """
 
     content_type: str = "application/octet-stream"

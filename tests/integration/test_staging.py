@@ -119,7 +119,7 @@ def test_teardown_leaves_inputs_that_hold_the_output_directory(tmp_path: Path) -
     stage(into, garment=str(_TEE), manifest=Manifest(), job=job, config=Config())
     (into / "inputs/out").mkdir()
     (into / "inputs/out/front.png").write_bytes(b"x")
-    with pytest.raises(StorageError, match="holds the output directory"):
+    with pytest.raises(StorageError, match="contains the output directory"):
         teardown(into)
     assert (into / "inputs/out/front.png").exists()
 
@@ -264,7 +264,7 @@ def test_teardown_that_fails_says_why(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     (line,) = done.stdout.splitlines()
     assert line.startswith("openjd_fail: teardown failed: ")
-    assert "holds the output directory" in line
+    assert "contains the output directory" in line
 
 
 @pytest.mark.parametrize("module", ["cli.stage", "cli.teardown", "cli.pack", "actions.staging", "actions.pack"])

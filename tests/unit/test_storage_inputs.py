@@ -84,7 +84,7 @@ def test_https_input_is_recorded_without_its_query(root: Path) -> None:
         ({"body_code": "ZZ-1"}, "/body_code: no .bw file under s3://body-files/bodies/3d_body_files/zz_1/"),
         (
             {"body_code": "TK-6129", "remote_artwork_bundle_dir_path": "s3://artworks/none/"},
-            "/remote_artwork_bundle_dir_path: nothing is under",
+            "/remote_artwork_bundle_dir_path: no files under",
         ),
         (
             {"body_code": "TK-6129", "artwork_replacements": [{"remote_file_path": "s3://artworks/no.png"}]},

@@ -16,14 +16,14 @@ _STALE_PART_S = 86_400.0
 
 
 class Cache:
-    """A directory of files named by their SHA-256, the least recently used leave first.
+    """A directory of files named by their SHA-256. The least recently used are removed first.
 
-    `pins/` tells which content an address had in an exact version. Files appear by rename, so a reader sees whole ones
-    only, and one that is removed while it is read stays readable to its reader.
+    `pins/` maps an address and version to the SHA-256 of its content. Files appear by rename, so a reader never sees a
+    partial one, and a file that is removed while it is being read stays readable to its reader.
 
     Parameters
     ----------
-    limit_bytes: what the files may take together.
+    limit_bytes: the most that the files may take together.
     """
 
     def __init__(self, directory: Path, limit_bytes: int) -> None:
@@ -32,7 +32,7 @@ class Cache:
         self._limit_bytes = limit_bytes
 
     def copy(self, entry: InputEntry, target: Path) -> str | None:
-        """Copy an input to `target` and return its SHA-256, or None when it is not here. A damaged file is dropped."""
+        """Copy an input to `target` and return its SHA-256, or None if it is not cached. A damaged file is removed."""
         sha256 = entry.sha256 or self._pinned(entry)
         if sha256 is None:
             return None
@@ -48,7 +48,7 @@ class Cache:
         return None
 
     def keep(self, entry: InputEntry, source: Path, sha256: str) -> None:
-        """Keep a file that was just fetched. A cache that cannot be written is no error."""
+        """Keep a file that was just fetched. A cache that cannot be written is not an error."""
         try:
             for folder in (self._objects, self._pins):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

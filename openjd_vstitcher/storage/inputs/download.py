@@ -1,4 +1,4 @@
-"""Fetches one input: https (resumed, checked, to public hosts only unless allowed) or a file of this machine."""
+"""Fetches one input: https (resumed, verified, from public hosts only unless allowed) or a file on this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True)
 class Fetched:
-    """An input that is on this machine, whole and checked."""
+    """An input on this machine, complete and verified."""
 
     path: Path
     size_bytes: int
@@ -42,17 +42,17 @@ class Fetched:
 def fetch(
     entry: InputEntry, target: Path, *, allow_private_hosts: Collection[str] = (), cache: Cache | None = None
 ) -> Fetched:
-    """Bring an input to a path.
+    """Fetch an input to a path.
 
     Parameters
     ----------
-    target: where to; its directory is made. It appears whole or not at all.
-    allow_private_hosts: hosts (`name` or `name:port`) that may be private or speak plain http.
-    cache: where it may be already, and is kept; files of this machine are not.
+    target: where it goes; missing directories are created. It appears whole or not at all.
+    allow_private_hosts: hosts (`name` or `name:port`) that may be private or use plain http.
+    cache: looked in first, and given what is fetched; files on this machine are not cached.
 
     Raises
     ------
-    InvalidInput: the address may not be read, or other bytes are there than the manifest says.
+    InvalidInput: the address may not be read, or its bytes are not those of the manifest.
     StorageError: it could not be fetched.
     """
     partial = Path(part_path(target))
@@ -173,7 +173,7 @@ def _connection(entry: InputEntry, parts: SplitResult, allowed: Collection[str])
 
 
 def _address(entry: InputEntry, host: str, port: int, trusted: bool) -> tuple[str, int]:
-    """The address to connect to. It is looked up once, so that what was checked is what is connected to."""
+    """The address to connect to. The name is resolved once, so that the address that was checked is the one used."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, address in found:
         ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
@@ -202,7 +202,7 @@ class _Https(_Http):
 
 
 class _Again(Exception):
-    """A passing reason to try once more."""
+    """A transient failure: worth another try."""
 
 
 def _sha256(path: Path) -> str:

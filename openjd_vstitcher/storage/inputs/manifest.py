@@ -1,4 +1,4 @@
-"""The inputs manifest: what staging brings into a working directory, with exact versions and, maybe, signed URLs."""
+"""The inputs manifest: what staging fetches into a working directory, with exact versions and possibly signed URLs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class InputEntry:
     Parameters
     ----------
     name: its file name in the working directory; in a bundle with folders, `/` between them.
-    url: `https://` or `file://`, with all that is needed to read it. A signed one is a secret.
+    url: `https://` or `file://`, readable without further credentials. A signed URL is a secret.
     source_uri: the address that the job named, for the journal.
-    sha256, size_bytes: of its bytes, where known.
-    version: what pins exactly these bytes, where known.
+    sha256, size_bytes: of its bytes, if known.
+    version: identifies exactly these bytes, if known.
     headers: HTTP headers to send, such as `If-Match`.
     """
 

@@ -1,4 +1,4 @@
-"""From what a job's details name to the inputs manifest, with the credentials that the session will not have."""
+"""Resolves the inputs that a job names into manifest entries, with credentials that the session will not have."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _FORBIDDEN = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
 
 
 def resolve_inputs(details: Mapping[str, Any], storage: Storage, config: InputsConfig) -> list[InputEntry]:
-    """The inputs of a job, each pinned to the exact bytes that are there now, with URLs that need no credential.
+    """The inputs of a job, each pinned to its current bytes, with URLs that need no credentials.
 
     Parameters
     ----------
-    details: the job's details; what is named how is in `schemas/job_details.schema.json`.
+    details: the job's details, as in `schemas/job_details.schema.json`.
 
     Raises
     ------
-    InvalidInput: no garment is named, or an input is not there or not allowed; with the pointer into the details.
-    StorageError: the storage could not be asked.
+    InvalidInput: no garment is named, or an input does not exist or is not allowed; with the pointer into the details.
+    StorageError: the storage could not be reached.
     """
     return [_garment(details, storage, config), *_artwork(details, storage, config)]
 
@@ -74,7 +74,7 @@ def _bundle(prefix: str, storage: Storage, config: InputsConfig) -> Iterator[Inp
     _allowed(folder, pointer, storage)
     found = [item for item, _ in storage.list(folder)]
     if not found:
-        raise _invalid(pointer, f"nothing is under {folder}")
+        raise _invalid(pointer, f"no files under {folder}")
     taken: set[str] = set()
     for item in found:
         relative = item.uri.removeprefix(folder) if is_s3(folder) else _relative(item.uri, folder)
@@ -98,13 +98,13 @@ def _replacements(items: Any, storage: Storage, config: InputsConfig) -> Iterato
 
 
 def plain_name(name: str) -> str:
-    """A name that every file system takes, as near to the object's as can be; `/` stays between folders."""
+    """A name that is valid on every file system, as close to the object's as possible. `/` still separates folders."""
     parts = [_FORBIDDEN.sub("_", part).rstrip(" .") or "_" for part in name.split("/") if part]
     return "/".join(parts)
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """The name, or one like it that no file system takes for a name given before.
+    """The name, or a similar one that no file system confuses with a name given before.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def unique_name(name: str, taken: set[str]) -> str:
 
 def _entry(role: Role, name: str, uri: str, pointer: str, storage: Storage, config: InputsConfig) -> InputEntry:
     if not name:
-        raise _invalid(pointer, f"{uri!r} names no file")
+        raise _invalid(pointer, f"{uri!r} has no file name")
     _allowed(uri, pointer, storage)
     if is_https(uri):
         return InputEntry(role, name, uri, source_uri=uri.partition("?")[0])

@@ -1,4 +1,4 @@
-"""What S3 and the way to it can answer, as errors that say whether waiting helps."""
+"""Turns errors of S3, and of the connection to it, into errors that say whether retrying helps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from botocore.exceptions import (
 
 from ...errors import StorageError
 
-_PASSING = {
+_TRANSIENT = {
     "SlowDown",
     "ServiceUnavailable",
     "InternalError",
@@ -38,7 +38,7 @@ _PASSING = {
     "InvalidPart",
     "MalformedXML",
 }
-_BROKEN_WAY = (
+_CONNECTION_ERRORS = (
     ConnectionError,
     CredentialRetrievalError,
     FlexibleChecksumError,
@@ -60,24 +60,29 @@ _MEANING = {
 
 
 def error_code(error: ClientError) -> str:
-    """The code that the server gave, such as `NoSuchKey`, or the HTTP status where there is none."""
+    """The code that the server gave, such as `NoSuchKey`, or the HTTP status if it gave none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 @contextmanager
 def explained(what: str, uri: str) -> Iterator[None]:
-    """Turns what boto3 raises into `StorageError`."""
+    """Turn what boto3 raises into `StorageError`.
+
+    Parameters
+    ----------
+    what: the operation, as a verb for the message: "store", "list".
+    """
     try:
         yield
     except ClientError as error:
         code = error_code(error)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         reason = _MEANING.get(code) or error.response.get("Error", {}).get("Message") or f"HTTP {status}"
-        passing = code in _PASSING or status in (408, 429) or status >= 500
-        raise StorageError(f"cannot {what} {uri}: {reason} ({code})", transient=passing) from error
+        transient = code in _TRANSIENT or status in (408, 429) or status >= 500
+        raise StorageError(f"cannot {what} {uri}: {reason} ({code})", transient=transient) from error
     except SSLError as error:
         raise StorageError(f"cannot {what} {uri}: {error}", transient="CERTIFICATE" not in str(error)) from error
-    except _BROKEN_WAY as error:
+    except _CONNECTION_ERRORS as error:
         raise StorageError(f"cannot {what} {uri}: {error}", transient=True) from error
     except BotoCoreError as error:
         raise StorageError(f"cannot {what} {uri}: {error}", transient=False) from error

@@ -1,4 +1,4 @@
-"""Multi-part uploads to S3 that a later process can continue: parts that are there are checked, not sent again."""
+"""Multi-part uploads to S3 that a later process can resume: parts already stored are verified, not sent again."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Multipart:
 
     Parameters
     ----------
-    part_bytes: size of a part; larger for files that would have over 10,000 of them.
-    threads: parts held in memory and sent at a time, of all files together.
+    part_bytes: size of a part; larger for files that would need over 10,000 of them.
+    threads: the most parts held in memory and sent at a time, for all files together.
     """
 
     def __init__(self, client: S3Client, part_bytes: int, threads: int, pace: Pace) -> None:
@@ -95,7 +95,7 @@ class Multipart:
         transfer: Transfer,
         sha256: str,
     ) -> str:
-        """Store a file and return its ETag. On a passing error the upload stays, to be continued.
+        """Store a file and return its ETag. After a transient error the upload stays, to be resumed.
 
         The parts become an object only if together they have this SHA-256.
         """
@@ -137,7 +137,7 @@ class Multipart:
         return upload_id
 
     def _abort_others(self, bucket: str, key: str, upload_id: str | None) -> None:
-        """Abort the uploads to a key, but not this one. When the answer to a begin was lost, there are two."""
+        """Abort the uploads to a key except this one. There are two if the answer to the first request was lost."""
         try:
             for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key):
                 for found in page.get("Uploads", ()):
@@ -146,7 +146,7 @@ class Multipart:
         except ClientError as error:
             if error_code(error) not in ("AccessDenied", "403"):
                 raise
-            _log.warning("may not list unfinished uploads to s3://%s/%s, so they stay", bucket, key)
+            _log.warning("not allowed to list unfinished uploads to s3://%s/%s: leaving them", bucket, key)
 
     def _parts(self, place: dict[str, str], upload_id: str) -> dict[int, Any] | None:
         try:
@@ -198,14 +198,14 @@ def check_part(answer: Any, body: bytes, checksum: str) -> None:
 
     Raises
     ------
-    StorageError: it received something else.
+    StorageError: it received different bytes.
     """
     if not _same(answer, body, checksum, unknown=True):
-        raise StorageError("the server received other bytes than were sent", transient=True)
+        raise StorageError("the server received different bytes from those sent", transient=True)
 
 
 def _same(answer: Any, body: bytes, checksum: str, *, unknown: bool = False) -> bool:
-    """Whether the server has these bytes, by its SHA-256, else by an ETag that is an MD5 and not of encrypted bytes."""
+    """Whether the server has these bytes, by its SHA-256, else by an ETag that is an MD5 of plain bytes."""
     if answer.get("Size", len(body)) != len(body):
         return False
     if answer.get("ChecksumSHA256"):

@@ -1,4 +1,4 @@
-"""Storage in S3 and servers that speak its protocol. Where credentials come from is boto3's business, not ours."""
+"""Storage in S3 and servers that speak its protocol. boto3 finds the credentials."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class S3Storage:
     """The `Storage` port over S3.
 
-    Only addresses that `read_from` and `write_to` name are touched.
+    Only addresses under `read_from` and `write_to` are used.
     """
 
     def __init__(self, config: StorageConfig, read_from: Sequence[str]) -> None:
@@ -79,7 +79,7 @@ class S3Storage:
         bucket, key = split_s3(uri)
         if is_folder(uri):
             return None
-        with explained("look at", uri):
+        with explained("look up", uri):
             head = self._head(bucket, key)
         return None if head is None else _stored(uri, head)
 
@@ -124,10 +124,10 @@ class S3Storage:
     def _verified(self, uri: str, size: int, sha256: str, etag: str) -> StoredObject:
         head = self._head(*split_s3(uri))
         if head is None:
-            raise StorageError(f"{uri}: it is not there after it was stored", transient=True)
+            raise StorageError(f"{uri}: missing after it was stored", transient=True)
         stored = _stored(uri, head)
         if stored.size_bytes != size or stored.sha256 not in (None, sha256) or head["ETag"] != etag:
-            raise StorageError(f"{uri}: storage holds other bytes than the file has", transient=True)
+            raise StorageError(f"{uri}: the stored bytes differ from the file", transient=True)
         return stored
 
     def _head(self, bucket: str, key: str) -> Any:
