@@ -25,7 +25,7 @@ EVENT_PREFIX = "vstitcher_event: "
 PLAIN_PREFIX = "vstitcher: "
 """Starts a line that is only for people who read the log."""
 MOST_BYTES = 4096
-"""The most bytes of a line with its line break. Linux writes that many to a pipe at once, so processes cannot mix lines."""
+"""The most bytes of a line with its line break: Linux writes as many to a pipe at once, so lines never mix."""
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters, line and paragraph separators, text direction marks, byte order marks, lone surrogates."""
