@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import socket
 import threading
 import time
@@ -21,14 +20,14 @@ from graphql import DocumentNode
 
 from ...config import PlatformConfig
 from ...errors import PlatformError
+from ...retry import Backoff
 from .credentials import Credential
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _REQUEST_LIMIT_S = 30
-_FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
+_RETRIES = Backoff(first_s=0.2, longest_s=5.0)
 _REFUSED_CREDENTIAL = ("invalid-jwt", "access-denied", "invalid-headers")
 _CONFLICT_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08", "53")
 _CONFLICT_PHRASES = ("could not serialize", "deadlock detected", "connection error", "connection failed")
@@ -110,9 +109,8 @@ class Connection:
         """
         request = GraphQLRequest(document, variable_values=dict(variables or {}))
         deadline = time.monotonic() + (self._retry_limit_s if limit_s is None else limit_s)
-        pause_s = _FIRST_PAUSE_S
         renewed = False
-        while True:
+        for pause_s in _RETRIES:
             try:
                 return self._send(request, None if limit_s is None else deadline)
             except RequestRefused as error:
@@ -126,8 +124,8 @@ class Connection:
                     raise
                 failure = error
             _log.info("trying again: %s", failure)
-            time.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # spreads load, guards nothing
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            time.sleep(pause_s)
+        raise AssertionError("the pauses never end")
 
     async def subscribe(self, document: DocumentNode, variables: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """The results of a subscription over one websocket, until it breaks.

@@ -16,14 +16,14 @@ from graphql import DocumentNode
 from websockets.exceptions import WebSocketException
 
 from ...errors import PlatformError
+from ...retry import Backoff
 from .connection import Connection
 
 _log = logging.getLogger(__name__)
 
 _SAFETY = 6
 """How many times slower the polling under a live subscription is."""
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 60.0
+_RECONNECTS = Backoff(first_s=0.5, longest_s=60.0)
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -93,13 +93,13 @@ class LiveQuery:
         return True
 
     async def _listen(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pauses = iter(_RECONNECTS)
         while True:
             try:
                 async for result in self._connection.subscribe(self._subscription, self._variables):
                     if self._latest is None:
                         _log.info("watching %s by subscription", self._subject)
-                    self._latest, pause_s = result[self._root], _FIRST_PAUSE_S
+                    self._latest, pauses = result[self._root], iter(_RECONNECTS)
                     if self._wakes(result[self._root]):
                         self._pushed.set()
             except (TransportError, WebSocketException, OSError, TimeoutError, PlatformError) as error:
@@ -108,8 +108,7 @@ class LiveQuery:
                 if self._latest is not None:
                     self._latest = None
                     self._pushed.set()
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            await asyncio.sleep(next(pauses))
 
     def _note(self, error: Exception) -> None:
         if isinstance(error, TransportQueryError) or "jwt" in str(error).lower():
