@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openjd_vstitcher.attempt.directory import JobDirectory
-from openjd_vstitcher.attempt.request import JobRequest
+from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.config import Config, load_config
 from openjd_vstitcher.journal import Journal
 from openjd_vstitcher.outputs.sync import OutputSync
@@ -33,7 +33,7 @@ _HOUR_S = 3600.0
 class S3Job:
     """A claimed job with its outputs written and none of them delivered."""
 
-    directory: JobDirectory
+    directory: AttemptDirectory
     config_file: Path
     job_id: str
     names: Sequence[str]
@@ -94,8 +94,8 @@ def make_s3_job(
     platform.close()
     assert claim is not None
     assert claim.job.id == job_id
-    job_directory = JobDirectory(directory / job_id)
-    job_directory.create(JobRequest.of(claim, 0.0))
+    job_directory = AttemptDirectory(directory / job_id)
+    job_directory.create(AttemptRequest.of(claim, 0.0))
     content = random.Random(seed)
     for name, size in zip(names, sizes, strict=True):
         (job_directory.output / name).write_bytes(content.randbytes(size))

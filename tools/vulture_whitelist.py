@@ -22,6 +22,9 @@ _.enter_field  # graphql.Visitor
 _.ignore_aliases  # yaml.SafeDumper
 _.__signature__  # inspect.signature
 _.__qualname__  # tracebacks
+_.encoding  # text streams
+_.writable  # text streams
+trace  # the third argument of __exit__
 
 # BwApi decides these names and numbers of arguments.
 _.data_string  # callbacks of the plugin and of the stand-in
@@ -33,11 +36,11 @@ _.created_date  # a garment's field, written into its information
 # Fields of values that cross a boundary; tests read them.
 _.created_at  # openjd_vstitcher/platform/values.py: Job
 _.mutation_type  # openjd_vstitcher/presets.py: Mutation
-_.remote_destination  # openjd_vstitcher/presets.py: Preset
-_.subfolder  # openjd_vstitcher/presets.py: Preset
-_.artwork_file  # openjd_vstitcher/presets.py: JobDetails
-_.artwork_bundle  # openjd_vstitcher/presets.py: JobDetails
-_.artwork_replacements  # openjd_vstitcher/presets.py: JobDetails
 _.unexpected  # openjd_vstitcher/outputs/values.py: SyncReport
 _.claim_lost  # openjd_vstitcher/outputs/values.py: SyncReport
 _.output_uri  # openjd_vstitcher/storage/destination.py
+
+# Found by their names at run time.
+_.supervise  # openjd_vstitcher/engine/command.py
+_.LocalStorage  # openjd_vstitcher/storage/adapters.py
+_.S3Storage  # openjd_vstitcher/storage/adapters.py

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ..errors import InvalidInput, Problem
 from ..files import write_whole
-from .request import JobRequest
+from .request import AttemptRequest
 
 
 @dataclass(frozen=True)
-class JobDirectory:
+class AttemptDirectory:
     """The files of one attempt at a job, under `path`."""
 
     path: Path
@@ -97,14 +97,14 @@ class JobDirectory:
         """Where sessions make their working directories."""
         return self.path / "session"
 
-    def create(self, request: JobRequest) -> None:
+    def create(self, request: AttemptRequest) -> None:
         """Make the directory, readable by its owner only, and write the request into it."""
         self.path.mkdir(mode=0o700, parents=True)
         self.output.mkdir()
         self.sessions.mkdir(mode=0o700)
         write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
 
-    def request(self) -> JobRequest:
+    def request(self) -> AttemptRequest:
         """The request that the directory was made for.
 
         Raises
@@ -113,6 +113,6 @@ class JobDirectory:
         """
         try:
             data = json.loads(self.request_file.read_text(encoding="utf-8"))
-            return JobRequest(data["job"], data["preset"], data["attempt"], data["worker"], data["claimed_s"])
+            return AttemptRequest(data["job"], data["preset"], data["attempt"], data["worker"], data["claimed_s"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InvalidInput(str(self.request_file), [Problem("", f"not a readable request: {error}")]) from error

@@ -16,7 +16,7 @@ from ..events import ActionProgress
 from ..journal import JournalReader
 from ..platform.ports import JobQueue
 from ..platform.values import Claim
-from .directory import JobDirectory
+from .directory import AttemptDirectory
 from .status import StatusFile
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Lease:
         self,
         queue: JobQueue,
         claim: Claim,
-        directory: JobDirectory,
+        directory: AttemptDirectory,
         status: StatusFile,
         *,
         length_s: float,

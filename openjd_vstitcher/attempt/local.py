@@ -22,7 +22,7 @@ from ..storage.inputs.resolve import resolve_inputs
 from ..translation.check import decode
 from ..translation.outputs import ExpectedOutput
 from ..translation.preset import translate
-from .directory import JobDirectory
+from .directory import AttemptDirectory
 from .run import PlanRun
 
 
@@ -45,7 +45,7 @@ def prepare(
     parameters: Mapping[str, str],
     *,
     output: Path,
-    directory: JobDirectory,
+    directory: AttemptDirectory,
     config: Config,
     engine: str | None = None,
     steps: Sequence[str] = (),
@@ -81,7 +81,7 @@ def prepare(
 def rendering_run(
     rendering: Rendering,
     *,
-    directory: JobDirectory,
+    directory: AttemptDirectory,
     journal: Journal,
     config: Config,
     fail_fast: bool = False,
@@ -118,7 +118,7 @@ def read_path_mapping_rules(file: Path) -> list[PathMappingRule]:
 
 
 def _with_inputs(
-    values: dict[str, str], known: set[str], source: str, directory: JobDirectory, config: Config
+    values: dict[str, str], known: set[str], source: str, directory: AttemptDirectory, config: Config
 ) -> dict[str, str]:
     """The values with a garment that is there: checked if it is a file, resolved if it is a URI."""
     if not known.issuperset({"GarmentFile", "InputsManifest"}):

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import OpenjdVsError
 from ..files import write_whole
-from .directory import JobDirectory
+from .directory import AttemptDirectory
 
 
 class DirectoryBusy(OpenjdVsError):
@@ -26,7 +26,7 @@ class DirectoryBusy(OpenjdVsError):
 
 
 @contextmanager
-def hold(directory: JobDirectory) -> Iterator[None]:
+def hold(directory: AttemptDirectory) -> Iterator[None]:
     """Hold an attempt's directory while the block runs.
 
     Raises
@@ -45,7 +45,7 @@ def hold(directory: JobDirectory) -> Iterator[None]:
         lock.release()
 
 
-def is_held(directory: JobDirectory) -> bool:
+def is_held(directory: AttemptDirectory) -> bool:
     """Whether a process works on an attempt now."""
     if not directory.path.is_dir():
         return False
@@ -56,7 +56,7 @@ def is_held(directory: JobDirectory) -> bool:
         return True
 
 
-def holder(directory: JobDirectory) -> psutil.Process | None:
+def holder(directory: AttemptDirectory) -> psutil.Process | None:
     """The process that holds a directory, as far as can be told; None when nobody does."""
     if not is_held(directory):
         return None
@@ -68,7 +68,7 @@ def holder(directory: JobDirectory) -> psutil.Process | None:
         return None
 
 
-def _write_holder(directory: JobDirectory) -> None:
+def _write_holder(directory: AttemptDirectory) -> None:
     pid = os.getpid()
     try:
         write_whole(directory.holder, json.dumps({"pid": pid, "started": _started(pid)}))
@@ -76,7 +76,7 @@ def _write_holder(directory: JobDirectory) -> None:
         return  # a full disk: the lock itself is what counts
 
 
-def _by(directory: JobDirectory) -> str:
+def _by(directory: AttemptDirectory) -> str:
     process = holder(directory)
     return f" (process {process.pid})" if process is not None else ""
 

@@ -22,8 +22,8 @@ from ..storage.ports import Storage
 from ..translation.check import check_commands, decode
 from ..translation.kinds import JobContext, TranslatedJob, translate_job
 from ..translation.text import template_digest, to_yaml
-from .directory import JobDirectory
-from .request import JobRequest
+from .directory import AttemptDirectory
+from .request import AttemptRequest
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class PreparedAttempt:
     template_sha256: str
 
 
-def prepare(directory: JobDirectory, request: JobRequest, config: Config, catalogue: AssetCatalogue) -> PreparedAttempt:
+def prepare(
+    directory: AttemptDirectory, request: AttemptRequest, config: Config, catalogue: AssetCatalogue
+) -> PreparedAttempt:
     """Validate, translate and resolve an attempt's request.
 
     Raises
@@ -75,7 +77,7 @@ def prepare(directory: JobDirectory, request: JobRequest, config: Config, catalo
     return PreparedAttempt(plan, job, delivery, digest)
 
 
-def _write_inputs(directory: JobDirectory, job: TranslatedJob, storage: Storage, config: Config) -> None:
+def _write_inputs(directory: AttemptDirectory, job: TranslatedJob, storage: Storage, config: Config) -> None:
     entries = resolve_inputs(job.inputs, storage, config.inputs)
     for entry in entries:
         if entry.role == "garment" and entry.url.startswith("file://"):

@@ -10,7 +10,7 @@ from ..errors import ClaimLost, PlatformError
 from ..platform.ports import JobQueue
 from ..platform.values import Claim, Outcome
 from ..retry import retrying
-from .directory import JobDirectory
+from .directory import AttemptDirectory
 from .lease import Lease
 
 _log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _SHORT_CHARACTERS = 200
 _LONGEST_PAUSE_S = 15.0
 
 
-def report(queue: JobQueue, claim: Claim, outcome: Outcome, directory: JobDirectory, lease: Lease) -> bool:
+def report(queue: JobQueue, claim: Claim, outcome: Outcome, directory: AttemptDirectory, lease: Lease) -> bool:
     """Report an outcome, for as long as the lease holds; whether nothing is left to do.
 
     If the queue rejects the outcome, a shortened version of the same status is sent. A claim that is no longer held

@@ -12,7 +12,7 @@ from ..platform.values import JOB_TIMES, Claim, Job
 
 
 @dataclass(frozen=True)
-class JobRequest:
+class AttemptRequest:
     """What an attempt was started with. Holds no credential.
 
     Parameters
@@ -44,7 +44,7 @@ class JobRequest:
         return Claim(Job(**row), self.preset, self.attempt, self.worker, row["lease_expires_at"])
 
     @classmethod
-    def of(cls, claim: Claim, claimed_s: float) -> JobRequest:
+    def of(cls, claim: Claim, claimed_s: float) -> AttemptRequest:
         """The request for the attempt that a claim allows."""
         job = json.loads(json.dumps(asdict(claim.job), default=str))
         return cls(job, claim.preset, claim.attempt, claim.worker, claimed_s)

@@ -21,7 +21,7 @@ from ..outputs.values import Delivery, SyncReport
 from ..platform.ports import AssetCatalogue, Platform
 from ..platform.values import Outcome
 from ..storage.adapters import open_storage
-from .directory import JobDirectory
+from .directory import AttemptDirectory
 from .lease import Lease
 from .lock import hold
 from .outcome import given_back, killed
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 _DONE = ("registered", "kept")
 
 
-def finish_attempt(directory: JobDirectory, config: Config, platform: Platform) -> bool:
+def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platform) -> bool:
     """Deliver what a killed attempt left, report its outcome, and hold its lease meanwhile.
 
     Returns whether the queue knows the outcome, or needs none.
@@ -71,7 +71,7 @@ def finish_attempt(directory: JobDirectory, config: Config, platform: Platform) 
 
 
 def resume(
-    directory: JobDirectory, config: Config, catalogue: AssetCatalogue, *, timeout_s: float | None = None
+    directory: AttemptDirectory, config: Config, catalogue: AssetCatalogue, *, timeout_s: float | None = None
 ) -> SyncReport:
     """Deliver what an earlier process of this attempt left in its output directory.
 
@@ -86,17 +86,17 @@ def resume(
         return sync.finish(timeout_s)
 
 
-def is_unfinished(directory: JobDirectory) -> bool:
+def is_unfinished(directory: AttemptDirectory) -> bool:
     """Whether outputs of an attempt were made that are not yet delivered."""
     return not _states(directory) <= {*_DONE, "expected"}
 
 
-def is_safe(directory: JobDirectory) -> bool:
+def is_safe(directory: AttemptDirectory) -> bool:
     """Whether every expected output of an attempt is delivered (Law 3)."""
     return _states(directory) <= set(_DONE)
 
 
-def outcome_told(directory: JobDirectory) -> Outcome | None:
+def outcome_told(directory: AttemptDirectory) -> Outcome | None:
     """How the attempt's process said that it ended: in its status, or where that failed, in its journal."""
     try:
         status = read_status(directory.status)
@@ -112,7 +112,7 @@ def outcome_told(directory: JobDirectory) -> Outcome | None:
     return None
 
 
-def _deliver(directory: JobDirectory, config: Config, platform: Platform, lease: Lease) -> None:
+def _deliver(directory: AttemptDirectory, config: Config, platform: Platform, lease: Lease) -> None:
     try:
         with _resumed(directory, config, platform) as sync:
             lease.on_stop(lambda reason: sync.hurry())
@@ -122,7 +122,7 @@ def _deliver(directory: JobDirectory, config: Config, platform: Platform, lease:
 
 
 @contextmanager
-def _resumed(directory: JobDirectory, config: Config, catalogue: AssetCatalogue) -> Iterator[OutputSync]:
+def _resumed(directory: AttemptDirectory, config: Config, catalogue: AssetCatalogue) -> Iterator[OutputSync]:
     """The sync of an attempt's outputs, as its ledger has them."""
     request = directory.request()
     ledger = Ledger(directory.ledger)
@@ -147,14 +147,14 @@ def _resumed(directory: JobDirectory, config: Config, catalogue: AssetCatalogue)
         journal.close()
 
 
-def _outcome_of_killed(directory: JobDirectory, config: Config) -> Outcome:
+def _outcome_of_killed(directory: AttemptDirectory, config: Config) -> Outcome:
     if directory.give_back_request.exists():
         return given_back()
     retries = directory.request().claim.job.auto_retries
     return killed(_last_line(directory), retries_left=retries + 1 < config.worker.max_attempts)
 
 
-def _last_line(directory: JobDirectory) -> str:
+def _last_line(directory: AttemptDirectory) -> str:
     try:
         lines = directory.process_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except FileNotFoundError:
@@ -162,7 +162,7 @@ def _last_line(directory: JobDirectory) -> str:
     return lines[-1] if lines else ""
 
 
-def _states(directory: JobDirectory) -> set[State]:
+def _states(directory: AttemptDirectory) -> set[State]:
     """The states of an attempt's outputs."""
     if not directory.ledger.exists():
         return set()

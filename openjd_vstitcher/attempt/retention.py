@@ -12,7 +12,7 @@ from ..config import OutputsConfig
 from ..errors import StorageError
 from ..outputs.ledger import Ledger
 from ..storage.ports import Storage
-from .directory import JobDirectory
+from .directory import AttemptDirectory
 from .lock import DirectoryBusy, hold, is_held
 from .resume import is_safe
 from .status import StatusUnreadable, read_status
@@ -77,7 +77,7 @@ def clean(work_dir: Path, config: OutputsConfig, storage: Storage, now: datetime
 
 
 def _remove(job: EndedJob, reason: str, storage: Storage) -> Removal:
-    directory = JobDirectory(job.path)
+    directory = AttemptDirectory(job.path)
     try:
         with hold(directory):
             if not job.safe:
@@ -91,7 +91,7 @@ def _remove(job: EndedJob, reason: str, storage: Storage) -> Removal:
     return Removal(job, reason)
 
 
-def _abandon(directory: JobDirectory, storage: Storage) -> None:
+def _abandon(directory: AttemptDirectory, storage: Storage) -> None:
     if not directory.ledger.exists():
         return
     ledger = Ledger(directory.ledger)
@@ -107,7 +107,7 @@ def _ended(work_dir: Path) -> Iterator[EndedJob]:
     if not work_dir.is_dir():
         return
     for path in work_dir.iterdir():
-        directory = JobDirectory(path)
+        directory = AttemptDirectory(path)
         if path.is_symlink() or not directory.request_file.is_file():
             continue
         try:

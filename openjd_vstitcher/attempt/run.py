@@ -28,13 +28,13 @@ from ..session.plan import Plan
 from ..session.runner import SessionRunner
 from ..storage.address import join
 from ..translation.outputs import ExpectedOutput
-from .directory import JobDirectory
+from .directory import AttemptDirectory
 from .lease import Lease, Stop
 from .lock import hold
 from .outcome import AttemptResult, failed, outcome_of, refused
 from .prepare import PreparedAttempt, prepare
 from .report import report
-from .request import JobRequest
+from .request import AttemptRequest
 from .status import StatusFile
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class PlanRun:
         plan: Plan,
         expected: Sequence[ExpectedOutput],
         *,
-        directory: JobDirectory,
+        directory: AttemptDirectory,
         output: Path,
         journal: Journal,
         config: Config,
@@ -113,7 +113,7 @@ class PlanRun:
 
 
 def run_attempt(
-    directory: JobDirectory,
+    directory: AttemptDirectory,
     config: Config,
     platform: Platform,
     *,
@@ -164,8 +164,8 @@ def run_attempt(
 
 
 def _outcome(
-    directory: JobDirectory,
-    request: JobRequest,
+    directory: AttemptDirectory,
+    request: AttemptRequest,
     config: Config,
     platform: Platform,
     status: StatusFile,
@@ -184,8 +184,8 @@ def _outcome(
 
 def _run(
     prepared: PreparedAttempt,
-    directory: JobDirectory,
-    request: JobRequest,
+    directory: AttemptDirectory,
+    request: AttemptRequest,
     config: Config,
     status: StatusFile,
     journal: Journal,
@@ -221,8 +221,8 @@ def _run(
 
 def _with_logs(
     outcome: Outcome,
-    directory: JobDirectory,
-    request: JobRequest,
+    directory: AttemptDirectory,
+    request: AttemptRequest,
     config: Config,
     prepared: PreparedAttempt,
     journal: Journal,

@@ -23,7 +23,7 @@ def command() -> None:
 def init(path: Path | None) -> None:
     """Write a commented configuration with every key at its default to PATH, or where it is looked for."""
     from ..config import default_config_path
-    from ..config_text import commented_file
+    from ..config.text import commented_file
     from ..errors import InvalidInput, OpenjdVsError, Problem
 
     file = path or default_config_path()
@@ -43,8 +43,8 @@ def init(path: Path | None) -> None:
 @json_option
 def show(config_path: Path | None, as_json: bool) -> None:
     """Show the values in effect and where each comes from. Secrets are masked."""
-    from ..config_file import read_config
-    from ..config_text import effective_file, effective_values
+    from ..config.file import read_config
+    from ..config.text import effective_file, effective_values
 
     read = read_config(config_path)
     if as_json:
@@ -71,6 +71,6 @@ def validate(path: Path | None) -> None:
 @command.command()
 def reference() -> None:
     """Write the reference of all keys as Markdown."""
-    from ..config_text import reference as text
+    from ..config.text import reference as text
 
     click.echo(text(), nl=False)

@@ -16,7 +16,7 @@ from ._console import config_option
 @config_option
 def command(directory: Path, config_path: Path | None) -> None:
     """Deliver the outputs that the killed attempt of a DIRECTORY left, and report its outcome."""
-    from ..attempt.directory import JobDirectory
+    from ..attempt.directory import AttemptDirectory
     from ..attempt.resume import finish_attempt
     from ..config import load_config
     from ..platform.adapters import open_platform
@@ -24,7 +24,7 @@ def command(directory: Path, config_path: Path | None) -> None:
     config = load_config(config_path)
     platform = open_platform(config.platform)
     try:
-        reported = finish_attempt(JobDirectory(directory.resolve()), config, platform)
+        reported = finish_attempt(AttemptDirectory(directory.resolve()), config, platform)
     finally:
         platform.close()
     if not reported:

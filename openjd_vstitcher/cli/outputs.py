@@ -29,11 +29,11 @@ def command() -> None:
 @json_option
 def status(directory: Path, as_json: bool) -> None:
     """Show how far each output of a job DIRECTORY is."""
-    from ..attempt.directory import JobDirectory
+    from ..attempt.directory import AttemptDirectory
     from ..errors import InvalidInput, Problem
     from ..outputs.ledger import Ledger
 
-    path = JobDirectory(directory).ledger
+    path = AttemptDirectory(directory).ledger
     if not path.exists():
         raise InvalidInput(str(directory), [Problem("", "has no ledger of outputs")])
     ledger = Ledger(path)
@@ -53,14 +53,14 @@ def status(directory: Path, as_json: bool) -> None:
 @config_option
 def resume(directories: tuple[Path, ...], timeout_s: float | None, as_json: bool, config_path: Path | None) -> None:
     """Finish the uploads of job DIRECTORIES whose process is gone. Exit code 1 when an output is still not safe."""
-    from ..attempt.directory import JobDirectory
+    from ..attempt.directory import AttemptDirectory
     from ..attempt.resume import resume as go_on
     from ..config import load_config
 
     config = load_config(config_path)
     with configured_platform(config_path) as platform:
         reports = {
-            str(path): go_on(JobDirectory(path.resolve()), config, platform, timeout_s=timeout_s)
+            str(path): go_on(AttemptDirectory(path.resolve()), config, platform, timeout_s=timeout_s)
             for path in directories
         }
     if as_json:

@@ -54,7 +54,7 @@ def command(
 
     Ctrl-C cancels the run and stops the engine. A second Ctrl-C does so immediately.
     """
-    from ..attempt.directory import JobDirectory
+    from ..attempt.directory import AttemptDirectory
     from ..attempt.local import prepare, read_path_mapping_rules, rendering_run
     from ..config import load_config
     from ..journal import Journal
@@ -62,7 +62,7 @@ def command(
 
     config = load_config(config_path)
     rules = read_path_mapping_rules(path_mapping_rules) if path_mapping_rules else []
-    directory = JobDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
+    directory = AttemptDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
     directory.sessions.mkdir(parents=True, exist_ok=True)
     keep = log_dir is not None
     signals = StopSignals()

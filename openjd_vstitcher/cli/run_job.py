@@ -24,7 +24,7 @@ def command(directory: Path, config_path: Path | None) -> None:
 
     SIGTERM, or a file named `give-back` in the directory, stops it and puts the job back into the queue.
     """
-    from ..attempt.directory import JobDirectory
+    from ..attempt.directory import AttemptDirectory
     from ..attempt.run import run_attempt
     from ..config import load_config
     from ..platform.adapters import open_platform
@@ -36,7 +36,7 @@ def command(directory: Path, config_path: Path | None) -> None:
 
     config = load_config(config_path)
     platform = open_platform(config.platform)
-    reported = run_attempt(JobDirectory(directory.resolve()), config, platform, on_started=started)
+    reported = run_attempt(AttemptDirectory(directory.resolve()), config, platform, on_started=started)
     if not reported:
         os._exit(ERROR)  # a queue that does not answer may hold up a clean end for long
     platform.close()

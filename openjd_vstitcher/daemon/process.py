@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from ..attempt.directory import JobDirectory
+from ..attempt.directory import AttemptDirectory
 from ..attempt.lock import holder, is_held
 
 
@@ -26,14 +26,14 @@ class AttemptProcess:
     child: the process, where this daemon started it; None for one that an earlier daemon started.
     """
 
-    def __init__(self, directory: JobDirectory, child: psutil.Popen | None = None) -> None:
+    def __init__(self, directory: AttemptDirectory, child: psutil.Popen | None = None) -> None:
         self.directory = directory
         self._child = child
 
     @classmethod
     def start(
         cls,
-        directory: JobDirectory,
+        directory: AttemptDirectory,
         command: Sequence[str],
         environment: Mapping[str, str],
         on_end: Callable[[], None] = lambda: None,

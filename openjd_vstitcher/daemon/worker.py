@@ -20,9 +20,9 @@ from queue import Empty, SimpleQueue
 
 from filelock import FileLock, Timeout
 
-from ..attempt.directory import JobDirectory
+from ..attempt.directory import AttemptDirectory
 from ..attempt.lock import is_held
-from ..attempt.request import JobRequest
+from ..attempt.request import AttemptRequest
 from ..attempt.status import StatusUnreadable, read_status
 from ..config import CONFIG_VARIABLE, Config
 from ..errors import OpenjdVsError
@@ -125,7 +125,7 @@ class Worker:
     def _found(self) -> Iterator[sv.Event]:
         """The attempts of an earlier daemon that are not reported."""
         for request_file in sorted(self._work_dir.glob("*/request.json")):
-            directory = JobDirectory(request_file.parent)
+            directory = AttemptDirectory(request_file.parent)
             if directory.reported.exists():
                 continue
             alive = is_held(directory)
@@ -184,7 +184,7 @@ class Worker:
                 claim, _ = self._claims.pop(key)
                 self._queue.finish(claim, Outcome("NEW", "given back: the worker was told to stop", counted=False))
             case sv.Finish(key):
-                self._run(key, JobDirectory(self._work_dir / key), "finish-job")
+                self._run(key, AttemptDirectory(self._work_dir / key), "finish-job")
             case sv.GiveBack(key):
                 _log.info("telling %s to stop and to give its job back", key)
                 with suppress(OSError):
@@ -203,17 +203,17 @@ class Worker:
             )
             self._inbox.put(sv.StartFailed(key, machine=False))
             return
-        directory = JobDirectory(self._work_dir / key)
+        directory = AttemptDirectory(self._work_dir / key)
         try:
             if directory.path.exists():
                 set_aside(directory.path)
-            directory.create(JobRequest.of(claim, asked_s))
+            directory.create(AttemptRequest.of(claim, asked_s))
         except OSError as error:
             self._could_not_start(key, claim, error)
             return
         self._run(key, directory, "run-job", claim)
 
-    def _run(self, key: str, directory: JobDirectory, command: str, claim: Claim | None = None) -> None:
+    def _run(self, key: str, directory: AttemptDirectory, command: str, claim: Claim | None = None) -> None:
         try:
             process = AttemptProcess.start(
                 directory, [command, str(directory.path)], self._environment(), on_end=lambda: self._inbox.put(None)
@@ -239,7 +239,7 @@ class Worker:
         return {**os.environ, **changed}
 
 
-def _heartbeat(directory: JobDirectory) -> datetime | None:
+def _heartbeat(directory: AttemptDirectory) -> datetime | None:
     try:
         status = read_status(directory.status)
     except StatusUnreadable as error:

@@ -12,31 +12,31 @@ from pathlib import Path
 import psutil
 import pytest
 
-from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import DirectoryBusy, hold, holder, is_held
-from openjd_vstitcher.attempt.request import JobRequest
+from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.daemon.process import AttemptProcess, set_aside
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import hold
-with hold(JobDirectory(Path(sys.argv[1]))):
+with hold(AttemptDirectory(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> JobDirectory:
-    made = JobDirectory(tmp_path / "7.1")
-    made.create(JobRequest({"id": "7"}, {}, 1, "w"))
+def directory(tmp_path: Path) -> AttemptDirectory:
+    made = AttemptDirectory(tmp_path / "7.1")
+    made.create(AttemptRequest({"id": "7"}, {}, 1, "w"))
     return made
 
 
 @pytest.fixture
-def other(directory: JobDirectory) -> Iterator[subprocess.Popen[str]]:
+def other(directory: AttemptDirectory) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the directory."""
     command = [sys.executable, "-c", HOLDER, str(directory.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -47,7 +47,7 @@ def other(directory: JobDirectory) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def test_only_one_process_works_on_a_directory(directory: JobDirectory, other: subprocess.Popen[str]) -> None:
+def test_only_one_process_works_on_a_directory(directory: AttemptDirectory, other: subprocess.Popen[str]) -> None:
     assert is_held(directory)
     with pytest.raises(DirectoryBusy, match=rf"7\.1 \(process {other.pid}\)"), hold(directory):
         pass
@@ -58,7 +58,7 @@ def test_only_one_process_works_on_a_directory(directory: JobDirectory, other: s
     assert not is_held(directory)
 
 
-def test_a_killed_holder_holds_nothing(directory: JobDirectory, other: subprocess.Popen[str]) -> None:
+def test_a_killed_holder_holds_nothing(directory: AttemptDirectory, other: subprocess.Popen[str]) -> None:
     found = AttemptProcess(directory)
     assert found.alive()
     found.kill()
@@ -68,7 +68,7 @@ def test_a_killed_holder_holds_nothing(directory: JobDirectory, other: subproces
 
 
 def test_a_later_process_with_the_holders_number_is_never_killed(
-    directory: JobDirectory, other: subprocess.Popen[str]
+    directory: AttemptDirectory, other: subprocess.Popen[str]
 ) -> None:
     written = directory.holder.read_text()
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
@@ -81,7 +81,7 @@ def test_a_later_process_with_the_holders_number_is_never_killed(
         bystander.wait()
 
 
-def test_children_do_not_inherit_the_lock(directory: JobDirectory) -> None:
+def test_children_do_not_inherit_the_lock(directory: AttemptDirectory) -> None:
     with hold(directory):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
@@ -91,7 +91,7 @@ def test_children_do_not_inherit_the_lock(directory: JobDirectory) -> None:
         child.wait()
 
 
-def test_the_output_of_a_process_is_kept_and_its_end_is_told(directory: JobDirectory) -> None:
+def test_the_output_of_a_process_is_kept_and_its_end_is_told(directory: AttemptDirectory) -> None:
     ended = threading.Event()
     process = AttemptProcess.start(directory, ["--version"], dict(os.environ), ended.set)
     assert ended.wait(30)
@@ -99,7 +99,7 @@ def test_the_output_of_a_process_is_kept_and_its_end_is_told(directory: JobDirec
     assert "openjd-vs, version" in directory.process_log.read_text()
 
 
-def test_kill_ends_the_process_and_its_children(directory: JobDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kill_ends_the_process_and_its_children(directory: AttemptDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; print(1); time.sleep(60)'])"
     child = psutil.Popen([sys.executable, "-c", code], start_new_session=True)
     process = AttemptProcess(directory, child)

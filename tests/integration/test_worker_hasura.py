@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import is_held
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
@@ -74,8 +74,8 @@ class Site:
         command = [sys.executable, "-m", "openjd_vstitcher.cli", "daemon", "--config", str(self.folder / "c.toml")]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def directory(self, job_id: str, attempt: int = 1) -> JobDirectory:
-        return JobDirectory(self.config.worker.work_dir / f"{job_id}.{attempt}")
+    def directory(self, job_id: str, attempt: int = 1) -> AttemptDirectory:
+        return AttemptDirectory(self.config.worker.work_dir / f"{job_id}.{attempt}")
 
     def submit(self) -> str:
         details = {"input_file_uri": "s3://body-files/tee.bw", "style_id": "s-1"}

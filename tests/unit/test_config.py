@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.config import CONFIG_VARIABLE, ENGINE_KINDS, Config, load_config
-from openjd_vstitcher.config_file import read_config
-from openjd_vstitcher.config_keys import declared
-from openjd_vstitcher.config_text import commented_file, effective_file, effective_values, reference
+from openjd_vstitcher.config.file import read_config
+from openjd_vstitcher.config.keys import declared
+from openjd_vstitcher.config.text import commented_file, effective_file, effective_values, reference
 from openjd_vstitcher.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -328,7 +328,7 @@ def test_the_reference_page_is_current() -> None:
 
 
 def test_the_engine_kinds_are_declared_once() -> None:
-    sources = [path for path in (ROOT / "openjd_vstitcher").rglob("*.py") if path.name != "config.py"]
+    sources = [path for path in (ROOT / "openjd_vstitcher").rglob("*.py") if path.name != "tables.py"]
     repeated = ['"vs-cli", "vstitcher"', '"vstitcher", "standin"']
     assert [path for path in sources if any(text in path.read_text(encoding="utf-8") for text in repeated)] == []
     assert ENGINE_KINDS[0] == Config().engine.kind
@@ -339,7 +339,7 @@ def test_reading_the_configuration_imports_nothing_heavy(tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint({"pydantic", "msgspec", "difflib", "click", "json.tool", "http.client", "ssl", "asyncio"})
-    assert "openjd_vstitcher.config_text" not in loaded
+    assert "openjd_vstitcher.config.text" not in loaded
 
 
 def test_the_examples_are_valid() -> None:

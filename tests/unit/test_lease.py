@@ -14,9 +14,9 @@ from typing import Any, Literal
 import pytest
 
 from openjd_vstitcher import clock
-from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lease import LOST_EXIT_CODE, Lease, LeaseTimes, Stop
-from openjd_vstitcher.attempt.request import JobRequest
+from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.status import StatusFile
 from openjd_vstitcher.errors import ClaimLost, PlatformError
 from openjd_vstitcher.platform.values import Beat, Claim, Job
@@ -48,8 +48,8 @@ def lease_of(folder: Path, queue: Any, *, length_s: float, leased: bool = True) 
     now = datetime.now(UTC)
     job = Job("7", "TEST", "p", {}, "IN_PROGRESS", 0, now, now, lease_expires_at=now if leased else None)
     claim = Claim(job, {}, 1, "w", now if leased else None)
-    directory = JobDirectory(folder / "7.1")
-    directory.create(JobRequest.of(claim, clock.now_s()))
+    directory = AttemptDirectory(folder / "7.1")
+    directory.create(AttemptRequest.of(claim, clock.now_s()))
     status = StatusFile(directory.status, job_id="7", attempt=1)
     return Lease(queue, claim, directory, status, length_s=length_s, claimed_s=clock.now_s())
 

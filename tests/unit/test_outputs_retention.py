@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from openjd_vstitcher.attempt.directory import JobDirectory
+from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import hold
-from openjd_vstitcher.attempt.request import JobRequest
+from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.resume import is_safe, is_unfinished
 from openjd_vstitcher.attempt.retention import EndedJob, clean, ended_jobs, removable
 from openjd_vstitcher.attempt.status import Status, write_status
@@ -46,9 +46,9 @@ def test_bytes_take_the_oldest_safe_jobs_first() -> None:
     assert removable(jobs, config, _NOW) == []
 
 
-def _job(work_dir: Path, name: str, state: State, *, reported: bool = True) -> JobDirectory:
-    directory = JobDirectory(work_dir / name)
-    directory.create(JobRequest.of(claim(name), 0.0))
+def _job(work_dir: Path, name: str, state: State, *, reported: bool = True) -> AttemptDirectory:
+    directory = AttemptDirectory(work_dir / name)
+    directory.create(AttemptRequest.of(claim(name), 0.0))
     (directory.output / "a.png").write_bytes(b"x" * 100)
     ledger = Ledger(directory.ledger, [ExpectedOutput("a.png", True, "MEDIA_RENDER", 0)])
     ledger.record("a.png", state)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .config import Config, PopupRule
-from .config_file import ReadConfig, type_name
-from .config_keys import ARGUMENT, EXPRESSION, PLAIN, Declared, declared
-from .redaction import Redaction, is_secret, masked
+from ..redaction import Redaction, is_secret, masked
+from .file import ReadConfig, type_name
+from .keys import ARGUMENT, EXPRESSION, PLAIN, Declared, declared
+from .tables import Config, PopupRule
 
 _HIDDEN = "[redacted]"
 _PLAIN = (PLAIN, ARGUMENT, EXPRESSION)
@@ -34,7 +34,7 @@ openjd-vs config validate [FILE]   # report all mistakes at once; exit code 2 if
 openjd-vs config show [--json]     # the values in effect and where they come from, secrets masked
 ```
 
-This page is made from the declarations in `openjd_vstitcher/config.py` with `openjd-vs config reference`.
+This page is made from the declarations in `openjd_vstitcher/config/tables.py` with `openjd-vs config reference`.
 """
 
 

@@ -1,7 +1,7 @@
 """The tables and keys of the configuration. It is read once per process, and by the engine bridge: imports stay light.
 
-`config_keys` has the vocabulary of these declarations, `config_rules` what holds between keys. `config_file` reads and
-checks a file, `config_text` writes one.
+`keys` has the vocabulary of these declarations, `rules` what holds between keys. `file` reads and checks a file, `text`
+writes one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config_keys import (
+from .keys import (
     ADDRESS,
     ARGUMENT,
     ARGUMENTS,
@@ -330,17 +330,3 @@ def default_config_path() -> Path:
         return Path(named).expanduser()
     base = os.environ.get("APPDATA") if os.name == "nt" else os.environ.get("XDG_CONFIG_HOME")
     return Path(base or "~/.config").expanduser() / "openjd-vstitcher" / "config.toml"
-
-
-def load_config(path: Path | None = None) -> Config:
-    """Read the configuration file; the defaults apply if none is named and the default one does not exist.
-
-    Relative paths in the file are relative to the file.
-
-    Raises
-    ------
-    ConfigError: the file cannot be read or is not TOML, or keys are unknown, invalid or contradict each other.
-    """
-    from .config_file import read_config
-
-    return read_config(path).config

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .config import Config
-from .config_keys import URL
+from .keys import URL
+from .tables import Config
 
 Contradiction = tuple[tuple[str, ...], str]
 """The keys, first the one to report, and the message."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
-from .names import BUCKET_NAME
+from ..names import BUCKET_NAME
 
 _T = TypeVar("_T")
 _METADATA = "configuration key"

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
-from .config import CONFIG_VARIABLE, Config, default_config_path
-from .config_keys import Check, Declared, Key, declared, either
-from .config_rules import contradictions
-from .errors import ConfigError
-from .redaction import masked
+from ..errors import ConfigError
+from ..redaction import masked
+from .keys import Check, Declared, Key, declared, either
+from .rules import contradictions
+from .tables import CONFIG_VARIABLE, Config, default_config_path
 
 _T = TypeVar("_T")
 
@@ -64,6 +64,18 @@ class ReadConfig(NamedTuple):
 
     config: Config
     origins: Mapping[str, str]
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read the configuration file; the defaults apply if none is named and the default one does not exist.
+
+    Relative paths in the file are relative to the file.
+
+    Raises
+    ------
+    ConfigError: the file cannot be read or is not TOML, or keys are unknown, invalid or contradict each other.
+    """
+    return read_config(path).config
 
 
 def read_config(path: Path | None = None) -> ReadConfig:

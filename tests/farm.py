@@ -1,0 +1,108 @@
+"""A machine with a daemon on the embedded platform, for tests with real processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.config import Config, load_config
+from openjd_vstitcher.daemon.worker import Worker
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.platform.values import Job, NewJob
+from openjd_vstitcher.presets import read_document
+from openjd_vstitcher.resources import resource
+
+CONFIG = """
+[platform]
+path = "platform.sqlite"
+[storage.local]
+root = "storage"
+[worker]
+id = "w"
+work_dir = "jobs"
+lease_s = 4
+max_attempts = 2
+[engine]
+kind = "standin"
+"""
+
+
+class Farm:
+    """A queue, and daemons on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.configure(CONFIG)
+        self.platform: Platform = open_platform(self.config.platform)
+        stored = self.config.storage.local.root / "body-files" / "tee.bw"
+        stored.parent.mkdir(parents=True)
+        shutil.copyfile(resource("examples/garments/tee.bw"), stored)
+        self.platform.put_preset(read_document(resource("examples/presets/dxf_v0.json")))
+
+    def configure(self, text: str) -> None:
+        (self.folder / "c.toml").write_text(text)
+        self.config: Config = load_config(self.folder / "c.toml")
+
+    def submit(self, preset: str = "dxf_v0", **details: Any) -> str:
+        given = {"input_file_uri": "s3://body-files/tee.bw", "style_id": "s-1", **details}
+        return self.platform.submit(NewJob("DXA_EXPORT_ASSET_BUNDLE", preset, given)).id
+
+    def work(self, **worker: Any) -> int:
+        config = dataclasses.replace(self.config, worker=dataclasses.replace(self.config.worker, **worker))
+        return Worker(config, self.platform).run(once=True)
+
+    def job(self, job_id: str) -> Job:
+        return self.platform.job(job_id)
+
+    def directory(self, job_id: str, attempt: int = 1) -> AttemptDirectory:
+        return AttemptDirectory(self.config.worker.work_dir / f"{job_id}.{attempt}")
+
+    def daemon(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "openjd_vstitcher.cli", "daemon", "--config", str(self.folder / "c.toml")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        threading.Event().wait(0.05)
+
+
+@pytest.fixture
+def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MAX_PIXELS", "2000")
+    made = Farm(tmp_path)
+    yield made
+    made.platform.close()
+    for process in psutil.process_iter():
+        try:
+            if str(tmp_path) in " ".join(process.cmdline()):
+                process.kill()
+        except psutil.Error:
+            continue
+
+
+def hang_once(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The next engine hangs in its tech pack; the file that says that it does."""
+    flag = farm.folder / "hangs"
+    rule = {"what": "hang", "in": "GarmentTechpackExport", "once": str(flag)}
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    return flag
