@@ -12,7 +12,7 @@ import json
 import math
 import re
 import sys
-import threading
+from _thread import RLock
 from contextlib import contextmanager
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ _EVENT_LIMITS = (2000, 500, 100, 20)
 _DEEPEST = 12
 _MOST_BITS = 1024
 
-_lock = threading.RLock()
+_lock = RLock()
 _stdout: BinaryIO | None = None
 
 

@@ -262,7 +262,7 @@ def test_text_without_end_is_told_in_pieces(reader: Reader) -> None:
 
 
 def test_module_is_light_enough_for_a_command_that_starts_for_each_frame() -> None:
-    heavy = ("pathlib", "logging", "inspect", "dataclasses", "traceback", "subprocess", "random", "typing")
+    heavy = ("threading", "pathlib", "logging", "inspect", "dataclasses", "traceback", "subprocess", "random", "typing")
     code = f"import sys, openjd_vstitcher.action_output; sys.exit(str([m for m in {heavy} if m in sys.modules]))"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True, check=False)
