@@ -65,7 +65,8 @@ def test_start_reports_the_engine_and_warns_about_the_stand_in(session: Session)
         "fake 1",
         "Tee",
     )
-    assert "stand-in" in result.stderr
+    assert "vstitcher: *** " in result.stdout
+    assert "stand-in" in result.stdout
 
 
 def test_frames_are_written_where_pack_looks_for_them(session: Session) -> None:

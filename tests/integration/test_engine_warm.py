@@ -37,7 +37,8 @@ def warm_session(tmp_path: Path, engine: str = "") -> Iterator[tuple[Session, Pa
 def start(session: Session) -> dict[str, Any]:
     result = session.start()
     assert result.returncode == 0, result.stdout
-    assert "stand-in" in result.stderr
+    assert "vstitcher: *** " in result.stdout
+    assert "stand-in" in result.stdout
     return events(result.stdout)[-1]
 
 
