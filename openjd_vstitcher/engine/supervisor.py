@@ -15,12 +15,12 @@ from typing import Any
 from ..config import EngineConfig, load_config
 from ..errors import EngineError
 from ..failures import EngineFailed
+from ..files import write_json
 from ..lifeline import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
 from . import warm
 from .engine_log import EngineLog
 from .listener import Client, Listener
 from .processes import adopt_orphans
-from .protocol import write_connection
 from .request_runner import RequestRunner
 from .session_context import SessionContext
 
@@ -82,7 +82,7 @@ class Supervisor:
         self._offered = self._keep_requested = False
         self._runner.last_used_s = time.monotonic()
         log_start = self._log.size()
-        write_connection(str(self._context.connection_file), self._new_connection())
+        write_json(self._context.connection_file, self._new_connection())
         watch = asyncio.create_task(self._watch_session())
         try:
             await self._over.wait()
