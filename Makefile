@@ -14,7 +14,7 @@ install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint graph format bench audit constraints clean
+.PHONY: help setup demo test test-slow lint graph format bench mutants audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -57,6 +57,9 @@ format: $(VENV)/.ready  ## Format the code
 
 bench: setup  ## Run the benchmarks
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+
+mutants: setup  ## Put small faults into the code and list those that no test notices (hours; SAMPLE=300 SEED=1)
+	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)
 
 audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.org)
 	@echo "installing pip-audit into $(AUDIT) with $(installer) (a few seconds) ..."
