@@ -45,7 +45,7 @@ def validate(request: dict[str, Any]) -> None:
         return
     export, mutations = request.get("export"), request.get("mutations") or []
     name = export.get("output_file_name") if isinstance(export, dict) else None
-    if not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
+    if export is None or not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
         raise EngineFailed({"stage": "open", "message": "the run data has no export"})
     if not name or name in (".", "..") or "/" in name or "\\" in name:
         raise EngineFailed({"stage": "open", "message": f"not a valid file name: {name!r}"})
