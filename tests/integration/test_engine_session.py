@@ -207,6 +207,11 @@ def test_silent_connections_do_not_block_others(lasting: Session) -> None:
         {"request": "run", "export": {"output_file_name": "../x.png", "export_type": "SCAN"}, "output_dir": "/tmp"},
         {"request": "run", "export": {"output_file_name": "x.png", "export_type": "../main"}, "output_dir": "/tmp"},
         {"request": "run", "export": {"output_file_name": "x.png", "export_type": "UNKNOWN"}, "output_dir": "/tmp"},
+        {
+            "request": "run",
+            "export": {"output_file_name": "x.jpg", "export_type": "MEDIA_RENDER"},
+            "output_dir": "/tmp",
+        },
         {"role": "engine", "pid": 1},
     ],
     ids=lambda value: json.dumps(value)[:60],
