@@ -22,28 +22,13 @@ from ...config import PlatformConfig
 from ...errors import PlatformError
 from ...retry import Backoff
 from .credentials import Credential
+from .refusal import REFUSED_CREDENTIAL, RequestRefused, refusal
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _REQUEST_LIMIT_S = 30
 _RETRIES = Backoff(first_s=0.2, longest_s=5.0)
-_REFUSED_CREDENTIAL = ("invalid-jwt", "access-denied", "invalid-headers")
-_CONFLICT_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08", "53")
-_CONFLICT_PHRASES = ("could not serialize", "deadlock detected", "connection error", "connection failed")
-
-
-class RequestRefused(PlatformError):
-    """Hasura answered with an error.
-
-    Parameters
-    ----------
-    code: `extensions.code`, such as `permission-error` or `constraint-violation`.
-    """
-
-    def __init__(self, message: str, *, code: str, transient: bool) -> None:
-        self.code = code
-        super().__init__(message, transient=transient)
 
 
 class Connection:
@@ -114,7 +99,7 @@ class Connection:
             try:
                 return self._send(request, None if limit_s is None else deadline)
             except RequestRefused as error:
-                renewable = error.code in _REFUSED_CREDENTIAL and not renewed
+                renewable = error.code in REFUSED_CREDENTIAL and not renewed
                 if not (renewable or error.transient) or time.monotonic() + pause_s > deadline:
                     raise
                 renewed = renewed or renewable
@@ -160,7 +145,7 @@ class Connection:
             answer = self.run(asyncio.wait_for(sent, left_s))
         except TransportQueryError as error:
             refused = refusal(error)
-            if refused.code in _REFUSED_CREDENTIAL:
+            if refused.code in REFUSED_CREDENTIAL:
                 self._credential.forget()
             raise refused from None
         except TransportServerError as error:
@@ -186,25 +171,6 @@ class Connection:
 def _log_failure(done: Future[None]) -> None:
     if not done.cancelled() and (error := done.exception()) is not None:
         _log.error("a background task failed: %s", _short(error), exc_info=error)
-
-
-def refusal(error: TransportQueryError) -> RequestRefused:
-    """The error for an answer with errors.
-
-    Transient are conflicts of transactions, and errors without a code of Hasura's: those come from a gateway.
-    """
-    first: Mapping[str, Any] = (error.errors or [{}])[0]
-    extensions = first.get("extensions") or {}
-    code = str(extensions.get("code") or "")
-    internal = extensions.get("internal")
-    inner = internal.get("error") if isinstance(internal, Mapping) else None
-    details = inner if isinstance(inner, Mapping) else {}
-    state = str(details.get("status_code") or "")
-    text = ": ".join(str(part) for part in (first.get("message"), details.get("message")) if part)
-    conflict = state.startswith(_CONFLICT_STATES) or any(phrase in text.lower() for phrase in _CONFLICT_PHRASES)
-    return RequestRefused(
-        f"the platform refused the request: {text} ({code or 'no code'})", code=code, transient=conflict or not code
-    )
 
 
 def _short(error: BaseException) -> str:
