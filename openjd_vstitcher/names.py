@@ -20,11 +20,24 @@ OUTPUT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
 }
 """How the output of each export type may be named: the suffixes of the formats that it can write as one file."""
 
-_RESERVED_ON_WINDOWS = re.compile(
-    r"(con|prn|aux|nul|com[1-9\u00b9\u00b2\u00b3]|lpt[1-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(\.|$)", re.I
+_MAX_BYTES = 255
+"""What Linux, macOS and Windows allow at least: Windows counts UTF-16 units, of which UTF-8 never has fewer bytes."""
+_MAX_SAFE_BYTES = 240
+"""Leaves room for a number that tells equal names apart."""
+_MAX_SUFFIX_BYTES = 32
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_WINDOWS_REFUSES = re.compile(r'[:*?"<>|]')
+_SEPARATOR = re.compile(r"[\\/]")
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
-_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and symbols that look like nothing."""
+"""Invisible characters (Unicode `Default_Ignorable_Code_Point`) beside those of its category Cf, format characters."""
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL)
+"""Device names of Windows. A suffix does not make them file names.
+
+https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+"""
 
 
 def same_file_key(name: str) -> str:
@@ -32,16 +45,63 @@ def same_file_key(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def unsafe_reason(name: str) -> str | None:
-    """Why a file name deceives its reader or cannot be used on Windows, as a predicate; None if it does neither.
+def same_material_key(name: str) -> str:
+    """A key that is equal for names which the engine plugin takes for one material, or one artwork of a material."""
+    return unicodedata.normalize("NFC", name).lower().replace("-", " ").replace("_", " ").strip()
 
-    Format characters (Unicode category Cf) are invisible, and some of them change the direction of the text, so that
-    a name looks like another one.
+
+def unsafe_reason(name: str) -> str | None:
+    """Why a file name, without folders, is not safe on every system; None if it is.
+
+    A safe name shows what it is: it has no invisible characters and none that change the direction of the text.
+
+    Returns
+    -------
+    A predicate for a message, such as "is a reserved name on Windows".
     """
-    for character in name:
-        if unicodedata.category(character) == "Cf" or character in _BLANK:
-            return f"contains the invisible character U+{ord(character):04X}"
-    return "is a reserved name on Windows" if _RESERVED_ON_WINDOWS.match(name) else None
+    if not name:
+        return "is empty"
+    if name in (".", ".."):
+        return "refers to a directory"
+    if _SEPARATOR.search(name):
+        return "contains a path separator"
+    if _CONTROL.search(name):
+        return "contains a control character"
+    hidden = next((character for character in name if _is_hidden(character)), None)
+    if hidden is not None:
+        return f"contains the invisible or direction-changing character U+{ord(hidden):04X}"
+    if _WINDOWS_REFUSES.search(name):
+        return "contains a character that Windows does not allow"
+    if name[-1] in ". ":
+        return "ends with a dot or a space"
+    if _RESERVED.fullmatch(name):
+        return "is a reserved name on Windows"
+    if len(name.encode("utf-8")) > _MAX_BYTES:
+        return f"is longer than {_MAX_BYTES} bytes"
+    return None
+
+
+def safe_name(name: str) -> str:
+    """The name, or the nearest one that is safe on every system (`unsafe_reason`)."""
+    visible = "".join(character for character in name if not _is_hidden(character))
+    for forbidden in (_SEPARATOR, _CONTROL, _WINDOWS_REFUSES):
+        visible = forbidden.sub("_", visible)
+    visible = _shortened(visible).rstrip(" .") or "_"
+    return f"_{visible}" if _RESERVED.fullmatch(visible) else visible
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or _IGNORABLE.match(character) is not None
+
+
+def _shortened(name: str) -> str:
+    """The name cut to `_MAX_SAFE_BYTES` in UTF-8, with its suffix if that is short."""
+    data = name.encode("utf-8")
+    if len(data) <= _MAX_SAFE_BYTES:
+        return name
+    suffix = data[data.rfind(b".") :] if b"." in data else b""
+    suffix = suffix if len(suffix) <= _MAX_SUFFIX_BYTES else b""
+    return data[: _MAX_SAFE_BYTES - len(suffix)].decode("utf-8", "ignore") + suffix.decode("utf-8")
 
 
 def wrong_suffix(export_type: str, name: str) -> str | None:

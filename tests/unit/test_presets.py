@@ -118,10 +118,10 @@ BAD_PRESETS = [
     *(
         (preset(export(output_file_name=name)), "/details/instructions/0/output_file_name", reason)
         for name, reason in [
-            ("a\u202egnp.json", "contains the invisible character U+202E"),
-            ("a\u200b.json", "contains the invisible character U+200B"),
-            ("\ufeffa.json", "contains the invisible character U+FEFF"),
-            ("a\u3164.json", "contains the invisible character U+3164"),
+            ("a\u202egnp.json", "contains the invisible or direction-changing character U+202E"),
+            ("a\u200b.json", "contains the invisible or direction-changing character U+200B"),
+            ("\ufeffa.json", "contains the invisible or direction-changing character U+FEFF"),
+            ("a\u3164.json", "contains the invisible or direction-changing character U+3164"),
             ("scan.png", "'scan.png' does not end in .json, which is what SCAN writes"),
             ("scan", "'scan' does not end in .json, which is what SCAN writes"),
             (".json", "'.json' does not end in .json, which"),
