@@ -10,6 +10,7 @@ from .documents import MAX_BYTES
 from .errors import Problem
 from .names import same_file_key, unsafe_reason, wrong_suffix
 
+MAX_INSTRUCTIONS = 256
 MAX_TURNTABLES = 43
 """OpenJD allows 50 parameters. Each turntable has one, and a template has up to seven others."""
 
@@ -28,6 +29,8 @@ Instructions = Sequence[Mapping[str, Any]]
 
 def rule_problems(preset: Any, instructions: Instructions) -> Iterator[Problem]:
     """Problems of a preset's row and its instructions. Their fields may be missing or of any type."""
+    if len(instructions) > MAX_INSTRUCTIONS:
+        return  # which the schema refuses
     exports = [index for index, instruction in enumerate(instructions) if instruction.get("type") == "EXPORT"]
     if instructions and not exports:
         yield Problem("/details/instructions", "has no EXPORT; expected at least one")
@@ -79,6 +82,10 @@ def _size_problems(template: int, instructions: Instructions) -> Iterator[Proble
     ----------
     template: the size of the template without its steps, in bytes.
     """
+    expected = f"expected a template of at most {MAX_BYTES >> 20} MiB"
+    if template > MAX_BYTES:
+        yield Problem("", f"makes the template too large, which contains the preset; {expected}")
+        return
     mutations = 0
     for index, instruction in enumerate(instructions):
         size = _embedded_size(instruction)
@@ -88,7 +95,6 @@ def _size_problems(template: int, instructions: Instructions) -> Iterator[Proble
         steps = 2 if instruction.get("export_type") == "TURNTABLE" else 1
         template += steps * (_STEP_BYTES + size + mutations)
         if template > MAX_BYTES:
-            expected = f"expected a template of at most {MAX_BYTES >> 20} MiB"
             carried = "each export carries all mutations before it"
             yield Problem(f"/details/instructions/{index}", f"makes the template too large; {expected} ({carried})")
             return

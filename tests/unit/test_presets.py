@@ -9,7 +9,9 @@ import pytest
 from openjd_vstitcher.documents import read_document
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.names import same_file_key
+from openjd_vstitcher.preset_rules import MAX_INSTRUCTIONS
 from openjd_vstitcher.presets import check_asset_types, load_job_details, load_preset
+from openjd_vstitcher.validation import shipped_schema
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -326,6 +328,25 @@ def test_mutations_that_every_export_would_repeat_are_refused_at_the_export_that
         "/details/instructions/51: makes the template too large; expected a template of at most 4 MiB "
         "(each export carries all mutations before it)"
     )
+
+
+def test_a_preset_that_fills_the_template_by_itself_is_refused_as_a_whole() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        load_preset({**preset(export()), "notes": "\u00e9" * 1_000_000})
+    assert [str(problem) for problem in refused.value.problems] == [
+        "/: makes the template too large, which contains the preset; expected a template of at most 4 MiB"
+    ]
+
+
+def test_too_many_instructions_are_one_problem() -> None:
+    assert shipped_schema("job_preset")["properties"]["details"]["properties"]["instructions"]["maxItems"] == (
+        MAX_INSTRUCTIONS
+    )
+    with pytest.raises(InvalidInput) as refused:
+        load_preset(preset(*[export()] * 9000))
+    assert [str(problem) for problem in refused.value.problems] == [
+        "/details/instructions: found 9000 items; expected 1 to 256"
+    ]
 
 
 def test_a_custom_mutation_type_is_checked_by_its_schema() -> None:
