@@ -13,9 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from gql import Client, GraphQLRequest
-from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import TransportError, TransportQueryError, TransportServerError
-from gql.transport.websockets import WebsocketsTransport
 from graphql import DocumentNode
 
 from ...config import PlatformConfig
@@ -23,6 +21,7 @@ from ...errors import PlatformError
 from ...retry import Backoff
 from .credentials import Credential
 from .refusal import REFUSED_CREDENTIAL, RequestRefused, refusal
+from .transports import NO_REDIRECTS, WebsocketTransport, http_transport
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -53,9 +52,7 @@ class Connection:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hasura", daemon=True)
         self._thread.start()
-        transport = AIOHTTPTransport(
-            self._endpoint, timeout=_REQUEST_LIMIT_S, client_session_args={"trust_env": True}, ssl_close_timeout=0
-        )
+        transport = http_transport(self._endpoint, limit_s=_REQUEST_LIMIT_S)
         self._client = Client(transport=transport, execute_timeout=None)
         self._session = self.run(self._client.connect_async())  # type: ignore[no-untyped-call]  # gql has no types here
 
@@ -121,10 +118,9 @@ class Connection:
         """
         headers = await asyncio.to_thread(self._credential.headers, worker=self.worker)
         scheme = "wss" if self._address.scheme == "https" else "ws"
-        transport = WebsocketsTransport(
+        transport = WebsocketTransport(
             urlunsplit(self._address._replace(scheme=scheme)),
             init_payload={"headers": dict(headers)},
-            subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
             ping_interval=20,
             pong_timeout=20,
             close_timeout=2,
@@ -141,7 +137,7 @@ class Connection:
         headers = self._credential.headers(worker=self.worker)
         left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
-            sent = self._session.execute(request, extra_args={"headers": headers})
+            sent = self._session.execute(request, extra_args={"headers": headers, **NO_REDIRECTS})
             answer = self.run(asyncio.wait_for(sent, left_s))
         except TransportQueryError as error:
             refused = refusal(error)
@@ -155,7 +151,8 @@ class Connection:
                     f"{self._endpoint} answered {error.code}", code="access-denied", transient=False
                 ) from error
             transient = error.code is None or error.code == 429 or error.code >= 500
-            raise PlatformError(f"{self._endpoint} answered {error.code}", transient=transient) from error
+            reason = f": {error}" if error.code is not None and error.code < 400 else ""
+            raise PlatformError(f"{self._endpoint} answered {error.code}{reason}", transient=transient) from error
         except (TransportError, OSError, TimeoutError) as error:
             raise PlatformError(f"cannot reach {self._endpoint}: {_short(error)}", transient=True) from error
         return dict(answer)
