@@ -53,7 +53,8 @@ def test_device_names_of_windows_are_unsafe_with_any_suffix(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["front.png", "a b.png", ".hidden", "Größe 38 – 日本.png", "console.png", "nullify", "com10", "_con", "x.con"]
+    "name",
+    ["front.png", "a b.png", ".hidden", "Größe 38 – 日本.png", "console.png", "nullify", "com10", "_con", "x.con"],
 )
 def test_ordinary_names_are_safe_and_kept(name: str) -> None:
     assert unsafe_reason(name) is None
