@@ -32,7 +32,7 @@ _SEPARATOR = re.compile(r"[\\/]")
 _IGNORABLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
-"""Invisible characters (Unicode `Default_Ignorable_Code_Point`) beside those of its category Cf, format characters."""
+"""Invisible characters (`Default_Ignorable_Code_Point` of Unicode) outside its category Cf (format characters)."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL)
 """Device names of Windows. A suffix does not make them file names.
 

@@ -131,9 +131,8 @@ def _with_inputs(
         expected = "give -p GarmentFile=FILE or -p InputsManifest=FILE"
         raise InvalidInput(source, [Problem("/parameterDefinitions/GarmentFile", f"no garment: {expected}")])
     if "://" in garment:
-        write_manifest(
-            directory.inputs, resolve_inputs({"input_file_uri": garment}, open_storage(config), config.inputs)
-        )
+        details = {"input_file_uri": garment}
+        write_manifest(directory.inputs, resolve_inputs(details, open_storage(config), config.inputs, own_urls=True))
         return {**values, "GarmentFile": "", "InputsManifest": str(directory.inputs)}
     if garment:
         check_garment(Path(garment))

@@ -71,11 +71,6 @@ def test_public_addresses_are_known(address: str) -> None:
         (f"https://{'a' * 64}.example/x", "invalid host name"),
         ("https://a b/x", "invalid host name"),
         ("https://user:canary@h/x", "has a user or password"),
-        ("https://h/a/../b", "'..' part"),
-        ("https://h/a/%2e%2E/b", "'..' part"),
-        ("https://h/a/%252e%252e/b", "'..' part"),
-        ("https://h/a\\..\\b", "backslash"),
-        ("https://h/..", "'..' part"),
     ],
 )
 def test_url_that_cannot_be_requested_is_refused_without_repeating_it(url: str, message: str) -> None:
@@ -114,6 +109,13 @@ def test_parts_are_as_a_request_needs_them() -> None:
         ("https://open.example", True),
         ("https://open.example/any/x.bw", True),
         ("https://other.example/x.bw", False),
+        ("https://cdn.example.com/in/../x", False),
+        ("https://cdn.example.com/in/%2e%2E/x", False),
+        ("https://cdn.example.com/in/%252e%252e/x", False),
+        ("https://cdn.example.com/in/a%2F..%2F..%2Fx", False),
+        ("https://cdn.example.com/in/..\\x", False),
+        ("https://cdn.example.com/in/..", False),
+        ("https://cdn.example.com/in/..x/x...bw", True),
     ],
 )
 def test_url_is_under_a_prefix_only_on_its_host_and_below_its_folder(url: str, allowed: bool) -> None:

@@ -59,7 +59,12 @@ class HttpAddress:
         return self.host in hosts or f"{self.host}:{self.port}" in hosts
 
     def is_under(self, prefixes: Collection[str]) -> bool:
-        """Whether it lies under one of the https prefixes; a prefix ends at a `/`."""
+        """Whether it lies under one of the https prefixes; a prefix ends at a `/`.
+
+        A path with `..` or a backslash, encoded or not, lies under none: it could mean another one to the server.
+        """
+        if _STEPS_OUT.search(unquote(unquote(self.target.partition("?")[0]))):
+            return False
         return any(self._is_under(prefix) for prefix in prefixes if prefix.startswith("https://"))
 
     def _is_under(self, prefix: str) -> bool:
@@ -75,8 +80,7 @@ def parse_url(url: str) -> HttpAddress:
 
     Raises
     ------
-    ValueError: it cannot be requested, or its path could mean another one to the server; with a predicate that does
-        not repeat the URL.
+    ValueError: it cannot be requested; with a predicate that does not repeat the URL.
     """
     try:
         parts = urlsplit(url)
@@ -87,8 +91,6 @@ def parse_url(url: str) -> HttpAddress:
         raise ValueError("is not a valid URL: expected https://host/path with a port from 1 to 65535")
     if "@" in parts.netloc:
         raise ValueError("has a user or password; expected https://host/path")
-    if _STEPS_OUT.search(unquote(unquote(parts.path))):
-        raise ValueError("has a '.' or '..' part or a backslash in its path")
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (f"?{_plain(parts.query)}" if parts.query else "")
     return HttpAddress(parts.scheme, _host(host, literal="[" in parts.netloc), port or _PORTS[parts.scheme], target)
 
@@ -130,7 +132,7 @@ def is_public(address: str) -> bool:
 def _host(host: str, *, literal: bool) -> str:
     if literal:
         try:
-            return str(ipaddress.IPv6Address(host))
+            return str(ipaddress.IPv6Address(host.replace("%", " ")))
         except ValueError as error:
             raise ValueError("has an invalid host name") from error
     try:

@@ -45,9 +45,9 @@ class SqliteStorage:
         rows = self._sql("SELECT uri, length(content), sha256 FROM object WHERE uri = ?", uri)
         return next((StoredObject(*row) for row in rows), None)
 
-    def list(self, prefix: str) -> list[tuple[StoredObject, float]]:
-        rows = self._sql("SELECT time, uri, length(content), sha256 FROM object ORDER BY uri")
-        return [(StoredObject(*row), time_s) for time_s, *row in rows if row[0].startswith(prefix.rstrip("/") + "/")]
+    def list(self, prefix: str, *, most: int | None = None) -> list[tuple[StoredObject, float]]:
+        sql = "SELECT time, uri, length(content), sha256 FROM object WHERE instr(uri, ?) = 1 ORDER BY uri LIMIT ?"
+        return [(StoredObject(*row), time_s) for time_s, *row in self._sql(sql, prefix.rstrip("/") + "/", most or -1)]
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)
