@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -118,6 +119,11 @@ class AttemptDirectory:
         self.output.mkdir()
         self.sessions.mkdir(mode=0o700)
         write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
+
+    def withdraw(self) -> None:
+        """Close the directory to everyone but its owner, such as after an attempt that ran as the session user."""
+        with suppress(OSError):
+            self.path.chmod(0o700)
 
     def request(self) -> AttemptRequest:
         """The request that the directory was made for.

@@ -24,7 +24,6 @@ from ..platform.values import Outcome
 from ..redaction import Redaction
 from ..storage.adapters import open_storage
 from .directory import AttemptDirectory
-from .isolation import withdraw
 from .lease import Lease
 from .lock import hold
 from .outcome import given_back, killed
@@ -46,7 +45,7 @@ def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platfo
     InvalidInput: the directory has no readable request.
     """
     with hold(directory):
-        withdraw(directory)
+        directory.withdraw()
         if directory.reported.exists():
             return True
         request = directory.request()
