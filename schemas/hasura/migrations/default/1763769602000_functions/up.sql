@@ -1,9 +1,26 @@
 -- Each function is one round trip and one transaction. A fenced function returns no row if the claim is lost.
-
--- A session with the role worker may act only as the worker that its token or the gateway names.
-CREATE FUNCTION platform.check_worker(worker text, hasura_session json) RETURNS void LANGUAGE plpgsql STABLE AS $$
+-- They are the functions of these names; one that openjd-vstitcher has not made is not replaced.
+DO $$
+DECLARE
+  other text;
 BEGIN
-  IF hasura_session ->> 'x-hasura-role' = 'worker'
+  SELECT string_agg(oid::regprocedure::text, ', ') INTO other FROM pg_proc
+    WHERE pronamespace = 'platform'::regnamespace
+      AND obj_description(oid, 'pg_proc') IS DISTINCT FROM 'made by openjd-vstitcher'
+      AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
+        'record_job_events', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job', 'hold_job',
+        'release_job');
+  IF other IS NOT NULL THEN
+    RAISE EXCEPTION '% exists, and openjd-vstitcher has not made it', other;
+  END IF;
+END
+$$;
+
+-- A session may act only as the worker that its token or the gateway names, unless it is an administrator's. Whatever
+-- the role is called: it may be an inherited one, or the deployment's own.
+CREATE OR REPLACE FUNCTION platform.check_worker(worker text, hasura_session json) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF coalesce(hasura_session ->> 'x-hasura-role', 'admin') <> 'admin'
     AND hasura_session ->> 'x-hasura-worker-id' IS DISTINCT FROM worker THEN
     RAISE check_violation USING MESSAGE = format(
       'worker %s may not act as %s', coalesce(hasura_session ->> 'x-hasura-worker-id', 'without x-hasura-worker-id'), worker);
@@ -11,7 +28,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.held_job(job_id uuid, attempt int, worker text, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.held_job(job_id uuid, attempt int, worker text, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
@@ -23,7 +40,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.claim_job(
+CREATE OR REPLACE FUNCTION platform.claim_job(
   worker text, types jsonb, lease_s double precision, request uuid, hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -32,7 +49,7 @@ DECLARE
   next_id uuid;
 BEGIN
   PERFORM platform.check_worker(claim_job.worker, hasura_session);
-  INSERT INTO platform.worker (id) VALUES (claim_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
+  INSERT INTO platform.job_worker (id) VALUES (claim_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
   RETURN QUERY SELECT * FROM /*job*/platform.job
     WHERE worker = claim_job.worker AND status = 'IN_PROGRESS' AND claim_request = claim_job.request;
   IF FOUND THEN
@@ -60,14 +77,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.heartbeat_job(
+CREATE OR REPLACE FUNCTION platform.heartbeat_job(
   job_id uuid, attempt int, worker text, lease_s double precision, progress double precision, status_details text,
   hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM platform.check_worker(heartbeat_job.worker, hasura_session);
-  INSERT INTO platform.worker (id) VALUES (heartbeat_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
+  INSERT INTO platform.job_worker (id) VALUES (heartbeat_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
   RETURN QUERY UPDATE /*job*/platform.job SET
     lease_expires_at = clock_timestamp() + make_interval(secs => heartbeat_job.lease_s),
     progress = coalesce(heartbeat_job.progress, progress),
@@ -78,7 +95,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.begin_asset(
+CREATE OR REPLACE FUNCTION platform.begin_asset(
   job_id uuid, attempt int, worker text, name text, type text, path text, is_public_facing boolean,
   style_id text, body_id text, details jsonb, hasura_session json
 ) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
@@ -111,7 +128,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.asset_uploaded(
+CREATE OR REPLACE FUNCTION platform.asset_uploaded(
   job_id uuid, attempt int, worker text, asset_id uuid, details jsonb, hasura_session json
 ) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -131,7 +148,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.record_job_events(
+CREATE OR REPLACE FUNCTION platform.record_job_events(
   job_id uuid, attempt int, worker text, events jsonb, hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -148,7 +165,7 @@ END
 $$;
 
 -- Ends an attempt and hides the older assets of its styles: all or nothing. Repeating it returns the row unchanged.
-CREATE FUNCTION platform.finish_job(
+CREATE OR REPLACE FUNCTION platform.finish_job(
   job_id uuid, attempt int, worker text, status text, status_details text, errors jsonb,
   hide_previous_style_assets boolean, counted boolean, hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
@@ -192,7 +209,7 @@ END
 $$;
 
 -- Requeues jobs with an expired lease, or ends them after the last attempt.
-CREATE FUNCTION platform.requeue_expired_jobs(max_attempts int)
+CREATE OR REPLACE FUNCTION platform.requeue_expired_jobs(max_attempts int)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -223,20 +240,20 @@ BEGIN
 END
 $$;
 
--- A session with the role submitter may change only the jobs that it requested.
-CREATE FUNCTION platform.steered_job(job_id uuid, hasura_session json)
+-- A session may change only the jobs that it requested, unless it is an administrator's.
+CREATE OR REPLACE FUNCTION platform.steered_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT * FROM /*job*/platform.job
     WHERE id = steered_job.job_id AND (
-      coalesce(hasura_session ->> 'x-hasura-role', '') <> 'submitter'
+      coalesce(hasura_session ->> 'x-hasura-role', 'admin') = 'admin'
       OR requestor_id = hasura_session ->> 'x-hasura-user-id')
     FOR UPDATE;
 END
 $$;
 
-CREATE FUNCTION platform.cancel_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.cancel_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -255,7 +272,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.retry_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.retry_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -271,7 +288,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.hold_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.hold_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
@@ -281,12 +298,27 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.release_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.release_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY UPDATE /*job*/platform.job SET status = 'NEW'
     WHERE id = (SELECT id FROM platform.steered_job(release_job.job_id, hasura_session)) AND status = 'ON_HOLD'
     RETURNING *;
+END
+$$;
+
+DO $$
+DECLARE
+  made regprocedure;
+BEGIN
+  FOR made IN SELECT oid FROM pg_proc
+    WHERE pronamespace = 'platform'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+      AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
+        'record_job_events', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job', 'hold_job',
+        'release_job')
+  LOOP
+    EXECUTE format('COMMENT ON FUNCTION %s IS %L', made, 'made by openjd-vstitcher');
+  END LOOP;
 END
 $$;
