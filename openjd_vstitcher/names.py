@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """A valid bucket name of S3."""
+
+OUTPUT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "MEDIA_RENDER": (".png",),
+    "MEDIA_RENDER_RAY_TRACE": (".png",),
+    "MEDIA_3D_SCENE": (".glb", ".fbx", ".bwo"),
+    "TURNTABLE": (".zip",),
+    "DXA_ASSET_BUNDLE": (".zip",),
+    "DXA_BODY_ASSET_BUNDLE": (".zip",),
+    "SCAN": (".json",),
+}
+"""How the output of each export type may be named: the suffixes of the formats that it can write as one file."""
 
 _MAX_BYTES = 255
 """What Linux, macOS and Windows allow at least: Windows counts UTF-16 units, of which UTF-8 never has fewer bytes."""
@@ -18,7 +30,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WINDOWS_REFUSES = re.compile(r'[:*?"<>|]')
 _SEPARATOR = re.compile(r"[\\/]")
 _IGNORABLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
 """Invisible characters (`Default_Ignorable_Code_Point` of Unicode) outside its category Cf (format characters)."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL)
@@ -90,3 +102,11 @@ def _shortened(name: str) -> str:
     suffix = data[data.rfind(b".") :] if b"." in data else b""
     suffix = suffix if len(suffix) <= _MAX_SUFFIX_BYTES else b""
     return data[: _MAX_SAFE_BYTES - len(suffix)].decode("utf-8", "ignore") + suffix.decode("utf-8")
+
+
+def wrong_suffix(export_type: str, name: str) -> str | None:
+    """What a name lacks to say the format of its export type's output; None if it says it, or the type is custom."""
+    suffixes = OUTPUT_SUFFIXES.get(export_type)
+    if suffixes is None or name[1:].lower().endswith(suffixes):
+        return None
+    return f"does not end in {' or '.join(suffixes)}, which is what {export_type} writes"

@@ -9,11 +9,12 @@ from pathlib import Path
 from openjd.sessions import PathMappingRule
 
 from ..config import Config
+from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..garment import check_garment
 from ..journal import Journal
-from ..presets import is_preset, load_preset, read_document
+from ..presets import is_preset, load_preset
 from ..session.plan import Plan, make_plan
 from ..storage.adapters import open_storage
 from ..storage.address import local_path

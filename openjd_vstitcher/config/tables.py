@@ -20,6 +20,8 @@ from .keys import (
     PLAIN,
     READ_PREFIX,
     URL,
+    USER,
+    VARIABLE,
     WRITE_PREFIX,
     Check,
     at_least,
@@ -73,6 +75,31 @@ class WorkerConfig:
         "The only commands that a template from the queue may run.",
         NOT_EMPTY,
         each=PLAIN,
+    )
+    pass_environment: tuple[str, ...] = key(
+        (),
+        "More environment variables that jobs from the queue may see. A name that ends in * stands for all that begin "
+        "like it. Variables that look like credentials are never passed on.",
+        each=VARIABLE,
+        example='["OCIO", "STUDIO_*"]',
+    )
+    session_user: str = key(
+        "",
+        "The user that runs the actions of jobs, so that they can read neither the worker's files nor other jobs. "
+        "{slot} stands for the number of the slot. Empty: the worker's own user. See docs/security.md.",
+        USER,
+        example='"vsjob{slot}"',
+    )
+    session_group: str = key(
+        "",
+        "The group of only the worker's user and the session user, on POSIX. Empty: named like the user.",
+        USER,
+        example='"vsjob{slot}"',
+    )
+    session_password_file: Path | None = key(
+        None,
+        "Windows: the file with the session user's password; {slot} as above.",
+        example='"C:/ProgramData/openjd-vs/session-user-password"',
     )
 
 
