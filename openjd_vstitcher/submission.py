@@ -46,8 +46,8 @@ def submit(
 
     Raises
     ------
-    InvalidInput: the preset or the details are not valid, two artworks are for the same material, an asset type is unknown to the platform, or the garment or
-        the job type is missing.
+    InvalidInput: the preset or the details are not valid, two artworks are for the same material, an asset type is
+        unknown to the platform, or the garment or the job type is missing.
     NotFound: the platform has no such preset.
     """
     file = Path(request.preset)
