@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .documents import read_document
 from .errors import InvalidInput, Problem
 from .platform.ports import Platform
 from .platform.values import Job, JobStatus, NewJob
-from .presets import Preset, check_asset_types, load_job_details, load_preset, read_document
+from .presets import Preset, check_asset_types, load_job_details, load_preset
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,21 @@ class AttemptDirectory:
         return self.path / "reported"
 
     @property
+    def commands(self) -> Path:
+        """Our commands as the actions of a job from the queue find them."""
+        return self.path / "bin"
+
+    @property
+    def session_config(self) -> Path:
+        """The configuration for the commands of a session user, who cannot read the worker's."""
+        return self.path / "session.toml"
+
+    @property
+    def engine(self) -> Path:
+        """Where the engine of a session user writes its log."""
+        return self.path / "engine"
+
+    @property
     def output(self) -> Path:
         """Where the exports go."""
         return self.path / "output"

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, BinaryIO
@@ -48,6 +49,7 @@ class LocalStorage:
     def check_source(self, uri: str) -> None:
         if not is_https(uri):
             self._allow(uri, self._read_from, "inputs.read_from")
+            self._refuse_link_out(uri)
 
     def put(
         self,
@@ -102,22 +104,22 @@ class LocalStorage:
             return None
         return StoredObject(uri, found.st_size, None, _version(found), _etag(found))
 
-    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
+    def list(self, prefix: str, *, most: int | None = None) -> Sequence[tuple[StoredObject, float]]:
         folder = self.path(prefix.rstrip("/") or prefix)
         objects = []
         try:
-            for file in sorted(folder.rglob("*"), key=Path.as_posix) if folder.is_dir() else ():
-                if file.is_file() and not is_part(file.name):
-                    found = file.stat()
-                    uri = join(prefix, *file.relative_to(folder).parts)
-                    objects.append((StoredObject(uri, found.st_size, None, _version(found)), found.st_mtime))
+            whole = (file for file in folder.rglob("*") if file.is_file() and not is_part(file.name))
+            for file in sorted(islice(whole, most), key=Path.as_posix):
+                found = file.stat()
+                uri = join(prefix, *file.relative_to(folder).parts)
+                objects.append((StoredObject(uri, found.st_size, None, _version(found)), found.st_mtime))
         except OSError as error:
             raise _failed("list", prefix, error) from error
         return objects
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)
-        return self.path(uri).as_uri()
+        return self.path(uri).resolve().as_uri()
 
     def path(self, uri: str) -> Path:
         """The file of an address."""
@@ -154,6 +156,20 @@ class LocalStorage:
                 check_within(uri, allowed, key)
         elif not within(uri, allowed) and not path.resolve().is_relative_to(self._root):
             raise not_allowed(uri, key)
+
+    def _refuse_link_out(self, uri: str) -> None:
+        """A symbolic link may lead to another place that inputs can come from, but to no other."""
+        path = self.path(uri).resolve()
+        if is_s3(uri):
+            roots = [self._root / split_s3(uri)[0]]
+        else:
+            roots = [self._root, *(local_path(prefix) for prefix in self._read_from if not _is_remote(prefix))]
+        if not any(path.is_relative_to(root.resolve()) for root in roots):
+            raise refused(f"{uri!r} is a symbolic link that leads out of what inputs.read_from allows")
+
+
+def _is_remote(uri: str) -> bool:
+    return is_s3(uri) or is_https(uri)
 
 
 def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes, pace: Pace) -> tuple[int, str]:

@@ -85,8 +85,8 @@ class Storage(Protocol):
     def stat(self, uri: str) -> StoredObject | None:
         """The object at this address, or None. A folder is not an object."""
 
-    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
-        """All whole objects in a folder and the folders below it, ordered by address.
+    def list(self, prefix: str, *, most: int | None = None) -> Sequence[tuple[StoredObject, float]]:
+        """All whole objects in a folder and the folders below it, ordered by address, or `most` of them.
 
         Each comes with its time of change (seconds since the epoch). The slash at the end of `prefix` may be missing.
         """

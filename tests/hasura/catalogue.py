@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -105,12 +106,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a function; unnamed ones have an empty name. A row's `type` is its table's name and `_scalar`."""
+    """An argument of a function. A row's `type` is its table's name and `_scalar`.
+
+    Those without a name are `arg_1`, `arg_2`, … among themselves, as in Hasura.
+    """
 
     name: str
     type: str
     sql_type: str
     has_default: bool
+    has_name: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,10 @@ class Function:
     @property
     def sql(self) -> str:
         return ".".join(quote(part) for part in self.key)
+
+    def prefix(self, argument: Argument) -> str:
+        """What stands before an argument's value in a call: its name, unless one of them has none."""
+        return f"{quote(argument.name)} => " if all(a.has_name for a in self.arguments) else ""
 
 
 @dataclass(frozen=True)
@@ -193,14 +202,16 @@ def _function(row: dict[str, Any]) -> Function:
     types = row["arg_types"] or []
     names = row["arg_names"] or []
     first_default = len(types) - row["defaults"]
-    arguments = tuple(
-        Argument(names[i] if i < len(names) else "", types[i]["type"], types[i]["sql_type"], i >= first_default)
-        for i in range(len(types))
-    )
+    unnamed = count(1)
+    arguments = []
+    for i, kind in enumerate(types):
+        name = names[i] if i < len(names) else ""
+        shown = name or f"arg_{next(unnamed)}"
+        arguments.append(Argument(shown, kind["type"], kind["sql_type"], i >= first_default, has_name=bool(name)))
     returns = (row["return_schema"], row["return_table"]) if row["return_table"] else None
     return Function(
         key=(row["schema"], row["name"]),
-        arguments=arguments,
+        arguments=tuple(arguments),
         volatile=row["volatility"] == "v",
         returns_set=row["returns_set"],
         returns=returns,

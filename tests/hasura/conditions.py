@@ -72,7 +72,7 @@ class Statement:
         """A computed field's function applied to the row `alias`."""
         parts = []
         for argument in computed.function.arguments:
-            named = f"{quote(argument.name)} => " if argument.name else ""
+            named = computed.function.prefix(argument)
             if argument is computed.table_argument:
                 parts.append(f"{named}{alias}")
             elif argument.name == computed.session_argument:

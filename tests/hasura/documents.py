@@ -86,6 +86,8 @@ class Analyser:
         resolved: dict[str, Any] = {}
         for name, definition in self._definitions.items():
             if name in given:
+                if given[name] is None and definition.type.kind == "non_null_type":
+                    raise HasuraError(f'null value found for non-nullable type: "{_type_text(definition.type)}"')
                 resolved[name] = given[name]
             elif definition.default_value is not None:
                 resolved[name] = literal(definition.default_value)
@@ -187,6 +189,8 @@ class Analyser:
             here = f"{path}.args.{argument}"
             if argument in given:
                 value = self.coerce(literal(given[argument]), definition.type, here)
+                if value is None and definition.extensions.get("reject_null"):
+                    raise type_mismatch(definition.type, None, here)
                 check: Callable[[Any, str], Any] = definition.extensions.get("check", _as_it_is)
                 result[argument] = check(value, here)
             elif isinstance(definition.type, GraphQLNonNull):
@@ -247,7 +251,8 @@ class Analyser:
             checked = self.coerce(raw, field.type, here, is_json)
             if checked is None and field.extensions.get("reject_null"):
                 raise type_mismatch(field.type, None, here)
-            result[name] = checked
+            check: Callable[[Any, str], Any] = field.extensions.get("check", _as_it_is)
+            result[name] = check(checked, here)
         for name, field in type_.fields.items():
             if name not in value and isinstance(field.type, GraphQLNonNull):
                 if field.default_value is None or not isinstance(field.default_value, list):
@@ -259,6 +264,8 @@ class Analyser:
         if name in _OPAQUE:
             return self._opaque(value)
         accepts = {"String": (str,), "Boolean": (bool,), "Int": (int, float), "Float": (int, float)}.get(name)
+        if isinstance(value, str) and not isinstance(value, EnumToken) and name in ("Boolean", "Int", "Float"):
+            return value  # the text of a column's value, for PostgreSQL to read; what is no column's checks it itself
         if isinstance(value, EnumToken) or (
             accepts and (not isinstance(value, accepts) or (isinstance(value, bool) and name != "Boolean"))
         ):

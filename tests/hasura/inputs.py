@@ -19,6 +19,7 @@ from graphql import (
 from tests.hasura.catalogue import Argument, Column, TableKey
 from tests.hasura.permissions import TableAccess
 from tests.hasura.types import has_minimum, is_number
+from tests.hasura.values import not_text
 
 if TYPE_CHECKING:
     from tests.hasura.schema import RoleSchema
@@ -106,7 +107,7 @@ class Inputs:
             f"{access.name}_aggregate_bool_exp_count",
             lambda: {
                 "arguments": GraphQLInputField(GraphQLList(GraphQLNonNull(self.select_column(access)))),
-                "distinct": GraphQLInputField(GraphQLBoolean),
+                "distinct": GraphQLInputField(GraphQLBoolean, extensions={"check": not_text("Boolean")}),
                 "filter": GraphQLInputField(self.bool_exp(access)),
                 "predicate": GraphQLInputField(
                     GraphQLNonNull(self._schema.scalars.comparison(Column("", "int4", "integer", True)))
@@ -219,7 +220,7 @@ class Inputs:
 
     def updates(self, access: TableAccess) -> GraphQLInputObjectType:
         def fields() -> dict[str, GraphQLInputField]:
-            result = {op: GraphQLInputField(type_) for op, type_ in self.update_operators(access).items()}
+            result = {op: _strict(type_) for op, type_ in self.update_operators(access).items()}
             result["where"] = GraphQLInputField(GraphQLNonNull(self.bool_exp(access)))
             return result
 

@@ -22,7 +22,7 @@ from tests.hasura.inputs import STATISTICS, Inputs, primary_key_columns
 from tests.hasura.model import ComputedField, Model, Relationship, TrackedFunction
 from tests.hasura.permissions import TableAccess, may_call
 from tests.hasura.types import Scalars, has_minimum, is_number
-from tests.hasura.values import not_below_zero, not_negative
+from tests.hasura.values import not_below_zero, not_negative, not_text
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class RoleSchema:
             access.tracked.root("select_stream", f"{access.name}_stream"): GraphQLField(
                 _list_of(self.row_type(access)),
                 {
-                    "batch_size": GraphQLArgument(GraphQLNonNull(GraphQLInt)),
+                    "batch_size": GraphQLArgument(GraphQLNonNull(GraphQLInt), extensions={"check": not_negative}),
                     "cursor": GraphQLArgument(GraphQLNonNull(GraphQLList(self.inputs.stream_cursor(access)))),
                     "where": GraphQLArgument(self.inputs.bool_exp(access)),
                 },
@@ -141,7 +141,10 @@ class RoleSchema:
 
     def _update_fields(self, access: TableAccess) -> Fields:
         root, name = access.tracked.root, access.name
-        operators = {op: GraphQLArgument(t) for op, t in self.inputs.update_operators(access).items()}
+        operators = {
+            op: GraphQLArgument(type_, extensions={"reject_null": True})
+            for op, type_ in self.inputs.update_operators(access).items()
+        }
         where = GraphQLArgument(GraphQLNonNull(self.inputs.bool_exp(access)))
         updates = GraphQLList(GraphQLNonNull(self.inputs.updates(access)))
         fields = {
@@ -302,7 +305,10 @@ class RoleSchema:
         fields = {
             "count": GraphQLField(
                 GraphQLNonNull(GraphQLInt),
-                {"columns": GraphQLArgument(columns), "distinct": GraphQLArgument(GraphQLBoolean)},
+                {
+                    "columns": GraphQLArgument(columns),
+                    "distinct": GraphQLArgument(GraphQLBoolean, extensions={"check": not_text("Boolean")}),
+                },
                 extensions={"op": Op("count", access)},
             )
         }

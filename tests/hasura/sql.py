@@ -176,12 +176,15 @@ class Compiler:
             source = f"FROM {other.table.sql} AS {inner} WHERE {condition}"
             if not is_aggregate:
                 found = self._order_item(inner, other, name, inner_direction)
+            elif inner_direction is None:
+                found = []
             elif name == "count":
                 found = [("count(*)", _direction(inner_direction))]
             else:
                 found = [
                     (f"{name}({inner}.{quote(other.columns[column].name)})", _direction(d))
                     for column, d in inner_direction.items()
+                    if d is not None
                 ]
             parts += [(f"(SELECT {expression} {source})", d) for expression, d in found]
         return parts
@@ -209,7 +212,7 @@ class Compiler:
             raise HasuraError("Non default arguments cannot be omitted", "not-supported", f"{path}.args.args")
         parts = []
         for argument in function.function.arguments:
-            named = f"{quote(argument.name)} => " if argument.name else ""
+            named = function.function.prefix(argument)
             if argument.name == function.session_argument:
                 variables = raw_json(self.statement.session.as_json())
                 parts.append(named + self.statement.bind(variables, argument.sql_type))

@@ -15,6 +15,7 @@ from graphql import (
 )
 
 from tests.hasura.catalogue import Column
+from tests.hasura.values import not_text
 
 _BUILT_IN = {
     "int4": GraphQLInt,
@@ -56,6 +57,9 @@ COLUMN_OPERATORS = {
     "_cgte": ">=",
     "_clte": "<=",
 }
+
+
+_IS_NULL = GraphQLInputField(GraphQLBoolean, extensions={"reject_null": True, "check": not_text("Boolean")})
 
 
 class ArrayList(GraphQLList[GraphQLNonNull[GraphQLScalarType]]):
@@ -100,7 +104,7 @@ class Scalars:
         scalar = self.scalar(column.element or column.type)
         name = f"{scalar.name}_array_comparison_exp" if column.is_array else f"{scalar.name}_comparison_exp"
         if name not in self._comparisons:
-            fields = {"_is_null": _operand(GraphQLBoolean)}
+            fields = {"_is_null": _IS_NULL}
             operators = [*EQUALITY, *ORDER]
             if column.type in STRINGS:
                 operators += TEXT
@@ -119,7 +123,7 @@ class Scalars:
     def enum_comparison(self, enum: GraphQLInputObjectType, name: str) -> GraphQLInputObjectType:
         """`T_enum_comparison_exp`: equality and membership only."""
         if name not in self._comparisons:
-            fields = {"_is_null": _operand(GraphQLBoolean)}
+            fields = {"_is_null": _IS_NULL}
             fields |= {operator: _operand(enum) for operator in EQUALITY}
             fields |= {operator: _operand(GraphQLList(GraphQLNonNull(enum))) for operator in MEMBERSHIP}
             self._comparisons[name] = GraphQLInputObjectType(name, fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 _INT_RANGE = (
     "The value {} lies outside the bounds or is not an integer. Maybe it is a float, or is there integer overflow?"
 )
+_NOT_NEGATIVE = "expected a non-negative 32-bit integer for type 'Int', but found"
+_WIDE = "expected a 32-bit integer, or a 64-bit integer represented as a string"
 _EXPECTED = {"String": "a string", "Boolean": "a boolean", "Int": "a 32-bit integer", "Float": "a float"}
 
 
@@ -72,15 +75,32 @@ def whole_number(value: float, path: str) -> int:
     return int(value)
 
 
+def not_text(type_name: str) -> Callable[[Any, str], Any]:
+    """Checks an argument that is not a column's value: it takes no text for a number or a boolean."""
+
+    def check(value: Any, path: str) -> Any:
+        if isinstance(value, str):
+            raise type_mismatch(type_name, value, path)
+        return value
+
+    return check
+
+
 def not_negative(value: Any, path: str) -> Any:
-    """Checks a `limit`."""
+    """Checks a `limit` or a `batch_size`."""
+    if isinstance(value, str):
+        raise HasuraError(f"{_NOT_NEGATIVE} a string", path=path)
     if value is not None and value < 0:
-        raise HasuraError("expected a non-negative 32-bit integer for type 'Int', but found an integer", path=path)
+        raise HasuraError(f"{_NOT_NEGATIVE} an integer", path=path)
     return value
 
 
 def not_below_zero(value: Any, path: str) -> Any:
-    """Checks an `offset`."""
+    """Checks an `offset`, which may be text: a number of 64 bits does not fit into an `Int`."""
+    if isinstance(value, str):
+        if not value.isdecimal():
+            raise HasuraError(f"{_WIDE} for type 'Int', but found a string", path=path)
+        return int(value)
     if value is not None and value < 0:
         raise HasuraError("unexpected negative value", path=path)
     return value

@@ -247,3 +247,16 @@ def test_concurrent_claims_take_each_row_once(library: HasuraServer) -> None:
     with ThreadPoolExecutor(8) as pool:
         claimed = [identity for rows in pool.map(claim, range(8)) for identity in rows]
     assert sorted(claimed) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("operator", ["set", "append"])
+@pytest.mark.parametrize("variables", [{}, {"operand": None}])
+def test_null_is_no_operand_of_an_update(library: HasuraServer, operator: str, variables: dict[str, Any]) -> None:
+    mutation = f"""mutation ($operand: library_book_{operator}_input) {{
+        update_library_book(where: {{}}, _{operator}: $operand) {{ affected_rows }} }}"""
+    code, path, message = error_of(library.request(mutation, variables))
+    assert (code, path) == ("validation-failed", f"$.selectionSet.update_library_book.args._{operator}")
+    assert message == f"expected an object for type 'library_book_{operator}_input', but found null"
+    many = f"""mutation ($operand: library_book_{operator}_input) {{
+        update_library_book_many(updates: [{{where: {{}}, _{operator}: $operand}}]) {{ affected_rows }} }}"""
+    assert error_of(library.request(many, variables))[0] == "validation-failed"

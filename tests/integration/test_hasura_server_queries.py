@@ -256,3 +256,47 @@ def test_a_text_that_is_no_graphql_is_refused(library: HasuraServer) -> None:
     code, path, message = error_of(library.request("{ authors {"))
     assert (code, path) == ("validation-failed", "$.query")
     assert message.startswith("not a valid graphql query")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "{title: null}",
+        "{author: null}",
+        "{author: {name: null}}",
+        "{author: {books_aggregate: null}}",
+        "{author: {books_aggregate: {count: null}}}",
+        "{author: {books_aggregate: {max: null}}}",
+        "{author: {books_aggregate: {max: {title: null}}}}",
+    ],
+)
+def test_null_is_no_order(library: HasuraServer, order: str) -> None:
+    answer = library.request(f"{{ library_book(order_by: [{order}, {{title: desc}}]) {{ title }} }}")
+    titles = [row["title"] for row in answer["data"]["library_book"]]
+    assert titles == sorted(titles, reverse=True)
+
+
+def test_null_for_a_variable_that_must_not_be_null_is_refused_even_with_a_default(library: HasuraServer) -> None:
+    query = "query ($n: Int! = 1) { library_book(limit: $n) { title } }"
+    assert len(library.request(query)["data"]["library_book"]) == 1
+    (error,) = library.request(query, {"n": None})["errors"]
+    assert error["message"] == 'null value found for non-nullable type: "Int!"'
+    assert error["extensions"] == {"path": "$", "code": "validation-failed"}
+
+
+def test_a_columns_number_may_be_given_as_text(library: HasuraServer) -> None:
+    query = "query ($pages: Int!) { library_book(where: {pages: {_eq: $pages}}) { pages } }"
+    assert library.request(query, {"pages": "120"}) == library.request(query, {"pages": 120})
+    literal = '{ library_book(where: {pages: {_eq: "120"}, published: {_eq: "true"}}, offset: "0") { pages } }'
+    assert "data" in library.request(literal)
+    (error,) = library.request(query, {"pages": "many"})["errors"]
+    assert error["extensions"]["code"] == "data-exception"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['limit: "1"', 'offset: "x"', 'where: {pages: {_is_null: "true"}}', "where: {title: {_eq: 1}}"],
+)
+def test_text_stands_for_nothing_but_a_columns_value(library: HasuraServer, arguments: str) -> None:
+    (error,) = library.request(f"{{ library_book({arguments}) {{ title }} }}")["errors"]
+    assert error["extensions"]["code"] == "validation-failed"

@@ -247,3 +247,19 @@ def test_a_functions_names_and_session_argument_come_from_its_configuration(post
         wrong = server.command({"type": "pg_set_function_customization", "args": change})
         assert wrong["error"].endswith('given session argument "it" is not of type json')
         assert "data" in server.request(query, {"it": "(7,Tom)"})
+
+
+def test_arguments_of_a_function_that_have_no_name_are_numbered(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE pet (id int PRIMARY KEY); INSERT INTO pet SELECT generate_series(1, 9)")
+        connection.execute(
+            "CREATE FUNCTION inside(int, high int, int DEFAULT 1) RETURNS SETOF pet LANGUAGE sql STABLE AS"
+            " 'SELECT * FROM pet WHERE id BETWEEN $1 AND high AND id % $3 = 0 ORDER BY id'"
+        )
+    with hasura_server(postgres_url, None) as server:
+        server.command({"type": "track_table", "args": "pet"})
+        assert server.command({"type": "track_function", "args": "inside"}) == {"message": "success"}
+        assert server.request("{ pet(limit: 1) { id } }")["data"] == {"pet": [{"id": 1}]}
+        answer = server.request("{ inside(args: {arg_1: 4, high: 7, arg_2: 2}) { id } }")
+        assert answer["data"] == {"inside": [{"id": 4}, {"id": 6}]}
+        assert len(server.request("{ inside(args: {arg_1: 4, high: 7}) { id } }")["data"]["inside"]) == 4

@@ -156,6 +156,71 @@ def test_what_hasura_refuses_is_not_tried_again(line: Line) -> None:
     assert line.proxy.requests == before + 1
 
 
+@pytest.fixture
+def in_worker_role(extended_deployment: Deployment) -> Iterator[tuple[Deployment, Platform]]:
+    """A platform in the role `worker`, which Hasura shows no `internal` of an error, and a job to claim."""
+    extended_deployment.clear()
+    admin = open_platform(extended_deployment.config)
+    admin.put_preset({"key": "preset_v0", "name": "preset", "version": 0, "details": {}})
+    admin.submit(NewJob("TEST", "preset_v0", {}))
+    admin.close()
+    platform = open_platform(dataclasses.replace(extended_deployment.config, role="worker", retry_limit_s=20.0))
+    yield extended_deployment, platform
+    platform.close()
+    extended_deployment.execute("DROP TRIGGER IF EXISTS fault ON platform.job; DROP SEQUENCE IF EXISTS public.faults")
+
+
+def make_finish_fail(deployment: Deployment, sqlstate: str, *, times: int) -> None:
+    """The database refuses to end a job with `sqlstate`, and from the time after `times` on lets it."""
+    deployment.execute(f"""
+        CREATE SEQUENCE public.faults;
+        CREATE OR REPLACE FUNCTION public.fault() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF nextval('public.faults') <= {times} THEN
+            RAISE EXCEPTION 'made on purpose' USING ERRCODE = '{sqlstate}';
+          END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER fault BEFORE UPDATE ON platform.job FOR EACH ROW
+          WHEN (NEW.status LIKE 'COMPLETED%') EXECUTE FUNCTION public.fault();
+    """)
+
+
+@pytest.mark.parametrize("sqlstate", ["40P01", "40001", "55P03", "57014", "53300", "57P01"])
+def test_a_passing_fault_of_the_database_does_not_fail_a_finished_job(
+    in_worker_role: tuple[Deployment, Platform], sqlstate: str
+) -> None:
+    deployment, platform = in_worker_role
+    claim = platform.claim("worker-1", ["TEST"], lease_s=60)
+    assert claim is not None
+    make_finish_fail(deployment, sqlstate, times=2)
+    platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
+    assert platform.job(claim.job.id).status == "COMPLETED_SUCCESS"
+
+
+def test_a_database_fault_that_stays_is_reported_as_passing(in_worker_role: tuple[Deployment, Platform]) -> None:
+    deployment, platform = in_worker_role
+    claim = platform.claim("worker-1", ["TEST"], lease_s=60)
+    assert claim is not None
+    make_finish_fail(deployment, "40P01", times=1000)
+    platform._connection._retry_limit_s = 0.5  # type: ignore[attr-defined]
+    with pytest.raises(PlatformError, match="database query error") as failed:
+        platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
+    assert failed.value.transient
+
+
+def test_what_the_database_refuses_in_the_role_worker_is_final(in_worker_role: tuple[Deployment, Platform]) -> None:
+    deployment, platform = in_worker_role
+    claim = platform.claim("worker-1", ["TEST"], lease_s=60)
+    assert claim is not None
+    for sqlstate in ("23505", "23514", "22P02"):
+        make_finish_fail(deployment, sqlstate, times=1)
+        with pytest.raises(PlatformError, match="made on purpose") as failed:
+            platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
+        assert not failed.value.transient
+        deployment.execute("DROP TRIGGER fault ON platform.job; DROP SEQUENCE public.faults")
+
+
 def test_new_jobs_are_pushed_again_after_the_websocket_was_dropped(line: Line) -> None:
     assert not line.platform.wait_for_jobs(["TEST"], timeout_s=0.3)
     assert line.proxy.websockets == 1

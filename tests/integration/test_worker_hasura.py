@@ -20,12 +20,12 @@ from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import is_held
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
+from openjd_vstitcher.documents import read_document
 from openjd_vstitcher.events import ActionStatus
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import NewJob
-from openjd_vstitcher.presets import read_document
 from openjd_vstitcher.resources import resource
 from tests.contract.platforms import Deployment
 from tests.integration.faulty_proxy import faulty_proxy

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gql.transport.exceptions import TransportQueryError
 
-from openjd_vstitcher.platform.hasura.connection import refusal
+from openjd_vstitcher.platform.hasura.refusal import refusal
 
 
 def error(code: str | None, message: str = "", state: str | None = None) -> TransportQueryError:
@@ -25,9 +25,19 @@ def error(code: str | None, message: str = "", state: str | None = None) -> Tran
         (error("permission-error"), False),
         (error("constraint-violation", "Foreign key violation"), False),
         (error("data-exception", state="22P02"), False),
+        (error("not-supported"), False),
+        (error("a-code-of-tomorrow"), False),
         (error("unexpected", "database query error", "42501"), False),
         (error("unexpected", "database query error", "40001"), True),
         (error("unexpected", "database query error", "40P01"), True),
+        (error("unexpected", "database query error", "55P03"), True),
+        (error("unexpected", "database query error", "53300"), True),
+        (error("unexpected", "database query error"), True),
+        (error("postgres-max-connections-error", "max connections reached on postgres"), True),
+        (error("concurrent-update", "serialization failure due to concurrent update"), True),
+        (error("connection-not-established"), True),
+        (error("busy"), True),
+        (error("timeout"), True),
         (error("postgres-error", "connection error"), True),
         (error("postgres-error", "could not serialize access due to concurrent update"), True),
         (error(None, "upstream request timeout"), True),

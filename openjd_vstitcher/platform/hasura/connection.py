@@ -13,37 +13,21 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from gql import Client, GraphQLRequest
-from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import TransportError, TransportQueryError, TransportServerError
-from gql.transport.websockets import WebsocketsTransport
 from graphql import DocumentNode
 
 from ...config import PlatformConfig
 from ...errors import PlatformError
 from ...retry import Backoff
 from .credentials import Credential
+from .refusal import REFUSED_CREDENTIAL, RequestRefused, refusal
+from .transports import NO_REDIRECTS, WebsocketTransport, http_transport
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _REQUEST_LIMIT_S = 30
 _RETRIES = Backoff(first_s=0.2, longest_s=5.0)
-_REFUSED_CREDENTIAL = ("invalid-jwt", "access-denied", "invalid-headers")
-_CONFLICT_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08", "53")
-_CONFLICT_PHRASES = ("could not serialize", "deadlock detected", "connection error", "connection failed")
-
-
-class RequestRefused(PlatformError):
-    """Hasura answered with an error.
-
-    Parameters
-    ----------
-    code: `extensions.code`, such as `permission-error` or `constraint-violation`.
-    """
-
-    def __init__(self, message: str, *, code: str, transient: bool) -> None:
-        self.code = code
-        super().__init__(message, transient=transient)
 
 
 class Connection:
@@ -68,9 +52,7 @@ class Connection:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hasura", daemon=True)
         self._thread.start()
-        transport = AIOHTTPTransport(
-            self._endpoint, timeout=_REQUEST_LIMIT_S, client_session_args={"trust_env": True}, ssl_close_timeout=0
-        )
+        transport = http_transport(self._endpoint, limit_s=_REQUEST_LIMIT_S)
         self._client = Client(transport=transport, execute_timeout=None)
         self._session = self.run(self._client.connect_async())  # type: ignore[no-untyped-call]  # gql has no types here
 
@@ -114,7 +96,7 @@ class Connection:
             try:
                 return self._send(request, None if limit_s is None else deadline)
             except RequestRefused as error:
-                renewable = error.code in _REFUSED_CREDENTIAL and not renewed
+                renewable = error.code in REFUSED_CREDENTIAL and not renewed
                 if not (renewable or error.transient) or time.monotonic() + pause_s > deadline:
                     raise
                 renewed = renewed or renewable
@@ -136,10 +118,9 @@ class Connection:
         """
         headers = await asyncio.to_thread(self._credential.headers, worker=self.worker)
         scheme = "wss" if self._address.scheme == "https" else "ws"
-        transport = WebsocketsTransport(
+        transport = WebsocketTransport(
             urlunsplit(self._address._replace(scheme=scheme)),
             init_payload={"headers": dict(headers)},
-            subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
             ping_interval=20,
             pong_timeout=20,
             close_timeout=2,
@@ -156,11 +137,11 @@ class Connection:
         headers = self._credential.headers(worker=self.worker)
         left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
-            sent = self._session.execute(request, extra_args={"headers": headers})
+            sent = self._session.execute(request, extra_args={"headers": headers, **NO_REDIRECTS})
             answer = self.run(asyncio.wait_for(sent, left_s))
         except TransportQueryError as error:
             refused = refusal(error)
-            if refused.code in _REFUSED_CREDENTIAL:
+            if refused.code in REFUSED_CREDENTIAL:
                 self._credential.forget()
             raise refused from None
         except TransportServerError as error:
@@ -170,7 +151,8 @@ class Connection:
                     f"{self._endpoint} answered {error.code}", code="access-denied", transient=False
                 ) from error
             transient = error.code is None or error.code == 429 or error.code >= 500
-            raise PlatformError(f"{self._endpoint} answered {error.code}", transient=transient) from error
+            reason = f": {error}" if error.code is not None and error.code < 400 else ""
+            raise PlatformError(f"{self._endpoint} answered {error.code}{reason}", transient=transient) from error
         except (TransportError, OSError, TimeoutError) as error:
             raise PlatformError(f"cannot reach {self._endpoint}: {_short(error)}", transient=True) from error
         return dict(answer)
@@ -186,25 +168,6 @@ class Connection:
 def _log_failure(done: Future[None]) -> None:
     if not done.cancelled() and (error := done.exception()) is not None:
         _log.error("a background task failed: %s", _short(error), exc_info=error)
-
-
-def refusal(error: TransportQueryError) -> RequestRefused:
-    """The error for an answer with errors.
-
-    Transient are conflicts of transactions, and errors without a code of Hasura's: those come from a gateway.
-    """
-    first: Mapping[str, Any] = (error.errors or [{}])[0]
-    extensions = first.get("extensions") or {}
-    code = str(extensions.get("code") or "")
-    internal = extensions.get("internal")
-    inner = internal.get("error") if isinstance(internal, Mapping) else None
-    details = inner if isinstance(inner, Mapping) else {}
-    state = str(details.get("status_code") or "")
-    text = ": ".join(str(part) for part in (first.get("message"), details.get("message")) if part)
-    conflict = state.startswith(_CONFLICT_STATES) or any(phrase in text.lower() for phrase in _CONFLICT_PHRASES)
-    return RequestRefused(
-        f"the platform refused the request: {text} ({code or 'no code'})", code=code, transient=conflict or not code
-    )
 
 
 def _short(error: BaseException) -> str:

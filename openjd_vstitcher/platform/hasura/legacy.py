@@ -171,7 +171,7 @@ class LegacyWork:
         not_yet = {"_or": [{"status": {"_neq": "UPLOADED"}}, {"_not": {"details": {"_contains": dict(details)}}}]}
         self._held(claim)
         changed = self._query(
-            "UpdateAsset",
+            "AssetUploaded",
             where={**of_job, **not_yet, **self._job_fence(claim)},
             set={"status": "UPLOADED"},
             append={"details": dict(details)},

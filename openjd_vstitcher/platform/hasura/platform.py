@@ -13,11 +13,12 @@ from ...errors import NotFound, PlatformError
 from ...journal import Entry
 from ..values import WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
-from .connection import Connection, RequestRefused
+from .connection import Connection
 from .extended import ExtendedWork
 from .legacy import LegacyWork, refuse_unrecorded
 from .live_query import LiveQuery, Rows
 from .queries import requests
+from .refusal import RequestRefused
 from .schema import look
 from .waiting import ClaimWatch, watch_jobs
 

@@ -85,7 +85,7 @@ class S3Storage:
             head = self._head(bucket, key)
         return None if head is None else _stored(uri, head)
 
-    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
+    def list(self, prefix: str, *, most: int | None = None) -> Sequence[tuple[StoredObject, float]]:
         bucket, key = split_s3(prefix)
         if key and not key.endswith("/"):
             key += "/"
@@ -97,7 +97,9 @@ class S3Storage:
                     stored = StoredObject(f"s3://{bucket}/{item['Key']}", item["Size"], None, etag, etag)
                     if not is_folder(stored.uri):
                         found.append((stored, item["LastModified"].timestamp()))
-        return sorted(found, key=lambda item: item[0].uri)
+                if most is not None and len(found) >= most:
+                    break
+        return sorted(found, key=lambda item: item[0].uri)[:most]
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)

@@ -289,6 +289,12 @@ def test_folder_that_is_not_there_is_empty(subject: Subject) -> None:
     assert list(subject.storage.list(subject.uri("a.png"))) == []
 
 
+def test_listing_stops_at_the_number_that_was_asked_for(subject: Subject) -> None:
+    for name in ("a", "b", "c"):
+        subject.put(b"x", name)
+    assert [len(subject.storage.list(subject.prefix, most=most)) for most in (1, 2, 3, 4)] == [1, 2, 3, 3]
+
+
 def test_listing_tells_when_objects_were_changed(subject: Subject) -> None:
     before = time.time()
     subject.put(b"x", "a.png")

@@ -5,7 +5,7 @@ CREATE FUNCTION platform.check_worker(worker text, hasura_session json) RETURNS 
 BEGIN
   IF hasura_session ->> 'x-hasura-role' = 'worker'
     AND hasura_session ->> 'x-hasura-worker-id' IS DISTINCT FROM worker THEN
-    RAISE insufficient_privilege USING MESSAGE = format(
+    RAISE check_violation USING MESSAGE = format(
       'worker %s may not act as %s', coalesce(hasura_session ->> 'x-hasura-worker-id', 'without x-hasura-worker-id'), worker);
   END IF;
 END
