@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 _HIDDEN = "[redacted]"
 _LEAST_CHARACTERS = 6
@@ -100,6 +101,16 @@ class Redaction:
         if self._secrets is not None:
             text = self._secrets.sub(_HIDDEN, text)
         return without_credentials(text)
+
+    def json(self, value: Any) -> Any:
+        """JSON data with every string without credentials."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {key: self.json(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.json(item) for item in value]
+        return value
 
 
 class RedactingFormatter(logging.Formatter):
