@@ -163,6 +163,10 @@ def run_attempt(
             on_started(lease)
             journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
             outcome = _outcome(directory, request, config, platform, status, journal, lease)
+            hide = Redaction(os.environ, also=(config.platform.credential_variable,))
+            outcome = replace(
+                outcome, status_details=hide.json(outcome.status_details), errors=hide.json(outcome.errors)
+            )
             lease.work_over()
             told = asdict(outcome)
             journal.append(
