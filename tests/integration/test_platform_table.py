@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from openjd_vstitcher.errors import ConfigError, PlatformError
+from openjd_vstitcher.errors import PlatformError
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.hasura.platform import HasuraPlatform
 from openjd_vstitcher.platform.values import NewAsset, NewJob, Outcome
@@ -39,11 +39,6 @@ def test_the_way_of_a_job_in_a_table_of_another_name(postgres_server: str, tmp_p
 def test_a_schema_without_the_table_of_jobs_is_refused(extended_deployment: Deployment) -> None:
     with pytest.raises(PlatformError, match="no dxa_flow_node_run, or the role may not see it"):
         open_platform(dataclasses.replace(extended_deployment.config, job_table="dxa.flow_node_run"))
-
-
-def test_a_table_without_a_schema_is_refused(extended_deployment: Deployment) -> None:
-    with pytest.raises(ConfigError, match=r"platform\.job_table: expected schema\.table, found 'job'"):
-        open_platform(dataclasses.replace(extended_deployment.config, job_table="job"))
 
 
 def test_what_a_role_lacks_is_said(extended_deployment: Deployment) -> None:
