@@ -13,6 +13,7 @@ from ...journal import Entry
 from ..values import Beat, Claim, Job, NewAsset, Outcome
 from . import rows
 from .connection import Connection
+from .presets import preset_of
 
 
 class ExtendedWork:
@@ -35,7 +36,8 @@ class ExtendedWork:
         if not found:
             return None
         job = rows.job(found[0])
-        return Claim(job, rows.preset(found[0]["preset"]), job.attempt, worker, job.lease_expires_at)
+        preset = preset_of(found[0], self._connection, self._requests)
+        return Claim(job, preset, job.attempt, worker, job.lease_expires_at)
 
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
         """Renew the lease and report the progress."""

@@ -16,6 +16,7 @@ from ...journal import Entry
 from ..values import ENDED, WAITING, Beat, Claim, Job, JobStatus, NewAsset, Outcome
 from . import rows
 from .connection import Connection
+from .presets import preset_of
 
 _CANDIDATES = 20
 _CANCELED = "canceled"
@@ -60,7 +61,8 @@ class LegacyWork:
                 row = self._take(candidate["id"])
                 if row is not None:
                     job = rows.job(row)
-                    return Claim(job, rows.preset(row["preset"]), job.attempt, worker, None)
+                    preset = preset_of(row, self._connection, self._requests)
+                    return Claim(job, preset, job.attempt, worker, None)
             if len(found) < _CANDIDATES:
                 return None
 

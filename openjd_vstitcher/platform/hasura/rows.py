@@ -10,11 +10,15 @@ from ...events import event_of
 from ...journal import Entry
 from ..values import JOB_TIMES, Asset, Job
 
-_PLAIN = ("status_details", "requestor_id", "worker", "progress")
+_PLAIN = ("status_details", "requestor_id", "worker")
 
 
 def job(row: Mapping[str, Any]) -> Job:
-    """A job from its row; missing columns get their defaults."""
+    """A job from its row; missing columns get their defaults.
+
+    `progress` is text where Hasura runs with `HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES`.
+    """
+    progress = row.get("progress")
     values: dict[str, Any] = {name: row.get(name) for name in _PLAIN}
     values.update((name, moment(row.get(name))) for name in JOB_TIMES)
     return Job(
@@ -27,6 +31,7 @@ def job(row: Mapping[str, Any]) -> Job:
         auto_retries=row["auto_retries"] or 0,
         attempt=row.get("attempt", (row["auto_retries"] or 0) + 1),
         cancel_requested=row.get("cancel_requested", False),
+        progress=None if progress is None else float(progress),
         errors=tuple(row.get("errors") or ()),
         **values,
     )
@@ -66,10 +71,13 @@ def entry_row(of: Entry) -> dict[str, Any]:
 
 
 def moment(value: str | None) -> datetime | None:
-    """A time in UTC from a column of type timestamptz."""
-    return datetime.fromisoformat(value).astimezone(UTC) if value else None
+    """A time in UTC from a column of type timestamptz, or timestamp, which has no zone and is taken as UTC."""
+    if not value:
+        return None
+    time = datetime.fromisoformat(value)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def text(value: datetime) -> str:
-    """A time for a column of type timestamptz, to the microsecond."""
+    """A time for a column of type timestamptz or timestamp, to the microsecond."""
     return value.astimezone(UTC).isoformat(timespec="microseconds")
