@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -33,12 +33,18 @@ class SessionOver(Exception):
 
 
 class ActionRunner:
-    """Runs actions one at a time. `on_status` is the callback for the session."""
+    """Runs actions one at a time. `on_status` is the callback for the session.
 
-    def __init__(self, plan: Plan, journal: Journal, log: SessionLog) -> None:
+    Parameters
+    ----------
+    alive: called several times a second while an action runs.
+    """
+
+    def __init__(self, plan: Plan, journal: Journal, log: SessionLog, alive: Callable[[], None] = lambda: None) -> None:
         self._plan = plan
         self._journal = journal
         self._log = log
+        self._alive = alive
         self._canceled: Literal["no", "notify", "now"] = "no"
         self._done = threading.Event()
         self._last_status: ActionStatus | None = None
@@ -113,6 +119,7 @@ class ActionRunner:
     def _wait(self, session: Session, *, at_end: bool) -> ActionStatus:
         sent: str = self._canceled if at_end else "no"
         while not self._done.wait(_POLL_S):
+            self._alive()
             if self._canceled not in ("no", sent):
                 sent = self._canceled
                 try:

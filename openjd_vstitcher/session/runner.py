@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,7 @@ class SessionRunner:
     environment: changes to the environment variables of actions; None removes a variable.
     fail_fast: stop after the first failure.
     path_mapping_rules: applied to PATH parameters, as the specification defines.
+    alive: called several times a second while an action runs.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class SessionRunner:
         environment: Mapping[str, str | None],
         fail_fast: bool = False,
         path_mapping_rules: Sequence[PathMappingRule] = (),
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
         self._journal = journal
@@ -73,7 +75,7 @@ class SessionRunner:
         self._environment = dict(environment)
         self._fail_fast = fail_fast
         self._rules = list(path_mapping_rules)
-        self._actions = ActionRunner(plan, journal, log)
+        self._actions = ActionRunner(plan, journal, log, alive)
         self._steps: dict[str, StepState] = {}
         self._failures: list[Failure] = []
         self._step_of_environment: dict[str, str | None] = {}

@@ -12,7 +12,10 @@ from ...errors import PlatformError
 from .connection import Connection
 from .queries import requests
 
-_ADDED = ("attempt", "worker", "lease_expires_at", "progress", "cancel_requested", "errors")
+_ADDED = (
+    *("attempt", "worker", "lease_expires_at", "progress", "cancel_requested", "errors"),
+    *("not_before", "returns", "crashes"),
+)
 _ASSET_TYPES = "create_asset_type"
 
 

@@ -17,6 +17,9 @@ DROP INDEX /*job_schema*/platform.job_leased;
 DROP INDEX /*job_schema*/platform.job_claimable;
 ALTER TABLE platform.job_preset DROP COLUMN job_type;
 ALTER TABLE /*job*/platform.job
+  DROP COLUMN crashes,
+  DROP COLUMN returns,
+  DROP COLUMN not_before,
   DROP COLUMN errors,
   DROP COLUMN cancel_requested,
   DROP COLUMN progress,

@@ -6,12 +6,18 @@ ALTER TABLE /*job*/platform.job
   ADD COLUMN claim_request uuid,
   ADD COLUMN progress double precision,
   ADD COLUMN cancel_requested boolean NOT NULL DEFAULT false,
-  ADD COLUMN errors jsonb NOT NULL DEFAULT '[]';
+  ADD COLUMN errors jsonb NOT NULL DEFAULT '[]',
+  ADD COLUMN not_before timestamptz,
+  ADD COLUMN returns int NOT NULL DEFAULT 0,
+  ADD COLUMN crashes int NOT NULL DEFAULT 0;
 COMMENT ON COLUMN /*job*/platform.job.attempt IS 'counts the claims and never decreases';
 COMMENT ON COLUMN /*job*/platform.job.worker IS 'the worker that holds the job, or the last one that held it';
 COMMENT ON COLUMN /*job*/platform.job.lease_expires_at IS 'null unless a worker that keeps leases holds the job';
 COMMENT ON COLUMN /*job*/platform.job.claim_request IS 'the id of the request that made the claim; repeating the request returns the same claim';
 COMMENT ON COLUMN /*job*/platform.job.progress IS 'of the running attempt, in percent';
+COMMENT ON COLUMN /*job*/platform.job.not_before IS 'when the job can be claimed again; null if at once';
+COMMENT ON COLUMN /*job*/platform.job.returns IS 'how often it went back into the queue because something was in the way';
+COMMENT ON COLUMN /*job*/platform.job.crashes IS 'how often a process ended without an outcome while it held the job';
 
 INSERT INTO platform.job_status (value) VALUES ('CANCELED') ON CONFLICT DO NOTHING;
 
