@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ root = "storage"
 id = "w"
 work_dir = "jobs"
 lease_s = 4
-max_attempts = 2
 [engine]
 kind = "standin"
 """
@@ -63,6 +63,25 @@ class Farm:
     def work(self, **worker: Any) -> int:
         config = dataclasses.replace(self.config, worker=dataclasses.replace(self.config.worker, **worker))
         return Worker(config, self.platform).run(once=True)
+
+    @contextmanager
+    def working(self, **worker: Any) -> Iterator[Worker]:
+        """A daemon in a thread, which waits for jobs until the end of the block and then gives back what it holds."""
+        config = dataclasses.replace(self.config, worker=dataclasses.replace(self.config.worker, **worker))
+        daemon = Worker(config, self.platform)
+        thread = threading.Thread(target=daemon.run)
+        thread.start()
+        try:
+            yield daemon
+            assert thread.is_alive()
+        finally:
+            daemon.stop()
+            daemon.stop()
+            thread.join(60)
+        assert not thread.is_alive()
+
+    def status(self, job_id: str) -> str:
+        return self.platform.job(job_id).status
 
     def job(self, job_id: str) -> Job:
         return self.platform.job(job_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidInput, Problem
@@ -114,11 +114,17 @@ class AttemptDirectory:
         return self.path / "session"
 
     def create(self, request: AttemptRequest) -> None:
-        """Make the directory, readable by its owner only, and write the request into it."""
+        """Make the directory, readable by its owner only, and write the request into it.
+
+        Raises
+        ------
+        OSError: this machine cannot make it.
+        RecursionError: the request is nested too deeply.
+        """
         self.path.mkdir(mode=0o700, parents=True)
         self.output.mkdir()
         self.sessions.mkdir(mode=0o700)
-        write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
+        write_whole(self.request_file, json.dumps(vars(request), default=str))
 
     def withdraw(self) -> None:
         """Close the directory to everyone but its owner, such as after an attempt that ran as the session user."""

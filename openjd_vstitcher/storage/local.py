@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _LOCK_LIMIT_S = 10.0
-_WAIT_FOR = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
-"""Errors that go away when a disk has room again or a network drive is back."""
+_WAIT_FOR = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+    *(errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE),
+}
+"""Errors of the machine: they go away when its disk has room and can be written again, or a network drive is back."""
 
 
 class LocalStorage:

@@ -142,7 +142,7 @@ def test_an_attempt_needs_no_daemon_for_five_leases(site: Site, monkeypatch: pyt
     daemon.send_signal(signal.SIGKILL if how == "killed" else signal.SIGSTOP)
     ended = time.monotonic() + 10
     while time.monotonic() < ended:
-        assert site.platform.requeue_expired(max_attempts=9) == []
+        assert site.platform.requeue_expired() == []
         assert site.platform.claim("other", site.config.worker.job_types, lease_s=60) is None
         threading.Event().wait(0.5)
     wait_until(site.directory(job_id).reported.exists)
@@ -196,7 +196,7 @@ def test_an_attempt_cut_off_from_hasura_ends_before_its_lease_does(site: Site, m
         lease_expires_at = site.platform.job(job_id).lease_expires_at
         assert lease_expires_at is not None
         assert ended < lease_expires_at
-        assert site.platform.requeue_expired(max_attempts=9) == []
+        assert site.platform.requeue_expired() == []
         proxy.status = None
         wait_until(lambda: site.platform.job(job_id).status == "COMPLETED_SUCCESS", 90)
         assert site.platform.job(job_id).attempt == 2

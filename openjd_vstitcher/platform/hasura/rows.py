@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ...errors import NotFound
 from ...events import event_of
 from ...journal import Entry
 from ..values import JOB_TIMES, Asset, Job
@@ -33,6 +34,8 @@ def job(row: Mapping[str, Any]) -> Job:
         cancel_requested=row.get("cancel_requested", False),
         progress=None if progress is None else float(progress),
         errors=tuple(row.get("errors") or ()),
+        returns=row.get("returns", 0),
+        crashes=row.get("crashes", 0),
         **values,
     )
 
@@ -53,8 +56,15 @@ def asset(row: Mapping[str, Any]) -> Asset:
     )
 
 
-def preset(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset from its row."""
+def preset(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A preset from its row.
+
+    Raises
+    ------
+    NotFound: the job has none.
+    """
+    if row is None:
+        raise NotFound("it names no preset: preset_key is null, or there is no such preset")
     return {"job_type": None, **row, "version": row["version"] or 0}
 
 

@@ -14,7 +14,10 @@ from .connection import Connection
 from .queries import requests
 from .refusal import RequestRefused
 
-_ADDED = ("attempt", "worker", "lease_expires_at", "progress", "cancel_requested", "errors")
+_ADDED = (
+    *("attempt", "worker", "lease_expires_at", "progress", "cancel_requested", "errors"),
+    *("not_before", "returns", "crashes"),
+)
 _ASSET_TYPES = "create_asset_type"
 _OLDEST = (2, 10)
 

@@ -8,6 +8,9 @@ DELETE FROM platform.job_status WHERE value = 'CANCELED';
 DROP TABLE platform.job_event;
 DROP TABLE platform.job_worker;
 ALTER TABLE /*job*/platform.job
+  DROP COLUMN crashes,
+  DROP COLUMN returns,
+  DROP COLUMN not_before,
   DROP COLUMN errors,
   DROP COLUMN cancel_requested,
   DROP COLUMN progress,

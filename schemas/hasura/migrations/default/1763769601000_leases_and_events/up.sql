@@ -10,12 +10,18 @@ ALTER TABLE /*job*/platform.job
   ADD COLUMN IF NOT EXISTS claim_request uuid,
   ADD COLUMN IF NOT EXISTS progress double precision,
   ADD COLUMN IF NOT EXISTS cancel_requested boolean NOT NULL DEFAULT false,
-  ADD COLUMN IF NOT EXISTS errors jsonb NOT NULL DEFAULT '[]';
+  ADD COLUMN IF NOT EXISTS errors jsonb NOT NULL DEFAULT '[]',
+  ADD COLUMN IF NOT EXISTS not_before timestamptz,
+  ADD COLUMN IF NOT EXISTS returns int NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS crashes int NOT NULL DEFAULT 0;
 COMMENT ON COLUMN /*job*/platform.job.attempt IS 'counts the claims and never decreases';
 COMMENT ON COLUMN /*job*/platform.job.worker IS 'the worker that holds the job, or the last one that held it';
 COMMENT ON COLUMN /*job*/platform.job.lease_expires_at IS 'null unless a worker that keeps leases holds the job';
 COMMENT ON COLUMN /*job*/platform.job.claim_request IS 'the id of the request that made the claim; repeating the request returns the same claim';
 COMMENT ON COLUMN /*job*/platform.job.progress IS 'of the running attempt, in percent';
+COMMENT ON COLUMN /*job*/platform.job.not_before IS 'when the job can be claimed again; null if at once';
+COMMENT ON COLUMN /*job*/platform.job.returns IS 'how often it went back into the queue because something was in the way';
+COMMENT ON COLUMN /*job*/platform.job.crashes IS 'how often a process ended without an outcome while it held the job';
 
 CREATE TABLE IF NOT EXISTS platform.job_worker (
   id text PRIMARY KEY,
