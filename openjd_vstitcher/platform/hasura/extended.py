@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, PlatformError
+from ...errors import ClaimLost, NotFound, PlatformError
 from ...journal import Entry
 from ..storable import storable
 from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, unusable
@@ -41,9 +41,9 @@ class ExtendedWork:
                 job = rows.job(found[0])
                 preset = preset_of(found[0], self._connection, self._requests)
                 return Claim(job, preset, job.attempt, worker, job.lease_expires_at)
-            except PlatformError:
-                raise
-            except Exception as error:  # noqa: BLE001  # whatever its row holds, this job ends and the next one is taken
+            except Exception as error:  # whatever its row holds, this job ends and the next one is taken
+                if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+                    raise
                 self._end_unusable(request, error)
 
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:

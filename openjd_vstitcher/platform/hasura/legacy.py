@@ -201,10 +201,10 @@ class LegacyWork:
         try:
             job = rows.job(row)
             return Claim(job, preset_of(row, self._connection, self._requests), job.attempt, worker, None)
-        except PlatformError:
-            self._update(held, {"status": "NEW"})
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever its row holds, this job ends and the next one is taken
+        except Exception as error:  # whatever its row holds, this job ends and the next one is taken
+            if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+                self._update(held, {"status": "NEW"})
+                raise
             outcome = unusable(job_id, error)
             now = rows.text(datetime.now(UTC))
             self._update(held, {"status": outcome.status, "status_details": outcome.status_details, "ended_at": now})

@@ -8,8 +8,8 @@ BEGIN
     WHERE pronamespace = 'platform'::regnamespace
       AND obj_description(oid, 'pg_proc') IS DISTINCT FROM 'made by openjd-vstitcher'
       AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
-        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job', 'hold_job',
-        'release_job');
+        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job',
+        'hold_job', 'release_job');
   IF other IS NOT NULL THEN
     RAISE EXCEPTION '% exists, and openjd-vstitcher has not made it', other;
   END IF;
@@ -335,8 +335,8 @@ BEGIN
   FOR made IN SELECT oid FROM pg_proc
     WHERE pronamespace = 'platform'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
       AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
-        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job', 'hold_job',
-        'release_job')
+        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job',
+        'hold_job', 'release_job')
   LOOP
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', made, 'made by openjd-vstitcher');
   END LOOP;
