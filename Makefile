@@ -14,7 +14,7 @@ install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint graph format bench audit constraints clean
+.PHONY: help setup demo test test-slow lint graph format bench chaos mutants audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -35,10 +35,10 @@ demo: $(VENV)/.ready  ## Run the sample presets on the sample garment, end to en
 	$(BIN)/openjd-vs demo
 
 test: setup  ## Run the tests (under 5 minutes on 2 cores)
-	$(BIN)/python -m pytest -m 'not slow' $(PARALLEL)
+	$(BIN)/python -m pytest -m 'not slow and not long' $(PARALLEL)
 
 test-slow: setup  ## Run the longer tests too
-	$(BIN)/python -m pytest -m slow $(PARALLEL)
+	$(BIN)/python -m pytest -m 'slow and not long' $(PARALLEL)
 
 lint: $(VENV)/.ready  ## Check format, style, types, layers, dependencies and unused code
 	$(BIN)/ruff format --check .
@@ -57,6 +57,12 @@ format: $(VENV)/.ready  ## Format the code
 
 bench: setup  ## Run the benchmarks
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+
+chaos: setup  ## Run 200 jobs while every process is killed and frozen at random (many minutes; CHAOS_JOBS, CHAOS_SEED)
+	$(BIN)/python -m pytest -m long -s tests/long/test_chaos.py
+
+mutants: setup  ## Put small faults into the code and list those that no test notices (hours; SAMPLE=300 SEED=1)
+	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)
 
 audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.org)
 	@echo "installing pip-audit into $(AUDIT) with $(installer) (a few seconds) ..."

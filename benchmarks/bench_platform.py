@@ -125,7 +125,7 @@ def by_turns(*claims: Callable[[], Any], count: int = 300) -> list[list[float]]:
 def plan(hasura: Deployment) -> str:
     """The plan of the statement in `claim_job` that picks the job, as the function runs it."""
     text = resource(FUNCTIONS).read_text(encoding="utf-8")
-    found = re.search(r"SELECT id INTO next_id (FROM platform\.job.*?SKIP LOCKED);", text, re.DOTALL)
+    found = re.search(r"SELECT id INTO next_id (FROM /\*job\*/platform\.job.*?SKIP LOCKED);", text, re.DOTALL)
     assert found is not None
     with psycopg.connect(hasura.database_url) as database:
         database.execute("SET plan_cache_mode = force_generic_plan")

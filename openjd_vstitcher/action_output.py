@@ -107,7 +107,7 @@ def event_json(fields: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def guarded(failure: str) -> Iterator[None]:
+def guarded(failure: str, *, until_exit: bool = False) -> Iterator[None]:
     """Within this block, everything that any code prints becomes lines of `say`.
 
     An unhandled exception is printed with its traceback and as the failure of the action, and becomes `SystemExit(1)`.
@@ -115,6 +115,7 @@ def guarded(failure: str) -> Iterator[None]:
     Parameters
     ----------
     failure: the beginning of the failure message, such as "staging failed".
+    until_exit: go on after the block, where threads that outlive it and the interpreter itself may print.
     """
     global _stdout
     before = (sys.stdout, sys.stderr, _stdout)
@@ -134,8 +135,9 @@ def guarded(failure: str) -> Iterator[None]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        with _lock:
-            sys.stdout, sys.stderr, _stdout = before
+        if not until_exit:
+            with _lock:
+                sys.stdout, sys.stderr, _stdout = before
 
 
 class _Lines(io.TextIOBase):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from .config import Config, load_config
 from .daemon.worker import Worker
+from .documents import read_document
 from .errors import InvalidInput, Problem
 from .journal import Entry, JournalReader
 from .platform.adapters import open_platform
 from .platform.ports import Platform
 from .platform.values import Asset, Job, NewJob
-from .presets import load_preset, read_document
+from .presets import load_preset
 from .resources import resource
 
 PRESETS = {"onboarding_v0": "style-0042", "techpack_v0": "style-0043"}

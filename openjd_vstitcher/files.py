@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 _SUFFIX = ".part"
 _IN_USE = (5, 32)
 """Windows errors (access denied, sharing violation) of a rename onto a file that another process has open."""
+_DISK_FAULTS = {
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    *(getattr(errno, name) for name in ("EDQUOT", "ESTALE") if hasattr(errno, name)),
+}
 _IN_USE_LIMIT_S = 2.0
 _IN_USE_PAUSE_S = 0.02
 
@@ -97,6 +107,11 @@ def move_into_place(part: StrPath, path: StrPath, *, durable: bool = True) -> No
         time.sleep(_IN_USE_PAUSE_S)
     if durable and os.name != "nt":
         _sync_directory(os.path.dirname(os.fspath(path)) or ".")
+
+
+def is_disk_fault(error: OSError) -> bool:
+    """Whether a machine is to blame for a failed read or write: a full, read-only or broken disk, or no descriptors."""
+    return error.errno in _DISK_FAULTS
 
 
 def remove_if_there(path: StrPath) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import copy
-import json
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from .documents import data_problems
 from .errors import InvalidInput, Problem
-from .names import same_file_key
-from .validation import json_pointer, schema_problems, shipped_schema
+from .names import unsafe_reason
+from .preset_rules import rule_problems, text_of
+from .validation import schema_problems, shipped_schema
 
 _ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
 """Export types whose asset type has another name; every other one is its own asset type."""
@@ -25,10 +22,6 @@ ASSET_TYPE_KEY = "x-asset-type"
 
 DEFAULT_SNAPSHOTS = 24
 """Number of turntable pictures if the preset has no `number_of_snapshots`."""
-
-_MAX_FILE_BYTES = 4 * 1024 * 1024
-_MAX_NAME_BYTES = 230
-"""File systems allow 255 bytes, and the plugin appends a suffix to the name while it writes."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +115,19 @@ def load_preset(
     ------
     InvalidInput: the row is invalid; all problems are listed, each with its JSON pointer.
     """
+    if problems := data_problems(data):
+        raise InvalidInput(source, problems)
     custom = dict(extra_exports or {})
     problems = _problems(_preset_schema(sorted(custom)), data)
     instructions = _instructions(data)
-    problems += _name_problems(instructions)
-    problems += _unportable_values(data, "")
+    problems += rule_problems(data, instructions)
     for index, instruction in enumerate(instructions):
-        schema = custom.get(_text(instruction, "export_type") or _text(instruction, "mutation_type"))
+        schema = custom.get(text_of(instruction, "export_type") or text_of(instruction, "mutation_type"))
         if schema is not None:
-            found = _problems(schema, instruction)
+            found = schema_problems(schema, instruction)
             problems += [Problem(f"/details/instructions/{index}{p.pointer}", p.message) for p in found]
     if problems:
-        raise InvalidInput(source, problems)
+        raise InvalidInput(source, _one_for_each_place(problems))
     details = data["details"]
     return Preset(
         key=data["key"],
@@ -182,7 +176,7 @@ def load_job_details(data: Any, source: str = "job details") -> JobDetails:
     prefix = ""
     if isinstance(data, dict) and "details" in data and ("preset_key" in data or "type" in data):
         data, prefix = data["details"], "/details"
-    problems = _problems(shipped_schema("job_details"), data)
+    problems = data_problems(data) or _problems(shipped_schema("job_details"), data)
     if problems:
         raise InvalidInput(source, [Problem(prefix + p.pointer, p.message) for p in problems])
     return JobDetails(
@@ -192,31 +186,6 @@ def load_job_details(data: Any, source: str = "job details") -> JobDetails:
         input_file_uri=data.get("input_file_uri"),
         raw=data,
     )
-
-
-def read_document(path: Path) -> Any:
-    """Read a JSON or YAML file.
-
-    Raises
-    ------
-    InvalidInput: the file cannot be read, is larger than 4 MiB, or is not valid JSON or YAML.
-    """
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise InvalidInput(str(path), [Problem("", "the file is larger than 4 MiB")])
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-    except OSError as error:
-        raise InvalidInput(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(str(path), [Problem("", "expected UTF-8 text")]) from error
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidInput(str(path), [Problem("", f"invalid JSON: {error.msg} at {place}")]) from error
-    except yaml.YAMLError as error:
-        raise InvalidInput(str(path), [Problem("", f"invalid YAML: {' '.join(str(error).split())}")]) from error
-    except RecursionError as error:
-        raise InvalidInput(str(path), [Problem("", "nested too deeply")]) from error
 
 
 def _exports(instructions: Sequence[Mapping[str, Any]], asset_types: Mapping[str, str]) -> Iterator[Export]:
@@ -247,40 +216,8 @@ def _instructions(data: Any) -> list[Mapping[str, Any]]:
     return [i if isinstance(i, dict) else {} for i in found] if isinstance(found, list) else []
 
 
-def _text(instruction: Mapping[str, Any], name: str) -> str:
-    value = instruction.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _unportable_values(data: Any, pointer: str) -> Iterator[Problem]:
-    """Values that Python accepts but JSON text cannot represent: NaN, infinities and lone surrogates."""
-    if isinstance(data, float) and not math.isfinite(data):
-        yield Problem(pointer, f"found {data}; expected a finite number")
-    elif isinstance(data, str) and any("\ud800" <= c <= "\udfff" for c in data):
-        yield Problem(pointer, "contains a lone surrogate; expected valid Unicode text")
-    elif isinstance(data, dict):
-        for name, value in data.items():
-            yield from _unportable_values(name, pointer)
-            yield from _unportable_values(value, pointer + json_pointer([name]))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _unportable_values(value, pointer + json_pointer([index]))
-
-
-def _name_problems(instructions: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
-    """Output file names that are too long in UTF-8, or that name the same file as an earlier one."""
-    first: dict[str, int] = {}
-    for index, instruction in enumerate(instructions):
-        name = _text(instruction, "output_file_name")
-        if instruction.get("type") != "EXPORT" or not name:
-            continue
-        pointer = f"/details/instructions/{index}/output_file_name"
-        if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
-            yield Problem(pointer, f"is longer than {_MAX_NAME_BYTES} bytes; expected a shorter name")
-        earlier = first.setdefault(same_file_key(name), index)
-        if earlier != index:
-            other = f"/details/instructions/{earlier}"
-            yield Problem(pointer, f"{name!r} names the same file as {other}; expected a unique name")
+def _one_for_each_place(problems: Sequence[Problem]) -> list[Problem]:
+    return list({problem.pointer: problem for problem in reversed(problems)}.values())[::-1]
 
 
 def _preset_schema(custom_types: Sequence[str]) -> Mapping[str, Any]:
@@ -313,9 +250,7 @@ def _bad_name(name: str) -> str:
         return "contains a character that Windows does not allow"
     if name[-1] in ". ":
         return "ends with a dot or a space"
-    if len(name) > 200:
-        return "is longer than 200 characters"
-    return "is a reserved name on Windows"
+    return unsafe_reason(name) or "is not a valid file name"
 
 
 _EXPECTED = {

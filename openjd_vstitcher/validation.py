@@ -28,6 +28,7 @@ _LIMITS = {
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
 }
+_SIZES = {"minItems": "at least", "maxItems": "at most", "minLength": "at least", "maxLength": "at most"}
 _MAX_VALUE = 80
 _MAX_MESSAGE = 300
 
@@ -56,10 +57,8 @@ def schema_problems(
     hide_values: name only the JSON type of what was found. Use it when the data holds secrets such as signed URLs,
         which could be anywhere in a malformed document.
     """
-    from jsonschema import Draft202012Validator
-
     messages = _Messages(expected or {}, explain or {}, hide_values)
-    errors = Draft202012Validator(schema).iter_errors(data)
+    errors = _validator_class()(schema).iter_errors(data)
     problems: dict[str, Problem] = {}
     for error in sorted(errors, key=lambda e: [str(part).zfill(6) for part in e.absolute_path]):
         for problem in messages.problems(error):
@@ -70,6 +69,21 @@ def schema_problems(
 def json_pointer(parts: Iterable[str | int]) -> str:
     """The JSON pointer (RFC 6901) that consists of these keys and indices."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+@functools.cache
+def _validator_class() -> Any:
+    """The validator of draft 2020-12, except that it does not look into a list with too many items: that takes long."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    check_items = Draft202012Validator.VALIDATORS["items"]
+
+    def items(validator: Any, rule: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        if not (isinstance(instance, list) and len(instance) > schema.get("maxItems", len(instance))):
+            yield from check_items(validator, rule, instance, schema)
+
+    return extend(Draft202012Validator, {"items": items})  # type: ignore[no-untyped-call]  # it has no types
 
 
 class _Messages:
@@ -109,16 +123,15 @@ class _Messages:
             return f"found {found}; expected {' or '.join(_TYPE_NAMES[name] for name in names)}"
         if error.validator in _LIMITS:
             return f"found {found}; expected {_range(schema)}"
+        if error.validator in _SIZES and value:
+            return _size_message(value, schema)
         if field in self._explain:
             what = "the value" if self._hide_values else found
             return f"{what} {self._explain[field](value)}; expected {self._expected.get(field, 'a valid value')}"
         if field in self._expected:
             return f"found {found}; expected {self._expected[field]}"
-        if error.validator in ("minLength", "minItems") and not value:
+        if error.validator in _SIZES:
             return "is empty; expected at least one"
-        if error.validator in ("minLength", "minItems", "maxLength", "maxItems"):
-            bound = "at least" if error.validator.startswith("min") else "at most"
-            return f"found {found}; expected {bound} {rule} {'characters' if isinstance(value, str) else 'items'}"
         if self._hide_values:
             return f'found {found} that violates "{error.validator}": {_shortened(rule)}'
         return error.message if len(error.message) <= _MAX_MESSAGE else error.message[: _MAX_MESSAGE - 3] + "..."
@@ -128,6 +141,15 @@ def _range(schema: Mapping[str, Any]) -> str:
     if "minimum" in schema and "maximum" in schema:
         return f"{schema['minimum']} to {schema['maximum']}"
     return " and ".join(f"{words} {schema[name]}" for name, words in _LIMITS.items() if name in schema)
+
+
+def _size_message(value: Any, schema: Mapping[str, Any]) -> str:
+    kind, unit = ("Length", "character") if isinstance(value, str) else ("Items", "item")
+    if {f"min{kind}", f"max{kind}"} <= schema.keys():
+        expected = f"{schema[f'min{kind}']} to {schema[f'max{kind}']}"
+    else:
+        expected = " and ".join(f"{words} {schema[name]}" for name, words in _SIZES.items() if name in schema)
+    return f"found {len(value)} {unit}{'' if len(value) == 1 else 's'}; expected {expected}"
 
 
 def _type_of(value: Any) -> str:

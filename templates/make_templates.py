@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openjd_vstitcher.presets import load_preset, read_document
+from openjd_vstitcher.documents import read_document
+from openjd_vstitcher.presets import load_preset
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.translation.environments import environment_templates
 from openjd_vstitcher.translation.preset import translate

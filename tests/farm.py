@@ -19,10 +19,10 @@ import pytest
 from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.config import Config, load_config
 from openjd_vstitcher.daemon.worker import Worker
+from openjd_vstitcher.documents import read_document
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Job, NewJob
-from openjd_vstitcher.presets import read_document
 from openjd_vstitcher.resources import resource
 
 CONFIG = """

@@ -6,7 +6,7 @@ import http.client
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -22,16 +22,18 @@ class FaultProxy(ThreadingHTTPServer):
     ----------
     rate: the share of requests that meet a fault: answered 503 or SlowDown, delayed, closed before they are passed on,
         passed on in part or with a changed byte, passed on but never answered, or answered in part.
+    faults: which of these.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, target: str, rate: float, seed: int) -> None:
+    def __init__(self, target: str, rate: float, seed: int, faults: Sequence[str] = FAULTS) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         parts = urlsplit(target)
         self.target = (str(parts.hostname), int(parts.port or 80))
         self.rate = rate
+        self.faults = faults
         self.met: Counter[str] = Counter()
         self._random = random.Random(seed)
         self._lock = threading.Lock()
@@ -43,7 +45,7 @@ class FaultProxy(ThreadingHTTPServer):
     def draw(self) -> tuple[str, float]:
         """The fault of the next request ("" for none), and a random number for it."""
         with self._lock:
-            fault = self._random.choice(FAULTS) if self._random.random() < self.rate else ""
+            fault = self._random.choice(self.faults) if self._random.random() < self.rate else ""
             self.met[fault] += 1
             return fault, self._random.random()
 
@@ -112,9 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fault_proxy(target: str, *, rate: float, seed: int) -> Iterator[FaultProxy]:
+def fault_proxy(target: str, *, rate: float, seed: int, faults: Sequence[str] = FAULTS) -> Iterator[FaultProxy]:
     """A proxy that runs."""
-    with FaultProxy(target, rate, seed) as proxy:
+    with FaultProxy(target, rate, seed, faults) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, daemon=True)
         thread.start()
         try:

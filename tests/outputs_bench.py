@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -15,7 +16,8 @@ from openjd_vstitcher.config import LocalStorageConfig, OutputsConfig, StorageCo
 from openjd_vstitcher.journal import Entry, Journal
 from openjd_vstitcher.outputs.sync import OutputSync
 from openjd_vstitcher.outputs.values import Delivery
-from openjd_vstitcher.platform.values import Asset, Claim, Job, NewAsset
+from openjd_vstitcher.platform.embedded.platform import EmbeddedPlatform
+from openjd_vstitcher.platform.values import Asset, Claim, Job, NewAsset, NewJob, Outcome
 from openjd_vstitcher.storage.local import LocalStorage
 from openjd_vstitcher.storage.ports import NEW_TRANSFER, Storage, Transfer
 from openjd_vstitcher.storage.values import PutOptions, StoredObject
@@ -33,33 +35,43 @@ def claim(job_id: str = "job-1", attempt: int = 1) -> Claim:
 
 
 class Catalogue:
-    """An asset catalogue in memory. `failures` are raised first, one for each call."""
+    """A job that is claimed on a real platform, and its assets. `failures` are raised first, one for each write.
 
-    def __init__(self) -> None:
-        self.rows: dict[str, Asset] = {}
+    Parameters
+    ----------
+    path: the embedded platform's file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.platform = EmbeddedPlatform(path)
         self.failures: list[Exception] = []
-        self._lock = threading.Lock()
+        self.before_write: Callable[[], None] = lambda: None
+        self.platform.put_preset({"key": "p", "name": "p", "version": 0, "details": {"instructions": []}})
+        self.platform.submit(NewJob("TEST", "p", {}, id="job-1"))
+        self.claim = self.claim_again()
+
+    def claim_again(self) -> Claim:
+        """The claim of the next attempt; an earlier one is lost."""
+        with contextlib.suppress(AttributeError):
+            self.platform.finish(self.claim, Outcome("NEW"))
+        taken = self.platform.claim("worker", ["TEST"], lease_s=3600)
+        assert taken is not None
+        return taken
+
+    def rows(self) -> Sequence[Asset]:
+        """The assets of the job."""
+        return self.platform.assets("job-1")
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        with self._lock:
-            self._fail()
-            row_id = f"asset-{asset.name}"
-            row = Asset(row_id, claim.job.id, asset.name, asset.type, "IN_PROGRESS", asset.path, asset.is_public_facing)
-            self.rows.setdefault(row_id, row)
-            return row_id
+        self._fail()
+        return self.platform.begin_asset(claim, asset)
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
-        with self._lock:
-            self._fail()
-            old = self.rows[asset_id]
-            self.rows[asset_id] = Asset(
-                old.id, old.job_id, old.name, old.type, "UPLOADED", old.path, old.is_public_facing, details=details
-            )
-
-    def assets(self, job_id: str) -> Sequence[Asset]:
-        return sorted(self.rows.values(), key=lambda row: row.name)
+        self._fail()
+        self.platform.asset_uploaded(claim, asset_id, details)
 
     def _fail(self) -> None:
+        self.before_write()
         if self.failures:
             raise self.failures.pop(0)
 
@@ -103,13 +115,13 @@ class Bench:
     names: Sequence[str]
     kept: Sequence[str] = ()
     config: OutputsConfig = PROMPT
-    catalogue: Catalogue = field(default_factory=Catalogue)
     events: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.output = self.directory / "output"
         self.root = self.directory / "root"
         self.storage = FailingStorage(LocalStorage(StorageConfig(local=LocalStorageConfig(self.root)), read_from=()))
+        self.catalogue = Catalogue(self.directory / "platform.sqlite")
         self._changed = threading.Condition()
         self.sync = self.new_sync()
 
@@ -117,7 +129,7 @@ class Bench:
         """A sync as a new process would make it."""
         expected = [ExpectedOutput(name, name not in self.kept, "MEDIA_RENDER", n) for n, name in enumerate(self.names)]
         journal = Journal(self.directory / "journal.jsonl", job_id="job-1", on_event=self._on_event)
-        delivery = Delivery(self.storage, "s3://bucket/exports/job-1", self.catalogue, claim())  # type: ignore[arg-type]  # passes the rest on
+        delivery = Delivery(self.storage, "s3://bucket/exports/job-1", self.catalogue, self.catalogue.claim)  # type: ignore[arg-type]  # passes the rest on
         return OutputSync(
             self.output,
             expected,

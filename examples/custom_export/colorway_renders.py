@@ -1,4 +1,4 @@
-"""COLORWAY_RENDERS: one picture for each colorway of the garment (zip). An example of an export type of one's own."""
+"""COLORWAY_RENDERS: one picture for each colorway of the garment (zip). An example of a custom export type."""
 
 import os
 

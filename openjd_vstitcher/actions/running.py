@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import action_output
-from ..errors import InvalidInput, OpenjdVsError, Problem
+from ..errors import ConfigError, InvalidInput, OpenjdVsError, Problem, StorageError
 from ..failures import one_line
+from ..files import is_disk_fault
 
 DONE = 0
 ERROR = 1
 BAD_INPUT = 2
+MACHINE_FAULT = 75
+"""The machine or its own storage is to blame, and another try can succeed: its disk is full, its storage is away.
+
+EX_TEMPFAIL of BSD's `sysexits.h`. The failure message then starts with `MACHINE_PREFIX`.
+"""
+MACHINE_PREFIX = "machine: "
 
 
 def run_action(failure: str, action: Callable[[], object]) -> int:
@@ -25,14 +32,28 @@ def run_action(failure: str, action: Callable[[], object]) -> int:
 
     Returns
     -------
-    The exit code: 0 done, 1 an error, 2 bad input.
+    The exit code: 0 done, 1 an error, 2 bad input, 75 (`MACHINE_FAULT`) a fault that does not count against the job.
     """
     try:
         action()
     except OpenjdVsError as error:
-        action_output.fail(f"{failure}: {one_line(str(error))}")
-        return BAD_INPUT if isinstance(error, InvalidInput) else ERROR
+        code = _exit_code(error)
+        action_output.fail(f"{MACHINE_PREFIX if code == MACHINE_FAULT else ''}{failure}: {one_line(str(error))}")
+        return code
+    except OSError as error:
+        if not is_disk_fault(error):
+            raise
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        action_output.fail(f"{MACHINE_PREFIX}{failure}: {one_line(str(reason))}")
+        return MACHINE_FAULT
     return DONE
+
+
+def _exit_code(error: OpenjdVsError) -> int:
+    if isinstance(error, InvalidInput):
+        return BAD_INPUT
+    machine = isinstance(error, ConfigError) or (isinstance(error, StorageError) and error.transient)
+    return MACHINE_FAULT if machine else ERROR
 
 
 def read_embedded(source: str, what: str) -> dict[str, Any]:

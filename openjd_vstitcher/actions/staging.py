@@ -6,20 +6,21 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from .. import action_output
 from ..config import Config, load_config
 from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
 from ..files import write_json
-from ..names import same_file_key
-from ..storage.address import local_path
+from ..names import safe_name, same_file_key
+from ..storage.address import is_https, local_path
+from ..storage.inputs.artworks import material_of
 from ..storage.inputs.cache import Cache
 from ..storage.inputs.download import Fetched, fetch
+from ..storage.inputs.limits import Allowance, Limits
 from ..storage.inputs.manifest import InputEntry, Manifest, read_manifest
 from .running import read_embedded, run_action
 
@@ -86,8 +87,8 @@ def stage(
 
     Raises
     ------
-    InvalidInput: no garment, one that cannot be used, or an input that does not match the manifest.
-    StorageError: an input could not be fetched.
+    InvalidInput: no garment, one that cannot be used, or an input that is too large or does not match the manifest.
+    StorageError: an input could not be fetched; transient if the machine or its own storage is to blame.
     """
     from ..garment import check_garment
 
@@ -151,7 +152,7 @@ def _local_garment(garment: str) -> InputEntry:
     path = local_path(garment) if garment.startswith("file:") else Path(garment).expanduser().absolute()
     if not path.is_file():
         raise InvalidInput("garment file", [Problem("", f"{path} is not a readable file")])
-    return InputEntry("garment", path.name, path.as_uri(), source_uri=path.as_uri())
+    return InputEntry("garment", safe_name(path.name), path.resolve().as_uri(), source_uri=path.as_uri())
 
 
 def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_staged: OnStaged | None) -> None:
@@ -162,14 +163,15 @@ def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_sta
             clash = f"two inputs have the same name: {seen[key]!r} and {entry.name!r}"
             raise InvalidInput("inputs manifest", [Problem("", clash)])
         seen[key] = entry.name
-    inputs = config.inputs
-    own = urlsplit(config.storage.s3.endpoint_url).netloc
-    hosts = (*inputs.allow_private_hosts, *([own] if own else []))
-    cache = Cache(inputs.cache_dir, inputs.cache_bytes) if inputs.cache_bytes else None
+    hosts = config.inputs.allow_private_hosts
+    limits = _limits(config)
+    allowance = Allowance(limits)
+    cache_bytes = config.inputs.cache_bytes
+    cache = Cache(config.inputs.cache_dir, cache_bytes, limits.min_free_bytes) if cache_bytes else None
 
     def bring(item: tuple[InputEntry, Path]) -> None:
         entry, path = item
-        fetched = fetch(entry, path, allow_private_hosts=hosts, cache=cache)
+        fetched = fetch(entry, path, allow_private_hosts=hosts, cache=cache, allowance=allowance)
         if on_staged is not None:
             on_staged(entry, fetched)
 
@@ -183,14 +185,24 @@ def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_sta
             raise
 
 
+def _limits(config: Config) -> Limits:
+    inputs = config.inputs
+    return Limits(
+        max_bytes=inputs.max_bytes,
+        max_total_bytes=inputs.max_total_bytes,
+        timeout_s=inputs.timeout_s,
+        idle_timeout_s=inputs.idle_timeout_s,
+        min_free_bytes=config.worker.min_free_bytes // 2,
+    )
+
+
 def _described(details: Mapping[str, Any], placed: Sequence[tuple[InputEntry, Path]], folder: Path) -> dict[str, Any]:
     """The job's details with the local paths beside them, in the fields that today's runner uses."""
     artwork = next((str(path) for entry, path in placed if entry.role == "artwork"), None)
     bundle = folder / _FOLDERS["artwork_bundle"]
-    by_source = {entry.source_uri: str(path) for entry, path in placed if entry.role == "artwork_replacement"}
     replacements = [
-        {**item, "local_file_path": by_source.get(item["remote_file_path"])}
-        for item in details.get("artwork_replacements") or ()
+        {**item, "name": material_of(item), "local_file_path": local}
+        for item, local in _replacements(details.get("artwork_replacements") or (), placed)
     ]
     return {
         "details": dict(details),
@@ -198,6 +210,23 @@ def _described(details: Mapping[str, Any], placed: Sequence[tuple[InputEntry, Pa
         "local_artwork_bundle_dir_path": str(bundle) if bundle.is_dir() else None,
         "artwork_replacements": replacements,
     }
+
+
+def _replacements(
+    items: Sequence[Mapping[str, Any]], placed: Sequence[tuple[InputEntry, Path]]
+) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+    """Each replacement with its local path. Addresses that differ in their query only are told apart by their order."""
+    staged = [(entry.source_uri, str(path)) for entry, path in placed if entry.role == "artwork_replacement"]
+    asked = list(dict.fromkeys(item["remote_file_path"] for item in items))
+    in_order = [source for source, _ in staged] == [_without_query(uri) for uri in asked]
+    keys = asked if in_order else [source for source, _ in staged]
+    local = dict(zip(keys, (path for _, path in staged), strict=True))
+    for item in items:
+        yield item, local.get(item["remote_file_path"])
+
+
+def _without_query(uri: str) -> str:
+    return uri.partition("?")[0] if is_https(uri) else uri
 
 
 def _output_directory(job: Path) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -88,6 +89,21 @@ class AttemptDirectory:
         return self.path / "reported"
 
     @property
+    def commands(self) -> Path:
+        """Our commands as the actions of a job from the queue find them."""
+        return self.path / "bin"
+
+    @property
+    def session_config(self) -> Path:
+        """The configuration for the commands of a session user, who cannot read the worker's."""
+        return self.path / "session.toml"
+
+    @property
+    def engine(self) -> Path:
+        """Where the engine of a session user writes its log."""
+        return self.path / "engine"
+
+    @property
     def output(self) -> Path:
         """Where the exports go."""
         return self.path / "output"
@@ -103,6 +119,11 @@ class AttemptDirectory:
         self.output.mkdir()
         self.sessions.mkdir(mode=0o700)
         write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
+
+    def withdraw(self) -> None:
+        """Close the directory to everyone but its owner, such as after an attempt that ran as the session user."""
+        with suppress(OSError):
+            self.path.chmod(0o700)
 
     def request(self) -> AttemptRequest:
         """The request that the directory was made for.

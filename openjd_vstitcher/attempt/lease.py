@@ -114,7 +114,7 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """Whether this attempt may write no more."""
+        """Whether this attempt must not write anything any longer."""
         return self._stop == "lost"
 
     def on_stop(self, call: Callable[[Stop], None]) -> None:

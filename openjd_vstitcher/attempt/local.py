@@ -9,11 +9,12 @@ from pathlib import Path
 from openjd.sessions import PathMappingRule
 
 from ..config import Config
+from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..garment import check_garment
 from ..journal import Journal
-from ..presets import is_preset, load_preset, read_document
+from ..presets import is_preset, load_preset
 from ..session.plan import Plan, make_plan
 from ..storage.adapters import open_storage
 from ..storage.address import local_path
@@ -130,9 +131,8 @@ def _with_inputs(
         expected = "give -p GarmentFile=FILE or -p InputsManifest=FILE"
         raise InvalidInput(source, [Problem("/parameterDefinitions/GarmentFile", f"no garment: {expected}")])
     if "://" in garment:
-        write_manifest(
-            directory.inputs, resolve_inputs({"input_file_uri": garment}, open_storage(config), config.inputs)
-        )
+        details = {"input_file_uri": garment}
+        write_manifest(directory.inputs, resolve_inputs(details, open_storage(config), config.inputs, own_urls=True))
         return {**values, "GarmentFile": "", "InputsManifest": str(directory.inputs)}
     if garment:
         check_garment(Path(garment))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..errors import OpenjdVsError
 from ..events import Failure
-from ..outputs.values import SyncReport
 from ..platform.values import Outcome
 from ..redaction import Redaction
-from ..session.runner import RunResult
 from .lease import Stop
+
+if TYPE_CHECKING:
+    from ..outputs.values import SyncReport
+    from ..session.runner import RunResult
 
 _MAX_DETAILS = 2000
 _WORKER_STOPS = "the worker was told to stop"

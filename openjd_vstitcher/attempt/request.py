@@ -20,7 +20,7 @@ class AttemptRequest:
     job: the queue's row, as JSON data.
     preset: the preset's row.
     attempt, worker: of the claim under which it runs.
-    claimed_s: when the claim was asked for, by `clock.now_s`: its lease is no younger.
+    claimed_s: when the claim was asked for, by `clock.now_s`: its lease is at least as old.
     """
 
     job: Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from ..outputs.sync import OutputSync
 from ..outputs.values import Delivery, SyncReport
 from ..platform.ports import AssetCatalogue, Platform
 from ..platform.values import Outcome
+from ..redaction import Redaction
 from ..storage.adapters import open_storage
 from .directory import AttemptDirectory
 from .lease import Lease
@@ -43,6 +45,7 @@ def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platfo
     InvalidInput: the directory has no readable request.
     """
     with hold(directory):
+        directory.withdraw()
         if directory.reported.exists():
             return True
         request = directory.request()
@@ -159,7 +162,7 @@ def _last_line(directory: AttemptDirectory) -> str:
         lines = directory.process_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except FileNotFoundError:
         return ""
-    return lines[-1] if lines else ""
+    return Redaction(os.environ)(lines[-1]) if lines else ""
 
 
 def _states(directory: AttemptDirectory) -> set[State]:

@@ -98,7 +98,7 @@ def _abandon(directory: AttemptDirectory, storage: Storage) -> None:
     try:
         for entry in ledger.entries():
             if entry.uri is not None and entry.upload_id is not None:
-                storage.abandon(entry.uri)
+                storage.abandon(entry.uri, entry.upload_id)
     finally:
         ledger.close()
 

@@ -22,13 +22,14 @@ from ..outputs.values import Delivery
 from ..platform.ports import Platform
 from ..platform.values import Outcome
 from ..redaction import Redaction
-from ..session.environment import session_environment
+from ..session.environment import queue_environment, session_environment, write_commands
 from ..session.log import SessionLog
 from ..session.plan import Plan
 from ..session.runner import SessionRunner
 from ..storage.address import join
 from ..translation.outputs import ExpectedOutput
 from .directory import AttemptDirectory
+from .isolation import Isolation, isolated
 from .lease import Lease, Stop
 from .lock import hold
 from .outcome import AttemptResult, failed, outcome_of, refused
@@ -51,6 +52,8 @@ class PlanRun:
     output: where the exports go.
     delivery: where outputs are stored and registered; None when they stay where they are.
     fail_fast, path_mapping_rules: see `SessionRunner`.
+    queued: the job comes from the queue, so its actions see harmless variables only, and change none.
+    isolation: of actions that run as another user.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class PlanRun:
         delivery: Delivery | None = None,
         fail_fast: bool = False,
         path_mapping_rules: Sequence[PathMappingRule] = (),
+        queued: bool = False,
+        isolation: Isolation | None = None,
     ) -> None:
         self._journal = journal
         self._delivering = False
@@ -75,20 +80,31 @@ class PlanRun:
         self._sync = OutputSync(
             output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
         )
+        environment = session_environment(
+            os.environ,
+            lifeline=self._lifeline.address,
+            engine_log=isolation.engine_log if isolation else directory.engine_log,
+            config=isolation.config if isolation else config.source,
+            secrets=credential,
+        )
+        if queued:
+            environment = queue_environment(
+                os.environ,
+                environment,
+                commands=write_commands(directory.commands),
+                pass_on=config.worker.pass_environment,
+                other_user=isolation is not None,
+            )
         self._runner = SessionRunner(
             plan,
             journal=journal,
             log=self._log,
             directory=directory.sessions,
-            environment=session_environment(
-                os.environ,
-                lifeline=self._lifeline.address,
-                engine_log=directory.engine_log,
-                config=config.source,
-                secrets=credential,
-            ),
+            environment=environment,
             fail_fast=fail_fast,
             path_mapping_rules=path_mapping_rules,
+            ignore_variables=queued,
+            user=isolation.user if isolation else None,
         )
 
     def cancel(self, *, now: bool = False) -> None:
@@ -147,6 +163,10 @@ def run_attempt(
             on_started(lease)
             journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
             outcome = _outcome(directory, request, config, platform, status, journal, lease)
+            hide = Redaction(os.environ, also=(config.platform.credential_variable,))
+            outcome = replace(
+                outcome, status_details=hide.json(outcome.status_details), errors=hide.json(outcome.errors)
+            )
             lease.work_over()
             told = asdict(outcome)
             journal.append(
@@ -200,21 +220,24 @@ def _run(
             destination=prepared.delivery.destination,
         )
     )
-    run = PlanRun(
-        prepared.plan,
-        prepared.job.outputs,
-        directory=directory,
-        output=directory.output,
-        journal=journal,
-        config=config,
-        delivery=prepared.delivery,
-    )
+    with isolated(directory, config) as isolation:
+        run = PlanRun(
+            prepared.plan,
+            prepared.job.outputs,
+            directory=directory,
+            output=directory.output,
+            journal=journal,
+            config=config,
+            delivery=prepared.delivery,
+            queued=True,
+            isolation=isolation,
+        )
 
-    def stop(reason: Stop) -> None:
-        run.cancel(now=reason == "lost")
+        def stop(reason: Stop) -> None:
+            run.cancel(now=reason == "lost")
 
-    lease.on_stop(stop)
-    result = run.run()
+        lease.on_stop(stop)
+        result = run.run()
     outcome = outcome_of(result, stop=lease.stop, hide_previous_style_assets=prepared.job.hides_previous_style_assets)
     return _with_logs(outcome, directory, request, config, prepared, journal)
 

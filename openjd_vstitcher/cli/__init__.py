@@ -11,6 +11,7 @@ import click
 
 from .. import __version__, action_output
 from ..errors import InvalidInput, OpenjdVsError
+from ._service import COMMAND_LINE
 
 ERROR = 1
 BAD_INPUT = 2
@@ -56,8 +57,10 @@ class _Commands(click.Group):
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         given = sys.argv[1:] if args is None else list(args)
         if given[:1] and given[0] in _ACTIONS and given[1:] not in (["--help"], ["-h"]):
-            with action_output.guarded(f"{given[0]} failed"):
+            with action_output.guarded(f"{given[0]} failed", until_exit=args is None):
                 return super().main(given, *more, **options)
+        if args is None:
+            options.setdefault("obj", COMMAND_LINE)
         return super().main(args, *more, **options)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
 
 from ._console import config_option
+from ._service import begin
 from ._signals import StopSignals
 
 
@@ -19,13 +19,11 @@ def command(once: bool, config_path: Path | None) -> None:
 
     SIGTERM or Ctrl-C ends it after the running jobs; a second one gives those jobs back to the queue.
     """
-    from ..config import load_config
     from ..daemon.worker import Worker
     from ..platform.adapters import open_platform
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    config = begin(config_path)
     signals = StopSignals()
-    config = load_config(config_path)
     platform = open_platform(config.platform)
     try:
         worker = Worker(config, platform)

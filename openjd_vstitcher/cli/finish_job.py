@@ -9,6 +9,7 @@ import click
 
 from . import ERROR
 from ._console import config_option
+from ._service import begin
 
 
 @click.command("finish-job")
@@ -18,10 +19,9 @@ def command(directory: Path, config_path: Path | None) -> None:
     """Deliver the outputs that the killed attempt of a DIRECTORY left, and report its outcome."""
     from ..attempt.directory import AttemptDirectory
     from ..attempt.resume import finish_attempt
-    from ..config import load_config
     from ..platform.adapters import open_platform
 
-    config = load_config(config_path)
+    config = begin(config_path)
     platform = open_platform(config.platform)
     try:
         reported = finish_attempt(AttemptDirectory(directory.resolve()), config, platform)

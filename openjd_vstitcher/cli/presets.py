@@ -46,7 +46,8 @@ def show_preset(key: str, config_path: Path | None) -> None:
 @config_option
 def put_presets(files: tuple[Path, ...], config_path: Path | None) -> None:
     """Store presets from files, replacing those with the same key. Stores none if any is invalid."""
-    from ..presets import load_preset, read_document
+    from ..documents import read_document
+    from ..presets import load_preset
 
     rows = [read_document(file) for file in files]
     extra = configured_exports(config_path)

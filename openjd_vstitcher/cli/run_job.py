@@ -10,6 +10,7 @@ import click
 
 from . import ERROR
 from ._console import config_option
+from ._service import begin
 from ._signals import StopSignals
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ def command(directory: Path, config_path: Path | None) -> None:
     """
     from ..attempt.directory import AttemptDirectory
     from ..attempt.run import run_attempt
-    from ..config import load_config
     from ..platform.adapters import open_platform
 
     signals = StopSignals()
@@ -34,7 +34,7 @@ def command(directory: Path, config_path: Path | None) -> None:
     def started(lease: Lease) -> None:
         signals.bind(lambda count: lease.give_back())
 
-    config = load_config(config_path)
+    config = begin(config_path)
     platform = open_platform(config.platform)
     reported = run_attempt(AttemptDirectory(directory.resolve()), config, platform, on_started=started)
     if not reported:

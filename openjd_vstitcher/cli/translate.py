@@ -19,7 +19,8 @@ def command(preset: Path, details: Path | None, output: Path | None, config_path
 
     With --details, the parameter values of that job follow on stderr, as `openjd run -p` takes them.
     """
-    from ..presets import load_job_details, load_preset, read_document
+    from ..documents import read_document
+    from ..presets import load_job_details, load_preset
     from ..translation.check import decode
     from ..translation.preset import details_parameters, translate
     from ..translation.text import to_yaml

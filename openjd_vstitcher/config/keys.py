@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 from ..names import BUCKET_NAME
+from ..redaction import is_secret
 
 _T = TypeVar("_T")
 _METADATA = "configuration key"
@@ -28,10 +29,12 @@ class Check:
     ----------
     expected: the phrase that follows "expected"; for numbers, what follows "a number".
     accepts: the test. If it raises an error, the value is refused with the error's text.
+    from_file: whether a value that starts with `./` is a path from the directory of the configuration file.
     """
 
     expected: str
     accepts: Callable[[Any], bool]
+    from_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,13 +171,23 @@ def _is_host(value: str) -> bool:
     return _HOST_NAME.fullmatch(value) is not None or _IPV6.fullmatch(value) is not None
 
 
+def _is_variable(value: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", value) is not None and not is_secret(value.rstrip("*_"), "")
+
+
 NOT_EMPTY = Check("at least one entry", bool)
 PLAIN = matching(r"[^\x00-\x1f\x7f]+", "non-empty text without control characters")
 ARGUMENT = Check("non-empty text", bool)
 ARGUMENTS = Check("a program and its arguments, none of them empty", lambda value: bool(value) and all(value))
 EXPRESSION = Check("a regular expression", lambda value: bool(re.compile(value)))
 URL = Check("an http(s) URL without user, password and query", _is_url)
+USER = matching(r"[\w.@{}\\-]{1,64}", "the name of a user or group of this machine")
+VARIABLE = Check("a name such as OCIO or STUDIO_*, without secrets", _is_variable)
 HOST = Check("a host or host:port in lower case", _is_host)
 ADDRESS = Check("s3://bucket/prefix, file:///path or an absolute path", _is_address)
 WRITE_PREFIX = Check("s3://bucket, s3://bucket/prefix, file:///path or an absolute path", _is_prefix)
-READ_PREFIX = Check("s3://bucket, s3://bucket/prefix, https://host, file:///path or an absolute path", _is_source)
+READ_PREFIX = Check(
+    "s3://bucket, s3://bucket/prefix, https://host, file:///path, an absolute path or ./path",
+    _is_source,
+    from_file=True,
+)

@@ -40,9 +40,24 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
         )
         yield ("outputs.retry_longest_s", "outputs.retry_first_s"), message
     yield from _addresses_out_of_reach(config)
+    yield from _session_users(config)
     if config.engine.kind == "vs-cli" and "vs-cli" not in config.engine.command:
         message = "expected the launch command of VS-CLI with engine.kind = vs-cli, found none"
         yield ("engine.command", "engine.kind"), message
+
+
+def _session_users(config: Config) -> Iterator[Contradiction]:
+    worker = config.worker
+    if not worker.session_user:
+        return
+    for name in ("session_user", "session_group"):
+        value = getattr(worker, name)
+        if worker.slots > 1 and value and "{slot}" not in value:
+            message = f"expected {{slot}} in it with worker.slots = {worker.slots}, because jobs must not share a user"
+            yield (f"worker.{name}", "worker.slots"), f"{message}; found {value!r}"
+    if config.engine.keep_warm:
+        message = "expected false with worker.session_user, because a kept engine serves several jobs"
+        yield ("engine.keep_warm", "worker.session_user"), message
 
 
 def _addresses_out_of_reach(config: Config) -> Iterator[Contradiction]:

@@ -20,6 +20,8 @@ from .keys import (
     PLAIN,
     READ_PREFIX,
     URL,
+    USER,
+    VARIABLE,
     WRITE_PREFIX,
     Check,
     at_least,
@@ -57,7 +59,9 @@ class WorkerConfig:
     )
     work_dir: Path = key(Path("~/.local/share/openjd-vstitcher/jobs"), "Where job directories are created.")
     min_free_bytes: int = key(
-        1 << 30, "Claim nothing while the disk of work_dir has less free space than this.", at_least(0)
+        1 << 30,
+        "Claim nothing while the disk of work_dir has less free space than this. Staging stops at half of it.",
+        at_least(0),
     )
     lease_s: float = key(
         120.0,
@@ -71,6 +75,31 @@ class WorkerConfig:
         "The only commands that a template from the queue may run.",
         NOT_EMPTY,
         each=PLAIN,
+    )
+    pass_environment: tuple[str, ...] = key(
+        (),
+        "More environment variables that jobs from the queue may see. A name that ends in * stands for all that begin "
+        "like it. Variables that look like credentials are never passed on.",
+        each=VARIABLE,
+        example='["OCIO", "STUDIO_*"]',
+    )
+    session_user: str = key(
+        "",
+        "The user that runs the actions of jobs, so that they can read neither the worker's files nor other jobs. "
+        "{slot} stands for the number of the slot. Empty: the worker's own user. See docs/security.md.",
+        USER,
+        example='"vsjob{slot}"',
+    )
+    session_group: str = key(
+        "",
+        "The group of only the worker's user and the session user, on POSIX. Empty: named like the user.",
+        USER,
+        example='"vsjob{slot}"',
+    )
+    session_password_file: Path | None = key(
+        None,
+        "Windows: the file with the session user's password; {slot} as above.",
+        example='"C:/ProgramData/openjd-vs/session-user-password"',
     )
 
 
@@ -186,15 +215,23 @@ class InputsConfig:
 
     read_from: tuple[str, ...] = key(
         (),
-        "URI prefixes that inputs may come from. Empty: any s3:// address for local storage, none for s3.",
+        "URI prefixes that inputs may come from. Empty: any s3:// address for local storage, none for s3. "
+        "Inputs over https always need a prefix here, and are redirected only to addresses that have one.",
         each=READ_PREFIX,
         example='["s3://body-files/", "s3://artworks/"]',
     )
     bodies_prefix: str = key(
-        "s3://body-files/bodies/3d_body_files/", "Where the newest .bw file of a body_code is looked up.", ADDRESS
+        "s3://body-files/bodies/3d_body_files/",
+        "Where the .bw file of a body_code and body_version is looked up.",
+        ADDRESS,
     )
     cache_dir: Path = key(Path("~/.cache/openjd-vstitcher/inputs"), "Where downloaded inputs are kept for later jobs.")
     cache_bytes: int = key(20 << 30, "The size limit of the cache; 0: no cache.", at_least(0))
+    max_bytes: int = key(4 << 30, "The largest that one input may be.", at_least(1))
+    max_total_bytes: int = key(16 << 30, "The most that the inputs of a job may take together.", at_least(1))
+    max_objects: int = key(1000, "How many files an artwork bundle may have.", between(1, 50_000))
+    timeout_s: float = key(3600.0, "How long the download of one input may take, with retries.", between(1, _DAY_S))
+    idle_timeout_s: float = key(60.0, "How long a download may stand still before it is tried again.", between(1, 3600))
     url_lifetime_s: int = key(
         43_200, "How long the pre-signed URLs of inputs are valid; S3 allows a week at most.", between(60, 7 * _DAY_S)
     )

@@ -13,7 +13,7 @@ from typing import Any
 from ..redaction import Redaction, is_secret, masked
 from .file import ReadConfig, type_name
 from .keys import ARGUMENT, EXPRESSION, PLAIN, Declared, declared
-from .tables import Config, PopupRule
+from .tables import Config, PopupRule, S3StorageConfig
 
 _HIDDEN = "[redacted]"
 _PLAIN = (PLAIN, ARGUMENT, EXPRESSION)
@@ -86,6 +86,24 @@ def effective_file(read: ReadConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
+def file_for_commands(config: Config) -> str:
+    """What the commands of a session need of a configuration, as a file: of the engine and of inputs, and no more.
+
+    Inputs are not cached, because a cache that jobs share is a way from one job to another.
+    """
+    needed = {
+        "engine": config.engine,
+        "inputs": dataclasses.replace(config.inputs, cache_bytes=0),
+        "storage.s3": S3StorageConfig(endpoint_url=config.storage.s3.endpoint_url),
+    }
+    lines = []
+    for name, table in needed.items():
+        values = {item.name: getattr(table, item.name) for item in _keys(type(table))}
+        changed = {key: v for key, v in values.items() if v != getattr(type(table)(), key)}
+        lines += [f"[{name}]", *(f"{key} = {toml(value)}" for key, value in changed.items() if key != "cache_dir")]
+    return "\n".join(lines) + "\n"
+
+
 def reference() -> str:
     """The reference page in Markdown, a section for each table."""
     parts = [_REFERENCE_HEAD]
@@ -102,6 +120,8 @@ def toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (str, Path)):
         return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
     if isinstance(value, Mapping):
         pairs = ", ".join(f"{toml(str(key))} = {toml(item)}" for key, item in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"

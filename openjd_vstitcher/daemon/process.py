@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
+from .. import handover
 from ..attempt.directory import AttemptDirectory
 from ..attempt.lock import holder, is_held
 
@@ -37,11 +38,15 @@ class AttemptProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         on_end: Callable[[], None] = lambda: None,
+        secrets: Collection[str] = (),
     ) -> AttemptProcess:
         """Run `openjd-vs COMMAND` in a process group of its own, its output in `process.log`.
 
+        The secrets of its environment go through its standard input instead, where no other process can read them.
+
         Parameters
         ----------
+        secrets: variables that are secrets whatever they are named.
         on_end: called from another thread when the process has ended.
 
         Raises
@@ -51,18 +56,25 @@ class AttemptProcess:
         flags = 0
         if sys.platform == "win32":
             flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        with directory.process_log.open("ab") as log:
+        plain, hidden = handover.split(environment, secrets)
+        if hidden:
+            plain[handover.SECRETS_VARIABLE] = "0"
+        with open(directory.process_log, "ab", opener=_for_owner) as log:
             child = psutil.Popen(
                 [sys.executable, "-m", "openjd_vstitcher.cli", *command],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if hidden else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=dict(environment),
+                env=plain,
                 start_new_session=True,
                 creationflags=flags,
             )
 
         def wait() -> None:
+            if hidden:
+                with contextlib.suppress(OSError):  # it has ended already
+                    child.stdin.write(handover.encode(hidden))
+                    child.stdin.close()
             child.wait()
             on_end()
 
@@ -87,6 +99,10 @@ class AttemptProcess:
                 for each in (*process.children(recursive=True), process):
                     with contextlib.suppress(psutil.Error):
                         each.kill()
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def set_aside(path: Path) -> None:

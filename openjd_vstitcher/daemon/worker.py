@@ -216,7 +216,11 @@ class Worker:
     def _run(self, key: str, directory: AttemptDirectory, command: str, claim: Claim | None = None) -> None:
         try:
             process = AttemptProcess.start(
-                directory, [command, str(directory.path)], self._environment(), on_end=lambda: self._inbox.put(None)
+                directory,
+                [command, str(directory.path)],
+                self._environment(),
+                on_end=lambda: self._inbox.put(None),
+                secrets=(self._config.platform.credential_variable,),
             )
         except OSError as error:
             if claim is not None:

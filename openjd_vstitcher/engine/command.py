@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .. import action_output
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] in (["-h"], ["--help"]) or given[1:2] in (["-h"], ["--help"]):
         sys.stdout.write(USAGE)
         return 0
+    if given[1:2] == ["supervise"]:  # its output goes to a file, not to OpenJD
+        return _run(given)
+    with action_output.guarded("vstitcher-openjd failed", until_exit=arguments is None):
+        return _run(given)
+
+
+def _run(given: list[str]) -> int:
     try:
         options = _parse(given)
     except _BadUsage as error:
-        sys.stderr.write(f"{USAGE}\nvstitcher-openjd: {error}\n")
+        sys.stderr.write(USAGE)
+        action_output.fail(f"vstitcher-openjd: {error}")
         return BAD_USAGE
     if given[1] == "run":
         from .client import run

@@ -21,7 +21,7 @@ EXTRAS_VARIABLE = "OPENJD_VS_EXTRA_EXPORTS"
 MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
 
-_PYTHON_PREFIXES = ("PYTHON", "VIRTUAL_ENV", "__PYVENV")
+_INTERPRETER = ("VIRTUAL_ENV", "__PYVENV")
 """Variables of this interpreter that would break the one inside VStitcher."""
 
 _STANDIN_NOTICE = "NO VSTITCHER: the outputs of this session are made by the stand-in engine, not by VStitcher"
@@ -82,13 +82,17 @@ def choose(requested: str, config: EngineConfig, machine: Installation | None = 
 def environment(
     launch: Launch, config: EngineConfig, connection_file: Path, log: Path, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """The engine's environment: the inherited one without secrets and Python settings, its connection and settings."""
+    """The engine's environment: the inherited one without secrets and Python settings, its connection and settings.
+
+    No Python setting is inherited, so that none can make the engine load a module of a job's inputs.
+    """
     clean = {
         name: value
         for name, value in inherited.items()
         if not is_secret(name, value)
         and name != LIFELINE_VARIABLE
-        and (launch.kind == "standin" or not name.startswith(_PYTHON_PREFIXES))
+        and not name.startswith("PYTHON")
+        and (launch.kind == "standin" or not name.startswith(_INTERPRETER))
     }
     clean[CONNECTION_VARIABLE] = str(connection_file)
     clean["PYTHONUNBUFFERED"] = "1"
@@ -143,7 +147,14 @@ def _configured(kind: str, config: EngineConfig) -> Launch | None:
 
 
 def _standin(config: EngineConfig, notice: str) -> Launch:
-    command = config.command.get("standin") or [sys.executable, "-m", "openjd_vstitcher.standin", "{script}"]
+    command = config.command.get("standin") or [
+        sys.executable,
+        "-P",
+        "-s",
+        "-m",
+        "openjd_vstitcher.standin",
+        "{script}",
+    ]
     return Launch("standin", _fill(command), notice)
 
 

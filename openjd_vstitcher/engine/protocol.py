@@ -68,15 +68,6 @@ def receive(sock: socket) -> Iterator[dict[str, Any]]:
             raise ProtocolError(f"received a message of over {MAX_LINE_BYTES} bytes")
 
 
-def write_connection(path: str, connection: dict[str, Any]) -> None:
-    """Write the connection file atomically, readable by its owner only."""
-    part = f"{path}.{os.getpid()}.part"
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(connection, file)
-    os.replace(part, path)  # noqa: PTH105  # pathlib would double the imports of a task
-
-
 def read_connection(path: str) -> dict[str, Any]:
     """Read a connection file: where the supervisor listens, and the key it requires.
 

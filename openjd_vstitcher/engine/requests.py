@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..failures import EngineFailed
+from ..names import wrong_suffix
 
 
 @dataclass
@@ -34,7 +35,7 @@ class EngineRequest:
 
 
 def validate(request: dict[str, Any]) -> None:
-    """Check that a `run` request has an export whose output stays in the output directory.
+    """Check that a `run` request has an export whose output stays in the output directory and says its format.
 
     Raises
     ------
@@ -44,10 +45,12 @@ def validate(request: dict[str, Any]) -> None:
         return
     export, mutations = request.get("export"), request.get("mutations") or []
     name = export.get("output_file_name") if isinstance(export, dict) else None
-    if not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
+    if export is None or not isinstance(name, str) or not isinstance(request.get("output_dir"), str):
         raise EngineFailed({"stage": "open", "message": "the run data has no export"})
     if not name or name in (".", "..") or "/" in name or "\\" in name:
         raise EngineFailed({"stage": "open", "message": f"not a valid file name: {name!r}"})
+    if lacking := wrong_suffix(str(export.get("export_type")), name):
+        raise EngineFailed({"stage": "open", "message": f"{name!r} {lacking}"})
     if not isinstance(mutations, list) or not all(isinstance(mutation, dict) for mutation in mutations):
         raise EngineFailed({"stage": "open", "message": "the mutations in the run data are not a list of instructions"})
 

@@ -82,7 +82,7 @@ def _start_supervisor(options: dict[str, str], config: Config) -> None:
 
 
 def _spawn(options: dict[str, str], config: Config, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "openjd_vstitcher.engine", "daemon", "supervise"]
+    command = [sys.executable, "-I", "-m", "openjd_vstitcher.engine", "daemon", "supervise"]
     command += ["--connection-file", str(Path(options["connection-file"]).absolute())]
     command += ["--job", str(Path(options["job"]).absolute()), "--engine", options.get("engine") or "auto"]
     environment = dict(os.environ)

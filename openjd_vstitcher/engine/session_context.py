@@ -19,7 +19,8 @@ class SessionContext:
     connection_file: where its clients find the supervisor.
     job: the content of `job.json`.
     log: where the engine's output goes.
-    lifeline: `host:port` that the session's process keeps open while it runs, "" if there is none.
+    lifeline: `host:port:token` of the session's process, which keeps a connection that gives the token open while it
+        runs; "" if there is none.
     """
 
     connection_file: Path

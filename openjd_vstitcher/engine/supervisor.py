@@ -15,16 +15,19 @@ from typing import Any
 from ..config import EngineConfig, load_config
 from ..errors import EngineError
 from ..failures import EngineFailed
-from ..lifeline import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
+from ..files import write_json
+from ..lifeline import CONFIRMATION, ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
 from . import warm
 from .engine_log import EngineLog
 from .listener import Client, Listener
 from .processes import adopt_orphans
-from .protocol import write_connection
 from .request_runner import RequestRunner
 from .session_context import SessionContext
 
 _POLL_S = 1.0
+_LIFELINE_TRIES = 5
+_LIFELINE_PAUSE_S = 0.2
+_LIFELINE_LIMIT_S = 5.0
 _IDLE_LIMIT_S = 6 * 3600.0
 _CLAIMED_LIMIT_S = 30.0
 """How long a session that has claimed the warm engine may take to adopt it."""
@@ -82,7 +85,7 @@ class Supervisor:
         self._offered = self._keep_requested = False
         self._runner.last_used_s = time.monotonic()
         log_start = self._log.size()
-        write_connection(str(self._context.connection_file), self._new_connection())
+        write_json(self._context.connection_file, self._new_connection())
         watch = asyncio.create_task(self._watch_session())
         try:
             await self._over.wait()
@@ -100,17 +103,31 @@ class Supervisor:
     async def _watch_session(self) -> None:
         """End the session when its lifeline closes; without one, when its connection file is gone or it is idle."""
         if self._context.lifeline:
-            host, _, port = self._context.lifeline.rpartition(":")
-            with contextlib.suppress(OSError, ValueError):
-                reader, _writer = await asyncio.open_connection(host, int(port))
-                while await reader.read(1024):
-                    pass
+            for _ in range(_LIFELINE_TRIES):
+                if await self._follow_lifeline():
+                    break
+                await asyncio.sleep(_LIFELINE_PAUSE_S)
         else:
             while self._owns_connection_file() and not self._idle():
                 await asyncio.sleep(_POLL_S)
         if self._runner.engine is not None and not self._offered:
             self._runner.engine.kill()
         self._over.set()
+
+    async def _follow_lifeline(self) -> bool:
+        """Hold the lifeline until it closes; False if it could not be taken."""
+        try:
+            host, port, token = self._context.lifeline.rsplit(":", 2)
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(token.encode() + b"\n")
+            if await asyncio.wait_for(reader.readline(), _LIFELINE_LIMIT_S) != CONFIRMATION:
+                return False
+        except (OSError, ValueError, TimeoutError):
+            return False
+        with contextlib.suppress(OSError):
+            while await reader.read(1024):
+                pass
+        return True
 
     def _idle(self) -> bool:
         return not self._runner.busy and time.monotonic() - self._runner.last_used_s >= _IDLE_LIMIT_S

@@ -14,8 +14,9 @@ from typing import Any
 from .. import __version__
 from ..config import Config, EngineConfig
 from ..errors import EngineError
+from ..files import write_json
 from .launchers import Launch
-from .protocol import ProtocolError, read_connection, write_connection
+from .protocol import ProtocolError, read_connection
 
 
 def folder(config: Config) -> Path:
@@ -41,7 +42,7 @@ def identity(launch: Launch, config: EngineConfig) -> str:
 
 def offer(path: Path, connection: dict[str, Any], identity_: str) -> None:
     """List an engine that is ready for another session."""
-    write_connection(str(path), {**connection, "identity": identity_})
+    write_json(path, {**connection, "identity": identity_})
 
 
 def claim(directory: Path, identity_: str) -> Iterator[Path]:

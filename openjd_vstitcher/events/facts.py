@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -129,29 +130,33 @@ Fact = (
 """The events that actions may report. No action can report another event, such as the end of the job."""
 
 
-def fact(text: str) -> Fact | None:
+def fact(text: str, change: Callable[[str], str] = str) -> Fact | None:
     """What an action reported, from the JSON that it printed; None when it is not a `Fact`.
 
     Long strings are shortened and deep nesting is cut, so a fact can be stored anywhere.
+
+    Parameters
+    ----------
+    change: applied to every string, such as a redaction.
     """
     try:
-        return msgspec.convert(_bounded(json.loads(text)), Fact)  # type: ignore[no-any-return]  # of a union
+        return msgspec.convert(_bounded(json.loads(text), change), Fact)  # type: ignore[no-any-return]  # of a union
     except (ValueError, RecursionError) as error:
         _log.debug("ignored a report of an action: %s", error)
         return None
 
 
-def _bounded(value: Any, depth: int = 0) -> Any:
+def _bounded(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
     """A JSON value without long strings, deep nesting, and what a database rejects: NUL, lone surrogates, infinity."""
     if isinstance(value, str):
-        text = value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        text = change(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, (dict, list)) and depth >= _MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
-        return {_bounded(key): _bounded(item, depth + 1) for key, item in value.items()}
+        return {_bounded(key, change): _bounded(item, change, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_bounded(item, depth + 1) for item in value]
+        return [_bounded(item, change, depth + 1) for item in value]
     return value

@@ -59,6 +59,7 @@ class OutputSync:
         self._expected = {entry.output.name: entry.output for entry in self._ledger.entries()}
         self._by_folded = {same_file_key(name): name for name in self._expected}
         self._hurry = threading.Event()
+        self._claim_lost = threading.Event()
         self._upload = Upload(self._directory, self._ledger, journal, delivery, config, self._hurry)
         self._watch = Watch(
             self._directory.path,
@@ -120,6 +121,9 @@ class OutputSync:
         self._hurry.set()
         self._small.shutdown(cancel_futures=True)
         self._large.shutdown(cancel_futures=True)
+        if self._claim_lost.is_set():
+            self._claim_lost.clear()
+            self._upload.abandon()
 
     def _seen(self, name: str) -> None:
         output = self._expected_as(name)
@@ -175,6 +179,7 @@ class OutputSync:
         try:
             self._attempt(output)
         except ClaimLost:
+            self._claim_lost.set()
             self._hurry.set()
         except Exception:  # noqa: BLE001  # the pool would drop it silently
             _log.exception("cannot deliver output %s", output.name)

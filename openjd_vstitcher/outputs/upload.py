@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import mimetypes
 import os
 import threading
@@ -16,7 +17,7 @@ from ..journal import Journal
 from ..platform.values import NewAsset
 from ..retry import retrying
 from ..storage.address import join
-from ..storage.ports import Transfer
+from ..storage.ports import ObjectChanged, Transfer
 from ..storage.values import PutOptions, StoredObject
 from ..translation.outputs import ExpectedOutput
 from .files import NotSettled, OutputDirectory, OutputRefused, digest, identity
@@ -25,6 +26,7 @@ from .values import Delivery
 
 _T = TypeVar("_T")
 _PROGRESS_S = 2.0
+_log = logging.getLogger(__name__)
 
 
 class Upload:
@@ -79,6 +81,17 @@ class Upload:
         except OSError as error:
             self._fail(output, "unreadable", error.strerror or type(error).__name__)
 
+    def abandon(self) -> None:
+        """Delete what unfinished uploads left in storage, once nobody may complete them. Cleaning tries it again."""
+        for entry in self._ledger.entries():
+            if self._delivery is None or entry.uri is None or entry.upload_id is None:
+                continue
+            try:
+                self._delivery.storage.abandon(entry.uri, entry.upload_id)
+                self._ledger.record(entry.output.name, upload_id=None)
+            except StorageError as error:
+                _log.warning("the unfinished upload of %s stays for now: %s", entry.output.name, error)
+
     def _deliver(self, output: ExpectedOutput, file: BinaryIO) -> None:
         entry = self._ledger.entry(output.name)
         as_before = entry.identity == identity(os.fstat(file.fileno()))
@@ -103,23 +116,30 @@ class Upload:
         if before.sha256 == sha256 and before.state in ("stored", "registered", "kept"):
             self._ledger.record(output.name, identity=facts["identity"])
         else:
-            begun_anew = {} if before.upload_id is None or before.sha256 == sha256 else {"upload_id": ""}
-            self._ledger.record(output.name, "settled", **facts, **begun_anew, error=None)
+            self._ledger.record(output.name, "settled", **facts, error=None)
             self._journal.append(events.OutputSettled(output=output.name, size_bytes=found.st_size, sha256=sha256))
         return self._ledger.entry(output.name)
 
     def _store(self, output: ExpectedOutput, entry: Entry, file: BinaryIO, delivery: Delivery) -> Entry:
         uri = join(delivery.destination, output.name)
-        asset_id = entry.asset_id
-        if asset_id is None:
-            asset_id = self._retrying(output, lambda: self._begin_asset(output, entry, uri, delivery))
         attempts = entry.attempts + 1
-        self._ledger.record(output.name, "uploading", uri=uri, asset_id=asset_id, attempts=attempts, error=None)
+        self._ledger.record(output.name, "uploading", uri=uri, attempts=attempts, error=None)
         self._journal.append(
             events.OutputUploading(output=output.name, uri=uri, size_bytes=entry.size_bytes, attempt_of_upload=attempts)
         )
         began = time.monotonic()
-        stored = self._retrying(output, lambda: self._put(entry, uri, file, delivery))
+        replaces = ""
+
+        def put() -> StoredObject:
+            nonlocal replaces
+            try:
+                return self._put(entry, uri, file, delivery, replaces)
+            except ObjectChanged:
+                there = delivery.storage.stat(uri)
+                replaces = "" if there is None else there.etag
+                return self._put(entry, uri, file, delivery, replaces)
+
+        stored = self._retrying(output, put)
         self._ledger.record(output.name, "stored", upload_id=None)
         seconds = round(time.monotonic() - began, 3)
         self._journal.append(
@@ -133,7 +153,12 @@ class Upload:
         )
         return self._ledger.entry(output.name)
 
-    def _put(self, entry: Entry, uri: str, file: BinaryIO, delivery: Delivery) -> StoredObject:
+    def _put(self, entry: Entry, uri: str, file: BinaryIO, delivery: Delivery, replaces: str) -> StoredObject:
+        """Store an output, if the claim is held and the object is still the one that was seen.
+
+        What is there is looked at before the claim is checked. So a later attempt has either not begun, or it has begun
+        and the claim is lost, or what it stores after that is not replaced.
+        """
         assert entry.sha256 is not None
         options = PutOptions(
             content_type=content_type(entry.output.name),
@@ -145,6 +170,8 @@ class Upload:
             on_bytes=self._on_bytes(entry),
             upload_id=self._ledger.entry(name).upload_id,
             on_upload_id=lambda upload_id: self._ledger.record(name, upload_id=upload_id),
+            guard=lambda: self._begin_asset(entry, uri, delivery),
+            replaces=replaces,
         )
         try:
             stored = delivery.storage.put(file, uri, sha256=entry.sha256, options=options, transfer=transfer)
@@ -174,7 +201,15 @@ class Upload:
 
         return on_bytes
 
-    def _begin_asset(self, output: ExpectedOutput, entry: Entry, uri: str, delivery: Delivery) -> str:
+    def _begin_asset(self, entry: Entry, uri: str, delivery: Delivery) -> None:
+        """Check the claim, and say in the catalogue that the object is about to change: one request does both.
+
+        Raises
+        ------
+        ClaimLost: another attempt owns the job.
+        PlatformError: the catalogue cannot be asked, so nothing may be written now.
+        """
+        output = entry.output
         assert output.asset_type is not None
         asset = NewAsset(
             name=output.name,
@@ -185,7 +220,9 @@ class Upload:
             body_id=delivery.body_id,
             details=_asset_details(output, entry, delivery),
         )
-        return delivery.catalogue.begin_asset(delivery.claim, asset)
+        asset_id = delivery.catalogue.begin_asset(delivery.claim, asset)
+        if asset_id != self._ledger.entry(output.name).asset_id:
+            self._ledger.record(output.name, asset_id=asset_id)
 
     def _register(self, output: ExpectedOutput, entry: Entry, delivery: Delivery) -> None:
         assert entry.asset_id is not None

@@ -102,7 +102,8 @@ class AssetCatalogue(Protocol):
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id.
 
-        An asset of an earlier attempt becomes `IN_PROGRESS` again; one of this attempt is not changed.
+        Call it right before each write of the asset's object: it checks the claim, and an asset that is written again
+        becomes `IN_PROGRESS` again, with these details in place of the old ones. Idempotent.
         """
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:

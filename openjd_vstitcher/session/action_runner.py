@@ -16,6 +16,7 @@ from ..journal import Journal
 from .actions import Action
 from .log import SessionLog
 from .plan import Plan
+from .protocol import ProtocolFilter
 
 _POLL_S = 0.1
 
@@ -33,12 +34,23 @@ class SessionOver(Exception):
 
 
 class ActionRunner:
-    """Runs actions one at a time. `on_status` is the callback for the session."""
+    """Runs actions one at a time. `on_status` is the callback for the session.
 
-    def __init__(self, plan: Plan, journal: Journal, log: SessionLog) -> None:
+    Parameters
+    ----------
+    ignore_variables: no action changes environment variables, whatever it prints.
+
+    Attributes
+    ----------
+    protocol: must filter the log of the session before the session's own filter does.
+    """
+
+    def __init__(self, plan: Plan, journal: Journal, log: SessionLog, *, ignore_variables: bool) -> None:
         self._plan = plan
         self._journal = journal
         self._log = log
+        self._ignore_variables = ignore_variables
+        self.protocol = ProtocolFilter()
         self._canceled: Literal["no", "notify", "now"] = "no"
         self._done = threading.Event()
         self._last_status: ActionStatus | None = None
@@ -71,6 +83,7 @@ class ActionRunner:
         """
         if self._canceled != "no" and not at_end:
             raise SessionOver(None)
+        self.protocol.ignore_variables = self._ignore_variables or not action.may_set_variables
         self._log.start_action(str(action))
         self._done.clear()
         self._last_status = None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, ClassVar, Protocol
 
 from openjd.model import TaskParameterSet
+from openjd.model.v2023_09 import Action as CommandLine
 from openjd.model.v2023_09 import Environment
 from openjd.sessions import Session
 
 from ..events import ActionKind
 from ..sentences import action_title
+from .environment import COMMANDS
 from .plan import PlannedStep
 
 
@@ -23,6 +26,13 @@ class Action(Protocol):
     @property
     def step(self) -> str | None:
         """The name of the step that it belongs to, None for the environments of the job."""
+
+    @property
+    def may_set_variables(self) -> bool:
+        """Whether what it prints may change environment variables, as the OpenJD specification allows others' actions.
+
+        Our own commands never do, so such a line comes from their input.
+        """
 
     def start(self, session: Session) -> None:
         """Start it; the session reports its end.
@@ -46,6 +56,12 @@ class EnterEnvironment:
 
     def __str__(self) -> str:
         return action_title(self.kind, environment=self.environment.name)
+
+    @property
+    def may_set_variables(self) -> bool:
+        """Whether its command is not one of ours."""
+        script = self.environment.script
+        return script is not None and not _is_ours(script.actions.onEnter)
 
     def start(self, session: Session) -> None:
         """Start it."""
@@ -83,6 +99,12 @@ class RunTask:
     def _task(self) -> Mapping[str, Any]:
         return {name: value.value for name, value in self.parameters.items()}
 
+    @property
+    def may_set_variables(self) -> bool:
+        """Whether its command is not one of ours. OpenJD itself ignores the variables of a task."""
+        script = self.planned.step.script
+        return script is not None and not _is_ours(script.actions.onRun)
+
     def start(self, session: Session) -> None:
         """Start it."""
         session.run_task(
@@ -117,6 +139,11 @@ class ExitEnvironment:
     def __str__(self) -> str:
         return action_title(self.kind, environment=self.environment)
 
+    @property
+    def may_set_variables(self) -> bool:
+        """No: the specification allows it only when an environment is entered."""
+        return False
+
     def start(self, session: Session) -> None:
         """Start it."""
         session.exit_environment(identifier=self.environment, keep_session_running=self.keep_session_running)
@@ -124,3 +151,7 @@ class ExitEnvironment:
     def fields(self) -> dict[str, Any]:
         """How events refer to it."""
         return {"kind": self.kind, "step": self.step, "environment": self.environment}
+
+
+def _is_ours(action: CommandLine | None) -> bool:
+    return action is None or PurePath(str(action.command)).stem in COMMANDS

@@ -45,12 +45,13 @@ class SessionLog(logging.Handler):
         return list(self._output)
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = self.redact(record.getMessage())
-        for line in text.splitlines() or [""]:
-            if line.startswith(EVENT_PREFIX):
-                self._take(fact(line.removeprefix(EVENT_PREFIX)))
-            elif _is_output(record) and not line.startswith(("openjd_", "Output:")):
-                self._output.append(line)
+        message = record.getMessage()
+        text = self.redact(message)
+        if _is_output(record):
+            if message.startswith(EVENT_PREFIX):
+                self._take(fact(message.removeprefix(EVENT_PREFIX), change=self.redact))
+            elif not text.startswith(("openjd_", "Output:")):
+                self._output.append(text)
         record = logging.makeLogRecord({**record.__dict__, "msg": text, "args": None})
         self._write(self.format(record) + "\n")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openjd.model import StepParameterSpaceIterator
-from openjd.sessions import LOG, PathMappingRule, Session, SessionState
+from openjd.sessions import LOG, PathMappingRule, Session, SessionState, SessionUser
 
 from .. import events
 from ..events import Failure, StepState
@@ -53,6 +53,8 @@ class SessionRunner:
     environment: changes to the environment variables of actions; None removes a variable.
     fail_fast: stop after the first failure.
     path_mapping_rules: applied to PATH parameters, as the specification defines.
+    ignore_variables: what actions print changes no environment variable. Otherwise that holds for our own commands.
+    user: the user that actions run as; None: this process's.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class SessionRunner:
         environment: Mapping[str, str | None],
         fail_fast: bool = False,
         path_mapping_rules: Sequence[PathMappingRule] = (),
+        ignore_variables: bool = False,
+        user: SessionUser | None = None,
     ) -> None:
         self._plan = plan
         self._journal = journal
@@ -73,7 +77,8 @@ class SessionRunner:
         self._environment = dict(environment)
         self._fail_fast = fail_fast
         self._rules = list(path_mapping_rules)
-        self._actions = ActionRunner(plan, journal, log)
+        self._actions = ActionRunner(plan, journal, log, ignore_variables=ignore_variables)
+        self._user = user
         self._steps: dict[str, StepState] = {}
         self._failures: list[Failure] = []
         self._step_of_environment: dict[str, str | None] = {}
@@ -88,6 +93,7 @@ class SessionRunner:
     def run(self) -> RunResult:
         """Run every step, and return when the last session has ended."""
         LOG.addHandler(self._log)
+        LOG.addFilter(self._actions.protocol)
         LOG.setLevel("INFO")
         try:
             while (waiting := self._waiting()) and not self._stopped():
@@ -96,6 +102,7 @@ class SessionRunner:
                 if len(self._steps) == before:
                     break
         finally:
+            LOG.removeFilter(self._actions.protocol)
             LOG.removeHandler(self._log)
         for planned in self._plan.steps:
             if planned.name not in self._steps:
@@ -134,6 +141,7 @@ class SessionRunner:
     @contextmanager
     def _session(self) -> Iterator[Session]:
         session_id = f"session-{uuid.uuid4().hex[:12]}"
+        self._actions.protocol.session_id = session_id
         session = Session(
             session_id=session_id,
             job_parameter_values=self._plan.values,
@@ -142,6 +150,7 @@ class SessionRunner:
             callback=self._actions.on_status,
             os_env_vars=self._environment,  # type: ignore[arg-type]  # None removes a variable
             session_root_directory=self._directory,
+            user=self._user,
         )
         self._journal.append(events.SessionStarted(session=session_id))
         try:

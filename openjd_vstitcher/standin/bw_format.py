@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import struct
 from pathlib import Path
 from typing import Any
 
+from ..files import move_into_place, part_path, remove_if_there
 from ..garment import DOCUMENT_KEY
 from .model import Garment, Ruler
 
@@ -55,8 +55,7 @@ def write_bw(garment: Garment, path: Path) -> None:
     rows += [("garment", ".glb", compress(garment.model))] if garment.model else []
     rows += [("avatar", ".glb", compress(garment.avatar))] if garment.avatar else []
     rows += [("preview", ".png", garment.preview)] if garment.preview else []
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.unlink(missing_ok=True)
+    partial = part_path(path)
     try:
         connection = sqlite3.connect(partial)
         try:
@@ -65,8 +64,8 @@ def write_bw(garment: Garment, path: Path) -> None:
             connection.commit()
         finally:
             connection.close()
-        partial.replace(path)
+        move_into_place(partial, path)
     except sqlite3.Error as error:
         raise OSError(f"{path}: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        remove_if_there(partial)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from pathlib import Path
+
+from ..files import write_json
 
 WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
 """A file with the open windows as a JSON list. Writing a button's text to `<file>.press` presses it."""
@@ -40,6 +41,4 @@ def show_modal(title: str, text: str, buttons: list[str]) -> str:
 
 
 def _write(path: Path, windows: list[dict[str, object]]) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(windows), encoding="utf-8")
-    partial.replace(path)
+    write_json(path, windows)

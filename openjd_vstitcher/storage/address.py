@@ -36,7 +36,10 @@ def local_path(uri: str) -> Path:
     InvalidInput: it names another host, is not absolute, or contains `..`.
     """
     if uri.startswith("file:"):
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError as error:
+            raise refused(f"{uri!r} is not a valid address; expected file:///path") from error
         if parts.netloc not in ("", "localhost"):
             raise refused(f"{uri!r} names a host; expected file:///path")
         path = Path(url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
@@ -82,9 +85,10 @@ def join(prefix: str, *parts: str) -> str:
 
 def file_name(uri: str) -> str:
     """The last part of an address, decoded where the scheme encodes."""
-    path = urlsplit(uri).path if is_https(uri) or uri.startswith("file:") else uri.replace("\\", "/")
-    last = path.rstrip("/").rsplit("/", 1)[-1]
-    return unquote(last) if is_https(uri) or uri.startswith("file:") else last
+    if not is_https(uri) and not uri.startswith("file:"):
+        return uri.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    path = re.split("[?#]", uri, maxsplit=1)[0].partition(":")[2].removeprefix("//").partition("/")[2]
+    return unquote(path.rstrip("/").rsplit("/", 1)[-1])
 
 
 def within(uri: str, prefixes: Sequence[str]) -> bool:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from ..errors import StorageError
 from ..files import is_part, move_into_place, part_path, remove_if_there
 from .address import check_within, is_folder, is_https, is_s3, join, local_path, not_allowed, refused, split_s3, within
 from .pace import Pace
-from .ports import NEW_TRANSFER, OnBytes, Transfer
+from .ports import NEW_TRANSFER, ObjectChanged, OnBytes, Transfer
 from .values import PutOptions, StoredObject
 
 if TYPE_CHECKING:
     from ..config import StorageConfig
 
 _CHUNK_BYTES = 1 << 20
+_LOCK_LIMIT_S = 10.0
 _WAIT_FOR = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
 """Errors that go away when a disk has room again or a network drive is back."""
 
@@ -44,6 +49,7 @@ class LocalStorage:
     def check_source(self, uri: str) -> None:
         if not is_https(uri):
             self._allow(uri, self._read_from, "inputs.read_from")
+            self._refuse_link_out(uri)
 
     def put(
         self,
@@ -56,28 +62,33 @@ class LocalStorage:
     ) -> StoredObject:
         self.check(uri)
         target = self.path(uri)
-        if transfer.upload_id:
-            _remove_part(target.with_name(Path(transfer.upload_id).name))
+        self.abandon(uri, transfer.upload_id or "")
         partial = Path(part_path(target))
-        note = transfer.on_upload_id or (lambda upload_id: None)
         try:
+            self._expect(uri, transfer.replaces)
             target.parent.mkdir(parents=True, exist_ok=True)
-            note(partial.name)
+            transfer.on_upload_id(partial.name)
             with partial.open("xb") as file:
                 size, digest = _copy(source, file, transfer.on_bytes, self._pace)
                 os.fsync(file.fileno())
             if digest != sha256:
                 raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
-            move_into_place(partial, target)
-            note(None)
-            return StoredObject(uri, size, digest, _version(target.stat()))
+            written = partial.stat()
+            transfer.guard()
+            with self._locked(uri) if transfer.replaces is not None else nullcontext():
+                self._expect(uri, transfer.replaces)
+                move_into_place(partial, target)
+            transfer.on_upload_id(None)
+            return StoredObject(uri, size, digest, _version(written), _etag(written))
         except OSError as error:
             raise _failed("store", uri, error) from error
         finally:
             remove_if_there(partial)
 
-    def abandon(self, uri: str) -> None:
-        """Nothing to do: what a crash leaves is removed when the upload is continued, and is never listed."""
+    def abandon(self, uri: str, upload_id: str) -> None:
+        name = Path(upload_id).name
+        if is_part(name):
+            remove_if_there(self.path(uri).with_name(name))
 
     def stat(self, uri: str) -> StoredObject | None:
         path = self.path(uri)
@@ -89,24 +100,26 @@ class LocalStorage:
             return None
         except OSError as error:
             raise _failed("look up", uri, error) from error
-        return StoredObject(uri, found.st_size, None, _version(found)) if S_ISREG(found.st_mode) else None
+        if not S_ISREG(found.st_mode):
+            return None
+        return StoredObject(uri, found.st_size, None, _version(found), _etag(found))
 
-    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
+    def list(self, prefix: str, *, most: int | None = None) -> Sequence[tuple[StoredObject, float]]:
         folder = self.path(prefix.rstrip("/") or prefix)
         objects = []
         try:
-            for file in sorted(folder.rglob("*"), key=Path.as_posix) if folder.is_dir() else ():
-                if file.is_file() and not is_part(file.name):
-                    found = file.stat()
-                    uri = join(prefix, *file.relative_to(folder).parts)
-                    objects.append((StoredObject(uri, found.st_size, None, _version(found)), found.st_mtime))
+            whole = (file for file in folder.rglob("*") if file.is_file() and not is_part(file.name))
+            for file in sorted(islice(whole, most), key=Path.as_posix):
+                found = file.stat()
+                uri = join(prefix, *file.relative_to(folder).parts)
+                objects.append((StoredObject(uri, found.st_size, None, _version(found)), found.st_mtime))
         except OSError as error:
             raise _failed("list", prefix, error) from error
         return objects
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)
-        return self.path(uri).as_uri()
+        return self.path(uri).resolve().as_uri()
 
     def path(self, uri: str) -> Path:
         """The file of an address."""
@@ -117,6 +130,25 @@ class LocalStorage:
             return self._root / bucket / key
         return local_path(uri)
 
+    def _expect(self, uri: str, etag: str | None) -> None:
+        """Accept only the object with this etag, "" for none, None for any."""
+        if etag is not None:
+            found = self.stat(uri)
+            if (found.etag if found else "") != etag:
+                raise ObjectChanged(uri)
+
+    @contextmanager
+    def _locked(self, uri: str) -> Iterator[None]:
+        """Keep other processes from replacing an object. There are 256 locks for all objects, so that few are left."""
+        folder = self._root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(str(self.path(uri)).encode()).hexdigest()[:2]
+        try:
+            with FileLock(folder / name, timeout=_LOCK_LIMIT_S):
+                yield
+        except Timeout as error:
+            raise StorageError(f"cannot store {uri}: another process is storing something", transient=True) from error
+
     def _allow(self, uri: str, allowed: Sequence[str], key: str) -> None:
         path = self.path(uri)
         if is_s3(uri):
@@ -125,8 +157,22 @@ class LocalStorage:
         elif not within(uri, allowed) and not path.resolve().is_relative_to(self._root):
             raise not_allowed(uri, key)
 
+    def _refuse_link_out(self, uri: str) -> None:
+        """A symbolic link may lead to another place that inputs can come from, but to no other."""
+        path = self.path(uri).resolve()
+        if is_s3(uri):
+            roots = [self._root / split_s3(uri)[0]]
+        else:
+            roots = [self._root, *(local_path(prefix) for prefix in self._read_from if not _is_remote(prefix))]
+        if not any(path.is_relative_to(root.resolve()) for root in roots):
+            raise refused(f"{uri!r} is a symbolic link that leads out of what inputs.read_from allows")
 
-def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes | None, pace: Pace) -> tuple[int, str]:
+
+def _is_remote(uri: str) -> bool:
+    return is_s3(uri) or is_https(uri)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes, pace: Pace) -> tuple[int, str]:
     source.seek(0)
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(_CHUNK_BYTES):
@@ -134,19 +180,17 @@ def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes | None, pace: Pa
         digest.update(chunk)
         target.write(chunk)
         size += len(chunk)
-        if on_bytes is not None:
-            on_bytes(len(chunk))
+        on_bytes(len(chunk))
     target.flush()
     return size, digest.hexdigest()
 
 
-def _remove_part(path: Path) -> None:
-    if is_part(path.name):
-        remove_if_there(path)
-
-
 def _version(found: os.stat_result) -> str:
     return f"{found.st_mtime_ns:x}-{found.st_size:x}"
+
+
+def _etag(found: os.stat_result) -> str:
+    return f"{found.st_ino:x}-{_version(found)}"
 
 
 def _failed(what: str, uri: str, error: OSError) -> StorageError:

@@ -16,12 +16,14 @@ class StoredObject:
     size_bytes: its size as the storage reports it.
     sha256: lower-case hexadecimal digest of its bytes, None if the storage does not know it.
     version: identifies exactly these bytes: an S3 version id or ETag, "" if there is none.
+    etag: identifies the object's state for a conditional write, "" if the storage has none.
     """
 
     uri: str
     size_bytes: int
     sha256: str | None = None
     version: str = ""
+    etag: str = ""
 
 
 @dataclass(frozen=True)

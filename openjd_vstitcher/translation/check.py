@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import itertools
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from openjd.model import (
     DecodeValidationError,
@@ -15,10 +17,28 @@ from openjd.model import (
 )
 
 from ..config import Config
+from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
-from ..presets import is_preset, load_job_details, load_preset, read_document
+from ..presets import is_preset, load_job_details, load_preset
+from .dependencies import circular_dependencies
 from .preset import translate
+
+T = TypeVar("T")
+
+_MAX_REFERENCES = 10_000
+_MAX_PROBLEMS = 20
+_MODEL_ERRORS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+)
+"""What the model raises about a bad template instead of its own error."""
+_IS_HEADING = re.compile(r"Validation failed|\d+ validation errors?|validation error").match
 
 
 def check_file(file: Path, config: Config) -> str:
@@ -58,10 +78,9 @@ def decode(data: Any, source: str) -> JobTemplate:
     """
     if not isinstance(data, dict) or "specificationVersion" not in data:
         raise InvalidInput(source, [Problem("/specificationVersion", "is missing; expected an OpenJD job template")])
-    try:
-        return decode_job_template(template=data)
-    except (DecodeValidationError, NotImplementedError, ValueError) as error:
-        raise InvalidInput(source, list(model_problems(str(error)))) from error
+    if problems := [*_too_many_references(data), *circular_dependencies(data)]:
+        raise InvalidInput(source, problems)
+    return _decoded(lambda: decode_job_template(template=data), source)
 
 
 def decode_environment(data: Any, source: str) -> EnvironmentTemplate:
@@ -71,10 +90,35 @@ def decode_environment(data: Any, source: str) -> EnvironmentTemplate:
     ------
     InvalidInput: the OpenJD model refuses it.
     """
+    if problems := _too_many_references(data):
+        raise InvalidInput(source, problems)
+    return _decoded(lambda: decode_environment_template(template=data), source)
+
+
+def _decoded(decode_with_model: Callable[[], T], source: str) -> T:
     try:
-        return decode_environment_template(template=data)
-    except (DecodeValidationError, NotImplementedError, ValueError) as error:
+        return decode_with_model()
+    except DecodeValidationError as error:
         raise InvalidInput(source, list(model_problems(str(error)))) from error
+    except _MODEL_ERRORS as error:
+        problems = list(model_problems(str(error))) or [Problem("", f"not a valid template: {error!r}")]
+        raise InvalidInput(source, problems) from error
+
+
+def _too_many_references(data: Any) -> list[Problem]:
+    """The model takes long for each `{{...}}`, so a template with very many is refused before it sees them."""
+    count = sum(text.count("{{") for text in _texts(data))
+    if count <= _MAX_REFERENCES:
+        return []
+    return [Problem("", f"found {count} references such as {{{{Param.JobId}}}}; expected at most {_MAX_REFERENCES}")]
+
+
+def _texts(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict | list):
+        for value in data.values() if isinstance(data, dict) else data:
+            yield from _texts(value)
 
 
 def check_commands(data: Mapping[str, Any], allowed: Collection[str], source: str) -> None:
@@ -107,17 +151,21 @@ def _commands(node: Any, pointer: str) -> Iterator[tuple[str, Any]]:
 
 
 def model_problems(text: str) -> Iterator[Problem]:
-    """The model's report, a problem for each place that it names.
+    """The model's report, a problem for each place that it names, no more than 20.
 
     It names a place by a line such as `steps[0] -> script -> actions:` and tells what is wrong in the lines below it.
     """
+    return itertools.islice(_all_model_problems(text), _MAX_PROBLEMS)
+
+
+def _all_model_problems(text: str) -> Iterator[Problem]:
     place, message = "", [""]
     for line in text.splitlines():
         if line.endswith(":") and (" -> " in line or line.split("[")[0].rstrip(":").isidentifier()):
             if message != [""]:
                 yield Problem(place, " ".join(filter(None, message)))
             place, message = _pointer(line[:-1]), [""]
-        elif not line.startswith(("Validation failed", "1 validation", "validation error")):
+        elif not _IS_HEADING(line):
             message.append(line.strip())
     if message != [""]:
         yield Problem(place, " ".join(filter(None, message)))

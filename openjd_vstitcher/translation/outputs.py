@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..presets import Preset
+if TYPE_CHECKING:
+    from ..presets import Preset
 
 
 @dataclass(frozen=True)

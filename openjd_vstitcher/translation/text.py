@@ -29,7 +29,7 @@ def constant_json(value: Any) -> str:
 
     Embedded text is a format string: `{{` and `}}` in it would be read as references. Indentation keeps the braces of
     the structure apart, and braces inside strings are written as escapes. Keys are in alphabetical order: a database
-    keeps no other, and the same preset shall give the same bytes wherever it comes from.
+    keeps no other order, and the same preset must give the same bytes wherever it comes from.
     """
     text = json.dumps(value, indent=2, ensure_ascii=True, sort_keys=True, allow_nan=False)
     return _JSON_STRING.sub(lambda m: m[0].replace("{", "\\u007b").replace("}", "\\u007d"), text)

@@ -64,6 +64,63 @@ def test_check_tells_what_each_file_is_and_what_is_wrong(tmp_path: Path) -> None
     assert f"{bad}: /details/instructions/0/output_file_name: is missing; expected a plain file name" in done.stderr
 
 
+CYCLE = {
+    "specificationVersion": "jobtemplate-2023-09",
+    "name": "n",
+    "steps": [
+        {"name": name, "dependencies": [{"dependsOn": other}], "script": {"actions": {"onRun": {"command": "true"}}}}
+        for name, other in ("ab", "ba")
+    ],
+}
+
+
+@pytest.mark.parametrize("command", [("check",), ("submit", "--garment", resource("examples/garments/tee.bw"))])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("date.yaml", b"key: k\nname: 2026-11-22\n", "/: line 2, column 7: '2026-11-22' is read as a date"),
+        ("keys.yaml", b"1: a\n", "/: line 1, column 1: the key '1' is not text; expected it in quotes"),
+        ("self.yaml", b"a: &a [*a]\n", "/: line 1, column 8: *a is not defined before this place"),
+        (
+            "bomb.yaml",
+            b"a0: &a0 [x, x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)),
+            "/: line 14, column 18: there are too many values; expected at most 50000",
+        ),
+        ("digits.json", b'{"key": ' + b"9" * 5000 + b"}", "/: line 1, column 9: found a number of 5000 characters"),
+        ("deep.json", b"[" * 100_000, "/: line 1, column 65: nested too deeply"),
+        ("wide.json", '{"key": "k"}'.encode("utf-16"), "/: the file is UTF-16 or UTF-32; expected UTF-8 text"),
+        ("twice.json", b'{"key": "k",\n"key": "k"}', "/: line 2, column 1: the key 'key' is repeated"),
+        (
+            "mutations.json",
+            b'{"key": "k", "details": {"instructions": [{"type": "MUTATION", "mutation_type": "DELETE_TRIMS"}]}}',
+            "/details/instructions: has no EXPORT; expected at least one",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." in value[:12] else "",
+)
+def test_a_document_that_cannot_be_used_is_refused_at_its_place(
+    tmp_path: Path, command: tuple[str | Path, ...], name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "c.toml").write_text('[platform]\npath = "platform.sqlite"\n')
+    done = openjd_vs(*command, name, "--config", "c.toml", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert f"{name}: {message}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_circle_of_steps_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "cycle.json").write_text(json.dumps(CYCLE))
+    done = openjd_vs("check", "cycle.json", cwd=tmp_path)
+    assert "/steps/1/dependencies/0/dependsOn: the steps depend on one another: a -> b -> a" in done.stderr
+
+
+def test_a_preset_that_a_windows_editor_wrote_is_read(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + preset("dxf_v0").read_bytes().replace(b"\n", b"\r\n")
+    (tmp_path / "dxf.json").write_bytes(content)
+    assert "dxf.json: a valid preset with 2 exports" in openjd_vs("check", "dxf.json", cwd=tmp_path).stdout
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -22,34 +22,32 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
-COMMANDS = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
     """A folder with what the examples name, and the README's first configuration as `daemon.toml`."""
-    folder = tmp_path_factory.mktemp("checkout")
     for name in ("examples", "templates"):
-        shutil.copytree(ROOT / name, folder / name)
-    (folder / "daemon.toml").write_text(blocks("toml")[0])
-    return folder
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "daemon.toml").write_text(blocks("toml")[0])
+    return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_readme_runs(command: str, checkout: Path) -> None:
+def run(command: str, checkout: Path) -> str:
     program, *arguments = shlex.split(command, comments=True)
     path = {"openjd-vs": BIN / "openjd-vs", "openjd": OPENJD}[program]
     done = subprocess.run(
         [path, *arguments], cwd=checkout, capture_output=True, text=True, timeout=100, env=commands_environment()
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
 
 
-def test_the_daemon_of_the_readme_did_the_job(checkout: Path) -> None:
-    done = subprocess.run(
-        [BIN / "openjd-vs", "jobs", "list", "--config", checkout / "daemon.toml"], capture_output=True, text=True
-    )
-    assert "COMPLETED_SUCCESS" in done.stdout
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.split("\n")[0][2:50])
+def test_the_commands_of_an_example_run_one_after_the_other(block: str, checkout: Path) -> None:
+    commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+    output = "".join(run(command, checkout) for command in commands)
+    if "openjd-vs daemon" in block:
+        assert "COMPLETED_SUCCESS" in output
 
 
 @pytest.mark.parametrize("text", blocks("toml"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.errors import PlatformError
+from openjd_vstitcher.errors import ClaimLost, PlatformError
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, NewAsset, Outcome
 
@@ -60,7 +60,33 @@ def test_one_name_of_a_job_is_one_asset(subject: Subject) -> None:
     taken = claimed(subject.platform)
     first = upload(subject.platform, taken)
     assert subject.platform.begin_asset(taken, new()) == first
-    assert [(a.id, a.status) for a in subject.platform.assets(taken.job.id)] == [(first, "UPLOADED")]
+    assert [a.id for a in subject.platform.assets(taken.job.id)] == [first]
+
+
+def test_an_asset_that_is_written_again_is_in_progress_until_its_new_bytes_are_there(subject: Subject) -> None:
+    """Law 2: between the two writes the row must not say that the old sum is the one in storage."""
+    taken = claimed(subject.platform)
+    asset_id = subject.platform.begin_asset(taken, new(details={"sha256": "00"}))
+    subject.platform.asset_uploaded(taken, asset_id, {"sha256": "00"})
+    for _ in range(2):
+        assert subject.platform.begin_asset(taken, new(details={"sha256": "11"})) == asset_id
+        (asset,) = subject.platform.assets(taken.job.id)
+        assert (asset.status, asset.details) == ("IN_PROGRESS", {"sha256": "11", "attempt": 1})
+    subject.platform.asset_uploaded(taken, asset_id, {"sha256": "11"})
+    (asset,) = subject.platform.assets(taken.job.id)
+    assert (asset.status, asset.details["sha256"]) == ("UPLOADED", "11")
+
+
+def test_a_lost_claim_begins_no_asset_again(subject: Subject) -> None:
+    first = claimed(subject.platform)
+    upload(subject.platform, first)
+    subject.platform.finish(first, Outcome("NEW"))
+    second = claim(subject.platform, "worker-2")
+    upload(subject.platform, second)
+    before = subject.platform.assets(first.job.id)
+    with pytest.raises(ClaimLost):
+        subject.platform.begin_asset(first, new())
+    assert subject.platform.assets(first.job.id) == before
 
 
 def test_another_attempt_begins_its_asset_anew(subject: Subject) -> None:

@@ -17,11 +17,11 @@ LEASE_S = 3.0
 TYPES = ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST")
 
 
-def work(platform: Platform, worker: str, claim: Claim, ended: Path) -> None:
+def work(platform: Platform, worker: str, claim: Claim, ended: Path, chance: random.Random) -> None:
     """One attempt; its mark is in the outcome and in the asset, so that a mix-up shows."""
     mark = f"{worker} {claim.attempt}"
     asset_id = platform.begin_asset(claim, NewAsset("a.png", "MEDIA_RENDER", "s3://b/a.png", True, "style-1"))
-    if random.random() < 0.005:
+    if chance.random() < 0.005:
         threading.Event().wait(LEASE_S + 1.0)
     platform.heartbeat(claim, lease_s=LEASE_S, progress=50.0)
     platform.asset_uploaded(claim, asset_id, {"mark": mark})
@@ -30,14 +30,15 @@ def work(platform: Platform, worker: str, claim: Claim, ended: Path) -> None:
         file.write(f"{claim.job.id} {mark}\n")
 
 
-def main(config: str, worker: str, ended: str) -> None:
+def main(config: str, worker: str, ended: str, seed: str) -> None:
+    chance = random.Random(int(seed))
     platform = open_platform(load_config(Path(config)).platform)
     print("ready", flush=True)
     while True:
         claim = platform.claim(worker, TYPES, lease_s=LEASE_S)
         if claim is not None:
             try:
-                work(platform, worker, claim, Path(ended))
+                work(platform, worker, claim, Path(ended), chance)
             except ClaimLost:
                 continue
             continue

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.engine.launchers import SCRIPT
-from openjd_vstitcher.engine.protocol import encode, receive, write_connection
+from openjd_vstitcher.engine.protocol import encode, receive
+from openjd_vstitcher.files import write_json
 from tests.integration.engine_session import DEADLINE_S
 
 FAKE = Path(__file__).with_name("fake_engine.py")
@@ -27,7 +28,7 @@ def linked(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.soc
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(DEADLINE_S)
         file = tmp_path / "connection.json"
-        write_connection(str(file), {"host": "127.0.0.1", "port": listener.getsockname()[1], "key": "the key"})
+        write_json(file, {"host": "127.0.0.1", "port": listener.getsockname()[1], "key": "the key"})
         environment = {**os.environ, "OPENJD_VS_CONNECTION": str(file)}
         engine = subprocess.Popen([sys.executable, str(FAKE), str(SCRIPT)], env=environment)
         try:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from openjd_vstitcher.engine.processes import memory_of
 from openjd_vstitcher.engine.protocol import ProtocolError, connect, encode, receive
+from openjd_vstitcher.lifeline import Lifeline
 from tests.integration.engine_session import (
     DEADLINE_S,
     FAKE_ENGINE,
@@ -65,7 +67,8 @@ def test_start_reports_the_engine_and_warns_about_the_stand_in(session: Session)
         "fake 1",
         "Tee",
     )
-    assert "stand-in" in result.stderr
+    assert "vstitcher: *** " in result.stdout
+    assert "stand-in" in result.stdout
 
 
 def test_frames_are_written_where_pack_looks_for_them(session: Session) -> None:
@@ -127,14 +130,25 @@ def test_engine_ends_when_its_supervisor_is_killed(session: Session) -> None:
 
 
 def test_session_ends_when_its_lifeline_closes(session: Session) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        session.environment["OPENJD_VS_LIFELINE"] = f"127.0.0.1:{listener.getsockname()[1]}"
+    lifeline = Lifeline()
+    try:
+        session.environment["OPENJD_VS_LIFELINE"] = lifeline.address
         supervisor, engine = started(session)
-        listener.settimeout(DEADLINE_S)
-        lifeline, _ = listener.accept()
+        threading.Event().wait(1.0)
         assert exists(engine)
+    finally:
         lifeline.close()
+    wait_until(lambda: not exists(engine) and not exists(supervisor), "the end of the session")
+
+
+def test_session_whose_lifeline_does_not_know_its_token_ends(session: Session) -> None:
+    lifeline = Lifeline()
+    try:
+        session.environment["OPENJD_VS_LIFELINE"] = f"{lifeline.address}x"
+        supervisor, engine = started(session)
         wait_until(lambda: not exists(engine) and not exists(supervisor), "the end of the session")
+    finally:
+        lifeline.close()
 
 
 def test_session_without_a_lifeline_ends_with_its_directory(session: Session) -> None:
@@ -206,6 +220,11 @@ def test_silent_connections_do_not_block_others(lasting: Session) -> None:
         {"request": "run", "export": {"output_file_name": "../x.png", "export_type": "SCAN"}, "output_dir": "/tmp"},
         {"request": "run", "export": {"output_file_name": "x.png", "export_type": "../main"}, "output_dir": "/tmp"},
         {"request": "run", "export": {"output_file_name": "x.png", "export_type": "UNKNOWN"}, "output_dir": "/tmp"},
+        {
+            "request": "run",
+            "export": {"output_file_name": "x.jpg", "export_type": "MEDIA_RENDER"},
+            "output_dir": "/tmp",
+        },
         {"role": "engine", "pid": 1},
     ],
     ids=lambda value: json.dumps(value)[:60],

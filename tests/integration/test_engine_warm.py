@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from openjd_vstitcher.lifeline import Lifeline
 from tests.integration.engine_session import GARMENT, Session, events, exists, export, opened, wait_until
 
 SCAN = export("scan.json", export_type="SCAN")
@@ -37,7 +37,8 @@ def warm_session(tmp_path: Path, engine: str = "") -> Iterator[tuple[Session, Pa
 def start(session: Session) -> dict[str, Any]:
     result = session.start()
     assert result.returncode == 0, result.stdout
-    assert "stand-in" in result.stderr
+    assert "vstitcher: *** " in result.stdout
+    assert "stand-in" in result.stdout
     return events(result.stdout)[-1]
 
 
@@ -100,10 +101,11 @@ def test_dead_warm_engine_is_skipped(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_session_whose_lifeline_breaks_keeps_no_engine(tmp_path: Path) -> None:
-    with warm_session(tmp_path) as (session, folder), socket.create_server(("127.0.0.1", 0)) as listener:
-        session.environment["OPENJD_VS_LIFELINE"] = f"127.0.0.1:{listener.getsockname()[1]}"
+    lifeline = Lifeline()
+    with warm_session(tmp_path) as (session, folder):
+        session.environment["OPENJD_VS_LIFELINE"] = lifeline.address
         start(session)
         supervisor = session.connection["supervisor_pid"]
-        listener.accept()[0].close()
+        lifeline.close()
         wait_until(lambda: not exists(supervisor), "the end of the supervisor")
         assert list(folder.glob("*.json")) == []

@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 
 from openjd_vstitcher.config import Config, load_config
+from openjd_vstitcher.documents import read_document
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.values import NewJob
-from openjd_vstitcher.presets import read_document
 from openjd_vstitcher.resources import resource
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 

@@ -23,14 +23,15 @@ from tests.contract.platforms import Deployment
 pytest_plugins = ["tests.contract.fixtures"]
 
 TYPES = ("DXA_EXPORT_BODY_BUNDLE", "DXA_EXPORT_ASSET_BUNDLE", "BRAND_ONBOARDING", "TEST")
-_KILLS = 60
+SEED = 20261122
 SCRIPT = Path(__file__).with_name("soak_worker.py")
 
 
 class Workers:
     """So many worker processes; a killed one is followed by another under a new name."""
 
-    def __init__(self, count: int, config: Path, ended: Path) -> None:
+    def __init__(self, count: int, config: Path, ended: Path, chance: random.Random) -> None:
+        self._chance = chance
         self._arguments = (str(config), str(ended))
         self._started = 0
         self.killed = 0
@@ -39,14 +40,14 @@ class Workers:
     def _start(self) -> subprocess.Popen[str]:
         config, ended = self._arguments
         self._started += 1
-        command = [sys.executable, str(SCRIPT), config, f"w{self._started}", ended]
+        command = [sys.executable, str(SCRIPT), config, f"w{self._started}", ended, str(self._chance.getrandbits(32))]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def kill_one(self) -> None:
         """Kills a worker at random; returns when the one that follows it has begun."""
         running = [i for i, process in enumerate(self.processes) if process.poll() is None]
         if running:
-            index = random.choice(running)
+            index = self._chance.choice(running)
             self.processes[index].kill()
             self.processes[index].wait()
             self.killed += 1
@@ -58,8 +59,8 @@ class Workers:
 
 
 @contextmanager
-def at_work(count: int, config: Path, ended: Path) -> Iterator[Workers]:
-    workers = Workers(count, config, ended)
+def at_work(count: int, config: Path, ended: Path, chance: random.Random) -> Iterator[Workers]:
+    workers = Workers(count, config, ended, chance)
     try:
         for process in workers.processes:
             assert process.stdout is not None
@@ -90,13 +91,15 @@ def test_every_job_ends_once_whatever_is_killed(
     else:
         config.write_text('[platform]\npath = "platform.sqlite"\n')
     platform = open_platform(load_config(config).platform)
-    ids = submit(platform, jobs)
+    print(f"seed {SEED}")
+    chance = random.Random(SEED)
+    ids = submit(platform, jobs, chance)
     ended = tmp_path / "ended"
-    with at_work(workers, config, ended) as at:
+    with at_work(workers, config, ended, chance) as at:
         tick = threading.Event()
         deadline = time.monotonic() + 360
         while at.running() and time.monotonic() < deadline:
-            tick.wait(random.uniform(0.2, 1.0) * pause_s)
+            tick.wait(chance.uniform(0.2, 1.0) * pause_s)
             if platform.jobs(status="NEW", limit=1):
                 at.kill_one()
         assert not at.running(), Counter(job.status for job in platform.jobs(limit=jobs))
@@ -106,10 +109,10 @@ def test_every_job_ends_once_whatever_is_killed(
     platform.close()
 
 
-def submit(platform: Platform, count: int) -> set[str]:
+def submit(platform: Platform, count: int, chance: random.Random) -> set[str]:
     platform.put_preset({"key": "k", "name": "k", "version": 0, "details": {}})
-    kinds = random.choices(TYPES, k=count)
-    return {platform.submit(NewJob(t, "k", {}, priority=random.randrange(3))).id for t in kinds}
+    kinds = chance.choices(TYPES, k=count)
+    return {platform.submit(NewJob(t, "k", {}, priority=chance.randrange(3))).id for t in kinds}
 
 
 def assert_each_ended_once(platform: Platform, ids: set[str], ended: Path) -> None:

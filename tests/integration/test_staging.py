@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.actions.staging import stage, teardown
-from openjd_vstitcher.config import Config, LocalStorageConfig, StorageConfig
+from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, S3StorageConfig, StorageConfig
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.storage.inputs.manifest import InputEntry, Manifest, write_manifest
 from openjd_vstitcher.storage.inputs.resolve import resolve_inputs
+from tests.input_server import running_input_server
 
 _TEE = resource("examples/garments/tee.glb")
 
@@ -271,3 +272,93 @@ def test_teardown_that_fails_says_why(tmp_path: Path) -> None:
 def test_commands_of_sessions_import_no_s3_client(module: str) -> None:
     code = f"import sys, openjd_vstitcher.{module}; sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False, timeout=60).returncode == 0
+
+
+def _garment_and(*more: InputEntry) -> Manifest:
+    return Manifest([InputEntry("garment", "tee.glb", _TEE.as_uri()), *more])
+
+
+def _stage_with(into: Path, manifest: Manifest, **config: Any) -> Path:
+    return stage(into, garment="", manifest=manifest, job={}, config=Config(**config))
+
+
+def test_host_of_our_storage_is_not_trusted_for_other_urls(tmp_path: Path) -> None:
+    with running_input_server() as server:
+        storage = StorageConfig(kind="s3", s3=S3StorageConfig(endpoint_url=f"http://{server.host}"))
+        inputs = InputsConfig(cache_bytes=0)
+        for signed_for, message in (("", "is not https"), (server.host, None)):
+            entry = InputEntry("artwork", "x.png", f"http://{server.host}/secret/x.png", signed_for=signed_for)
+            if message is None:
+                _stage_with(tmp_path / "signed", _garment_and(entry), storage=storage, inputs=inputs)
+                continue
+            with pytest.raises(InvalidInput, match=message):
+                _stage_with(tmp_path / "s", _garment_and(entry), storage=storage, inputs=inputs)
+            assert server.requests == []
+
+
+@pytest.mark.parametrize("limit", ["max_bytes", "max_total_bytes"])
+def test_limits_of_the_configuration_hold_while_staging(tmp_path: Path, limit: str) -> None:
+    size = _TEE.stat().st_size
+    artwork = InputEntry("artwork", "x.glb", _TEE.as_uri())
+    limits = {"max_bytes": size, "max_total_bytes": 2 * size}
+    _stage_with(tmp_path / "a", _garment_and(artwork), inputs=InputsConfig(**limits))
+    limits[limit] -= 1
+    with pytest.raises(InvalidInput, match=f"inputs.{limit}"):
+        _stage_with(tmp_path / "b", _garment_and(artwork), inputs=InputsConfig(**limits))
+    with running_input_server() as server:
+        drip = InputEntry("artwork", "x", f"http://{server.host}/drip?body", signed_for=server.host)
+        with pytest.raises(StorageError, match=r"inputs\.timeout_s \(1 s\)"):
+            _stage_with(tmp_path / "c", _garment_and(drip), inputs=InputsConfig(timeout_s=1))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("[worker]\nmin_free_bytes = 1000000000000000", "bytes free, and staging leaves 500000000000000"),
+        ("[", "config"),
+    ],
+)
+def test_fault_of_the_machine_has_an_exit_code_and_a_prefix_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, message: str
+) -> None:
+    (tmp_path / "config.toml").write_text(config)
+    monkeypatch.setenv("OPENJD_VS_CONFIG", str(tmp_path / "config.toml"))
+    done = _stage(tmp_path / "session", garment=str(_TEE))
+    assert (done.returncode, done.stderr) == (75, "")
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("openjd_fail: machine: staging failed: ")
+    assert message in line
+
+
+def test_replacement_keeps_the_material_that_its_address_names(tmp_path: Path) -> None:
+    uris = ["s3://a/label.png", "s3://b/neck/label.png", "https://h/get.png?id=1", "https://h/get.png?id=2"]
+    items: list[dict[str, Any]] = [
+        {"name": "neck", "remote_file_path": uris[0]},
+        {"remote_file_path": uris[1]},
+        {"name": "front", "remote_file_path": uris[2]},
+        {"name": "back", "remote_file_path": uris[3]},
+        {"name": "cuff", "remote_file_path": uris[2]},
+    ]
+    entries = []
+    for number, uri in enumerate(uris):
+        (tmp_path / str(number)).write_text(uri)
+        source = uri.partition("?")[0]
+        url = (tmp_path / str(number)).as_uri()
+        entries.append(InputEntry("artwork_replacement", f"{number}.png", url, source_uri=source))
+    manifest = Manifest(_garment_and(*entries).inputs, {"artwork_replacements": items})
+    job = json.loads(_stage_with(tmp_path / "s", manifest).read_text())
+    staged = [(item["name"], Path(item["local_file_path"]).read_text()) for item in job["artwork_replacements"]]
+    assert staged == [
+        ("neck", uris[0]),
+        ("label", uris[1]),
+        ("front", uris[2]),
+        ("back", uris[3]),
+        ("cuff", uris[2]),
+    ]
+
+
+def test_garment_gets_a_name_that_is_safe_everywhere(tmp_path: Path) -> None:
+    garment = tmp_path / "\u202enul\u200b.glb"
+    garment.write_bytes(_TEE.read_bytes())
+    staged = stage(tmp_path / "s", garment=str(garment), manifest=Manifest(), job={}, config=Config())
+    assert Path(json.loads(staged.read_text())["garment_path"]).name == "_nul.glb"

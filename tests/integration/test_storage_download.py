@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,83 +13,35 @@ import pytest
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.storage.inputs.cache import Cache
 from openjd_vstitcher.storage.inputs.download import fetch
-from openjd_vstitcher.storage.inputs.manifest import InputEntry
-
-_CONTENT = bytes(range(256)) * 4000
-_SHA256 = hashlib.sha256(_CONTENT).hexdigest()
-
-
-class _Server(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: list[tuple[str, str | None]] = []
-        self.cut_after: list[int] = []
-        self.statuses: list[int] = []
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.requests.append((self.path, asked))
-        if self.path.startswith("/redirect?"):
-            self.send_response(302)
-            self.send_header("Location", self.path.partition("?")[2])
-            self.end_headers()
-            return
-        if self.server.statuses:
-            self.send_error(self.server.statuses.pop(0))
-            return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        body = _CONTENT[start:]
-        self.send_response(206 if asked else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: self.server.cut_after.pop(0)] if self.server.cut_after else body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+from tests.input_server import CONTENT, SHA256, InputServer, entry_of, running_input_server
 
 
 @pytest.fixture
-def server() -> Iterator[_Server]:
-    with _Server() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+def server() -> Iterator[InputServer]:
+    with running_input_server() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
-def _entry(url: str, **changes: Any) -> InputEntry:
-    return InputEntry("garment", "tee.bw", url, **{"version": "v1", "source_uri": "s3://b/tee.bw", **changes})
-
-
-def test_download_that_breaks_off_goes_on_where_it_was(server: _Server, tmp_path: Path) -> None:
+def test_download_that_breaks_off_goes_on_where_it_was(server: InputServer, tmp_path: Path) -> None:
     server.cut_after = [300_000, 200_000]
-    entry = _entry(f"http://{server.host}/tee.bw", sha256=_SHA256, size_bytes=len(_CONTENT))
+    entry = entry_of(f"http://{server.host}/tee.bw", sha256=SHA256, size_bytes=len(CONTENT))
     fetched = fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host])
-    assert (fetched.sha256, (tmp_path / "tee.bw").read_bytes()) == (_SHA256, _CONTENT)
+    assert (fetched.sha256, (tmp_path / "tee.bw").read_bytes()) == (SHA256, CONTENT)
     assert [asked for _, asked in server.requests] == [None, "bytes=300000-", "bytes=500000-"]
     assert [path.name for path in tmp_path.iterdir()] == ["tee.bw"]
 
 
-def test_input_without_a_pin_is_fetched_from_its_beginning_again(server: _Server, tmp_path: Path) -> None:
+def test_input_without_a_pin_is_fetched_from_its_beginning_again(server: InputServer, tmp_path: Path) -> None:
     server.cut_after = [300_000]
-    entry = _entry(f"http://{server.host}/tee.bw", version="")
-    assert fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host]).sha256 == _SHA256
+    entry = entry_of(f"http://{server.host}/tee.bw", version="")
+    assert fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host]).sha256 == SHA256
     assert [asked for _, asked in server.requests] == [None, None]
 
 
-def test_passing_answers_are_tried_again(server: _Server, tmp_path: Path) -> None:
+def test_passing_answers_are_tried_again(server: InputServer, tmp_path: Path) -> None:
     server.statuses = [503, 429]
-    entry = _entry(f"http://{server.host}/tee.bw")
-    assert fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host]).sha256 == _SHA256
+    entry = entry_of(f"http://{server.host}/tee.bw")
+    assert fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host]).sha256 == SHA256
 
 
 @pytest.mark.parametrize(
@@ -98,17 +49,17 @@ def test_passing_answers_are_tried_again(server: _Server, tmp_path: Path) -> Non
     [(403, StorageError, "answered 403"), (404, InvalidInput, "does not exist"), (412, InvalidInput, "was replaced")],
 )
 def test_lasting_answers_are_errors_without_the_signature(
-    server: _Server, tmp_path: Path, status: int, error: type[Exception], message: str
+    server: InputServer, tmp_path: Path, status: int, error: type[Exception], message: str
 ) -> None:
     server.statuses = [status]
-    entry = _entry(f"http://{server.host}/tee.bw?X-Amz-Signature=canary")
+    entry = entry_of(f"http://{server.host}/tee.bw?X-Amz-Signature=canary")
     with pytest.raises(error, match=message) as caught:
         fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host])
     assert "canary" not in str(caught.value)
 
 
-def test_other_bytes_than_the_manifest_says_are_refused(server: _Server, tmp_path: Path) -> None:
-    entry = _entry(f"http://{server.host}/tee.bw", sha256="0" * 64)
+def test_other_bytes_than_the_manifest_says_are_refused(server: InputServer, tmp_path: Path) -> None:
+    entry = entry_of(f"http://{server.host}/tee.bw", sha256="0" * 64)
     with pytest.raises(InvalidInput, match="its SHA-256 is"):
         fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host])
     assert list(tmp_path.iterdir()) == []
@@ -124,11 +75,18 @@ def test_other_bytes_than_the_manifest_says_are_refused(server: _Server, tmp_pat
         ("https://[::ffff:10.0.0.1]/tee.bw", "private address"),
         ("https://10.0.0.1/tee.bw", "private address"),
         ("https://localhost/tee.bw", "private address"),
+        ("https://[64:ff9b::7f00:1]/tee.bw", "private address"),
+        ("https://[2002:7f00:1::]/tee.bw", "private address"),
+        ("https://[::7f00:1]/tee.bw", "private address"),
+        ("https://[fec0::1]/tee.bw", "private address"),
+        ("https://h:99999/tee.bw", "port from 1 to 65535"),
+        ("https://a..b/tee.bw", "invalid host name"),
+        ("https://[::1/tee.bw", "not a valid URL"),
     ],
 )
 def test_private_addresses_and_plain_http_are_refused(tmp_path: Path, url: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        fetch(_entry(url), tmp_path / "tee.bw")
+        fetch(entry_of(url), tmp_path / "tee.bw")
 
 
 @pytest.mark.parametrize(
@@ -137,38 +95,39 @@ def test_private_addresses_and_plain_http_are_refused(tmp_path: Path, url: str, 
         ("file:///etc/passwd", "redirects to another scheme"),
         ("https://example.com/x", "redirects to another scheme"),
         ("http://10.0.0.1/x", "is not https"),
+        ("http://[::1/x", "redirects to another scheme, or to an invalid URL"),
         ("/redirect?/redirect?/x", None),
     ],
 )
 def test_redirect_leads_nowhere_that_the_first_address_could_not(
-    server: _Server, tmp_path: Path, location: str, message: str | None
+    server: InputServer, tmp_path: Path, location: str, message: str | None
 ) -> None:
-    entry = _entry(f"http://{server.host}/redirect?{location}")
+    entry = entry_of(f"http://{server.host}/redirect?{location}")
     if message is None:
-        assert fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host]).sha256 == _SHA256
+        assert fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host]).sha256 == SHA256
         return
     with pytest.raises(InvalidInput, match=message):
         fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host])
 
 
-def test_endless_redirects_end(server: _Server, tmp_path: Path) -> None:
+def test_endless_redirects_end(server: InputServer, tmp_path: Path) -> None:
     loop = "/redirect?" * 10 + "/x"
     with pytest.raises(InvalidInput, match="redirects more than 5 times"):
-        fetch(_entry(f"http://{server.host}{loop}"), tmp_path / "x", allow_private_hosts=[server.host])
+        fetch(entry_of(f"http://{server.host}{loop}"), tmp_path / "x", allow_private_hosts=[server.host])
 
 
-def test_second_job_takes_an_input_from_the_cache(server: _Server, tmp_path: Path) -> None:
+def test_second_job_takes_an_input_from_the_cache(server: InputServer, tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", 1 << 30)
-    entry = _entry(f"http://{server.host}/tee.bw", size_bytes=len(_CONTENT))
+    entry = entry_of(f"http://{server.host}/tee.bw", size_bytes=len(CONTENT))
     for name in ("one", "two"):
         fetched = fetch(entry, tmp_path / name, allow_private_hosts=[server.host], cache=cache)
-        assert fetched.path.read_bytes() == _CONTENT
+        assert fetched.path.read_bytes() == CONTENT
     assert len(server.requests) == 1
 
 
-def test_concurrent_jobs_share_the_cache_safely(server: _Server, tmp_path: Path) -> None:
-    entries = [_entry(f"http://{server.host}/{n % 3}", source_uri=f"s3://b/{n % 3}") for n in range(12)]
-    caches = [Cache(tmp_path / "cache", 2 * len(_CONTENT)) for _ in entries]
+def test_concurrent_jobs_share_the_cache_safely(server: InputServer, tmp_path: Path) -> None:
+    entries = [entry_of(f"http://{server.host}/{n % 3}", source_uri=f"s3://b/{n % 3}") for n in range(12)]
+    caches = [Cache(tmp_path / "cache", 2 * len(CONTENT)) for _ in entries]
     sums: list[str] = []
 
     def bring(number: int) -> None:
@@ -180,4 +139,67 @@ def test_concurrent_jobs_share_the_cache_safely(server: _Server, tmp_path: Path)
         thread.start()
     for thread in threads:
         thread.join()
-    assert sums == [_SHA256] * len(entries)
+    assert sums == [SHA256] * len(entries)
+
+
+def test_signed_url_may_lead_to_a_private_host_but_to_no_other(server: InputServer, tmp_path: Path) -> None:
+    entry = entry_of(f"http://{server.host}/tee.bw", signed_for=server.host)
+    assert fetch(entry, tmp_path / "x").sha256 == SHA256
+    for other in ("127.0.0.1", "127.0.0.1:1", "", server.host.replace("127.0.0.1", "localhost")):
+        with pytest.raises(InvalidInput, match="is not https"):
+            fetch(entry_of(f"http://{server.host}/tee.bw", signed_for=other), tmp_path / "y")
+
+
+@pytest.mark.parametrize("prefixes", [(), ("https://cdn.example.com",)])
+def test_redirect_leads_only_to_what_the_job_could_name(
+    server: InputServer, tmp_path: Path, prefixes: tuple[str, ...]
+) -> None:
+    entry = entry_of(f"http://{server.host}/redirect?/x", redirect_to=prefixes)
+    with pytest.raises(InvalidInput, match=r"redirects to an address that inputs\.read_from does not allow"):
+        fetch(entry, tmp_path / "x", allow_private_hosts=[server.host])
+    assert len(server.requests) == 1
+
+
+def test_redirect_to_another_host_takes_no_headers_along(server: InputServer, tmp_path: Path) -> None:
+    with InputServer() as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        entry = entry_of(f"http://{server.host}/redirect?http://{other.host}/x", headers={"Authorization": "canary"})
+        fetch(entry, tmp_path / "x", allow_private_hosts=[server.host, other.host])
+        other.shutdown()
+        thread.join()
+    assert server.headers[0]["Authorization"] == "canary"
+    assert "canary" not in str(other.headers)
+
+
+def test_connection_goes_to_the_address_that_was_checked(
+    server: InputServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is public when it is looked up, and private when it is looked up again or connected to."""
+    resolved = [[(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443))]]
+    connected: list[Any] = []
+
+    def connect(address: Any, _: float) -> socket.socket:
+        connected.append(address)
+        return _peer(server)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolved.pop())
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(InvalidInput, match="private address"):
+        fetch(entry_of("https://rebinding.example/x"), tmp_path / "x")
+    assert connected == [("93.184.216.34", 443)]
+
+
+def _peer(server: InputServer) -> socket.socket:
+    connection = socket.socket()
+    connection.connect(("127.0.0.1", server.server_port))
+    return connection
+
+
+def test_failures_of_our_storage_and_of_other_hosts_are_told_apart(server: InputServer, tmp_path: Path) -> None:
+    url = f"http://{server.host}/tee.bw"
+    for signed_for in (server.host, ""):
+        server.statuses = [403]
+        with pytest.raises(StorageError, match="answered 403") as caught:
+            fetch(entry_of(url, signed_for=signed_for), tmp_path / "x", allow_private_hosts=[server.host])
+        assert caught.value.transient is bool(signed_for)

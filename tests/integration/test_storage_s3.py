@@ -94,7 +94,7 @@ def test_interrupted_upload_is_continued_and_sends_only_what_is_missing(s3_serve
     assert noted[0] == ""
     assert noted[1]
     assert len(_uploads(s3_server)) == 1
-    before = {p["PartNumber"]: p["LastModified"] for p in _parts(s3_server, noted[1])}
+    before = {p["PartNumber"]: p["LastModified"] for p in _parts(s3_server, noted[1].partition(":")[2])}
     _put(open_storage(config), path, transfer=Transfer(upload_id=noted[1], on_upload_id=noted.append))
     assert len(before) >= 2
     assert noted[-1] is None
@@ -116,8 +116,75 @@ def test_part_that_differs_from_the_file_is_sent_again(s3_server: S3Server, tmp_
     place = {"Bucket": "style-assets", "Key": "exports/job 1/é.png"}
     upload_id = client.create_multipart_upload(**place, ChecksumAlgorithm="SHA256")["UploadId"]
     client.upload_part(**place, UploadId=upload_id, PartNumber=1, Body=b"x" * _PART, ChecksumAlgorithm="SHA256")
+    upload_id = f"{hashlib.sha256(path.read_bytes()).hexdigest()}:{upload_id}"
     _put(open_storage(s3_server.config(part_bytes=_PART)), path, transfer=Transfer(upload_id=upload_id))
     assert _bytes(s3_server) == path.read_bytes()
+
+
+def test_part_that_arrived_damaged_is_sent_again(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that checks no sums has taken other bytes: that is noticed at once, and the part is repeated."""
+    from botocore.client import BaseClient
+
+    s3_server.bucket("style-assets")
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(3 * _PART))
+    call, sent = BaseClient._make_api_call, []
+
+    def damaging(self: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "UploadPart":
+            sent.append(arguments["PartNumber"])
+            if sent == [1]:
+                body = b"?" + arguments["Body"][1:]
+                arguments = {**{k: v for k, v in arguments.items() if k != "ChecksumSHA256"}, "Body": body}
+        return call(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", damaging)
+    storage = open_storage(s3_server.config(part_bytes=_PART, bytes_in_flight=_PART))
+    noted: list[str | None] = []
+    with pytest.raises(StorageError, match="received different bytes") as caught:
+        _put(storage, path, transfer=Transfer(on_upload_id=noted.append))
+    assert caught.value.transient
+    before = len(sent)
+    _put(storage, path, transfer=Transfer(upload_id=noted[-1], on_upload_id=noted.append))
+    assert 1 in sent[before:]
+    assert _bytes(s3_server) == path.read_bytes()
+    assert _uploads(s3_server) == []
+
+
+@pytest.mark.parametrize("size", [1000, 2 * _PART])
+@pytest.mark.parametrize("answer", [("NotImplemented", 501), ("", 501)])
+def test_server_without_conditional_writes_is_written_to_without_conditions_and_said_to_be(
+    s3_server: S3Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    size: int,
+    answer: tuple[str, int],
+) -> None:
+    from botocore.client import BaseClient
+    from botocore.exceptions import ClientError
+
+    s3_server.bucket("style-assets")
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(size))
+    call = BaseClient._make_api_call
+
+    def without_conditions(self: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if "IfNoneMatch" in arguments or "IfMatch" in arguments:
+            refusal: Any = {"Error": {"Code": answer[0]}, "ResponseMetadata": {"HTTPStatusCode": answer[1]}}
+            raise ClientError(refusal, operation)
+        return call(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", without_conditions)
+    storage = open_storage(s3_server.config(part_bytes=_PART))
+    asked: list[str] = []
+    for _ in range(2):
+        _put(storage, path, transfer=Transfer(replaces="", guard=lambda: asked.append("claim")))
+    assert _bytes(s3_server) == path.read_bytes()
+    assert asked
+    assert caplog.text.count("the S3 server has no conditional writes") == 1
 
 
 @pytest.mark.parametrize("upload_id", ["", "0123456789abcdef0123456789abcdef_none"])
@@ -140,7 +207,7 @@ def test_abandoned_uploads_are_gone_but_not_those_of_other_keys(s3_server: S3Ser
     client = s3_server.client()
     ours = client.create_multipart_upload(Bucket="style-assets", Key="a/x.bin")
     other = client.create_multipart_upload(Bucket="style-assets", Key="a/x.bin.other")
-    open_storage(s3_server.config()).abandon("s3://style-assets/a/x.bin")
+    open_storage(s3_server.config()).abandon("s3://style-assets/a/x.bin", "")
     left = [upload["UploadId"] for upload in _uploads(s3_server)]
     client.abort_multipart_upload(Bucket="style-assets", Key="a/x.bin.other", UploadId=other["UploadId"])
     assert ours["UploadId"] not in left

@@ -44,6 +44,7 @@ def test_a_job_runs_and_its_outcome_assets_and_events_are_on_the_platform(farm: 
         ({"input_file_uri": "s3://nowhere/none.bw"}, "dxf_v0", "s3://nowhere/none.bw does not exist"),
         ({"input_file_uri": None}, "dxf_v0", "names no garment"),
         ({}, "bad", "/details/instructions/0/output_file_name"),
+        ({}, "unknown", "/details/instructions/0/asset_type: unknown to the platform: 'SKETCH'"),
         ({}, "stylish", "the preset stores by style, but the job has none"),
     ],
 )
@@ -51,11 +52,11 @@ def test_a_job_with_bad_input_ends_with_the_place_and_runs_nothing(
     farm: Farm, details: dict[str, Any], preset: str, message: str
 ) -> None:
     scan = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
-    for key, change, extra in (("bad", {"output_file_name": "../x"}, {}), ("stylish", {}, {"x": 1})):
+    for key, change in (("bad", {"output_file_name": "../x"}), ("stylish", {}), ("unknown", {"asset_type": "SKETCH"})):
         row = {
             "key": key,
             "details": {
-                "instructions": [{**scan, **change, **extra}],
+                "instructions": [{**scan, **change}],
                 "remote_destination": "s3://a-b-c/",
                 "remote_destination_subfolder_type": "STYLE_ID",
             },

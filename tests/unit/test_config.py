@@ -247,6 +247,14 @@ def test_valid_values_are_accepted(tmp_path: Path, text: str, key: str, value: i
     assert len(found) == value
 
 
+def test_inputs_may_come_from_beside_the_configuration_file(tmp_path: Path) -> None:
+    text = "[inputs]\nread_from = ['./garments', 's3://bucket/./x']"
+    assert "inputs.read_from[1]" in "\n".join(problems(tmp_path, text))
+    config = load_config(write(tmp_path / "c.toml", "[inputs]\nread_from = ['./garments', '~/x']"))
+    assert config.inputs.read_from == (str(tmp_path / "garments"), "~/x")
+    assert "inputs.read_from[0]" in "\n".join(problems(tmp_path, "[inputs]\nread_from = ['./../garments']"))
+
+
 def test_s3_storage_needs_nothing_local(tmp_path: Path) -> None:
     text = "[storage]\nkind = 's3'\nwrite_to = ['s3://out/x']\n[outputs]\nlogs_prefix = 's3://out/x/logs/'\n"
     assert load_config(write(tmp_path / "c.toml", text)).storage.kind == "s3"

@@ -45,7 +45,45 @@ def test_each_usage_error_has_its_own_message(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    assert message in capsys.readouterr().err
+    printed = capsys.readouterr()
+    *usage, failure = printed.out.splitlines()
+    assert failure.startswith("openjd_fail: vstitcher-openjd: ")
+    assert message in failure
+    assert all(line.startswith("vstitcher: ") for line in usage)
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("where", ["--force\nopenjd_env: A=b", "\r\nopenjd_fail: x"])
+def test_a_usage_error_cannot_break_out_of_its_line(where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["daemon", "stop", where]) == 2
+    assert not [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith(("openjd_env", "openjd_fail: x"))
+    ]
+
+
+def test_a_defect_is_told_without_breaking_the_protocol(tmp_path: Path) -> None:
+    code = (
+        "from unittest import mock; import sys; from openjd_vstitcher.engine import client, command\n"
+        "sys.argv = ['x', 'daemon', 'run', '--connection-file=c', '--run-data=r', '--output-dir=o']\n"
+        "with mock.patch.object(client, 'run', side_effect=RuntimeError('a\\nopenjd_env: A=b')):\n"
+        "    command.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    *traceback, failure = done.stdout.splitlines()
+    assert failure == "openjd_fail: vstitcher-openjd failed: RuntimeError: a\\nopenjd_env: A=b"
+    assert all(line.startswith("vstitcher: ") for line in traceback)
+
+
+def test_nothing_is_printed_raw_after_the_command_either() -> None:
+    code = (
+        "import atexit, sys; from openjd_vstitcher.engine import command\n"
+        "sys.argv = ['x', 'daemon', 'stop', '--connection-file=none']\n"
+        "atexit.register(lambda: sys.stderr.write('openjd_env: A=b\\n'))\n"
+        "command.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("vstitcher: openjd_env: A=b\n", "")
 
 
 def test_help_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

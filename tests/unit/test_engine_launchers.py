@@ -56,7 +56,7 @@ def test_installed_vstitcher_takes_precedence_over_the_stand_in(tmp_path: Path) 
 
 def test_stand_in_as_the_last_resort_warns(tmp_path: Path) -> None:
     launch = choose("auto", EngineConfig(), Installation("linux", tmp_path, tmp_path))
-    assert launch.command == (sys.executable, "-m", "openjd_vstitcher.standin", str(launchers.SCRIPT))
+    assert launch.command == (sys.executable, "-P", "-s", "-m", "openjd_vstitcher.standin", str(launchers.SCRIPT))
     assert "NO VSTITCHER" in launch.notice
 
 
@@ -89,7 +89,7 @@ def test_engine_gets_no_secret_and_no_lifeline(tmp_path: Path) -> None:
     assert given["OPENJD_VS_CONNECTION"] == str(tmp_path / "connection.json")
     assert given["OPENJD_VS_EXTRA_EXPORTS"] == str(tmp_path / "mine")
     assert given["OPENJD_VS_STANDIN_MAX_PIXELS"] == "1000"
-    assert given["PYTHONPATH"] == "/ours"
+    assert "PYTHONPATH" not in given
     assert not {"AWS_SECRET_ACCESS_KEY", "HASURA_ADMIN_SECRET", "GITHUB_TOKEN", "OPENJD_VS_LIFELINE"} & set(given)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from openjd_vstitcher.engine import protocol
 from openjd_vstitcher.engine.protocol import ProtocolError, decode, encode, receive
+from openjd_vstitcher.files import write_json
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -74,7 +75,7 @@ def test_messages_are_assembled_from_chunks() -> None:
 
 def test_connection_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "connection.json"
-    protocol.write_connection(str(file), {"host": "127.0.0.1", "port": 1, "key": "k"})
+    write_json(file, {"host": "127.0.0.1", "port": 1, "key": "k"})
     assert protocol.read_connection(str(file))["port"] == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["connection.json"]
     if os.name == "posix":

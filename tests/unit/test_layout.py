@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from graphlib import CycleError
 from importlib.metadata import version
@@ -46,6 +48,12 @@ def test_a_circle_is_reported_with_its_members() -> None:
     with pytest.raises(CycleError) as caught:
         import_graph.layers({"a": {"b"}, "b": {"c"}, "c": {"a"}})
     assert set(caught.value.args[1]) == {"a", "b", "c"}
+
+
+def test_the_idle_daemon_imports_nothing_heavy() -> None:
+    code = "import sys, openjd_vstitcher.daemon.worker; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()).isdisjoint({"openjd", "pydantic", "boto3", "gql", "rich", "numpy", "jsonschema"})
 
 
 def test_the_version_is_written_in_one_place() -> None:

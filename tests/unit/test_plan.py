@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from openjd_vstitcher.documents import read_document
 from openjd_vstitcher.errors import InvalidInput
-from openjd_vstitcher.presets import load_preset, read_document
+from openjd_vstitcher.presets import load_preset
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.session.plan import Plan, make_plan
 from openjd_vstitcher.translation.check import check_commands, decode

@@ -28,7 +28,9 @@ def test_file_address_is_decoded(tmp_path: Path) -> None:
     assert local_path((tmp_path / "a b").as_uri()) == tmp_path / "a b"
 
 
-@pytest.mark.parametrize("uri", ["relative/path", "file://host/x", "/a/../b", "file:///a/%2e%2e/b", "/a\x00b"])
+@pytest.mark.parametrize(
+    "uri", ["relative/path", "file://host/x", "/a/../b", "file:///a/%2e%2e/b", "file://[::1/x", "/a\x00b"]
+)
 def test_path_that_is_not_absolute_or_steps_out_is_refused(uri: str) -> None:
     with pytest.raises(InvalidInput):
         local_path(uri)
@@ -60,7 +62,15 @@ def test_prefix_ends_where_a_folder_ends(uri: str, prefix: str, allowed: bool) -
 
 @pytest.mark.parametrize(
     ("uri", "name"),
-    [("s3://b/k/a%20b.bw", "a%20b.bw"), ("https://h/p/a%20b.bw?sig=/x", "a b.bw"), ("file:///p/a%20b", "a b")],
+    [
+        ("s3://b/k/a%20b.bw", "a%20b.bw"),
+        ("https://h/p/a%20b.bw?sig=/x", "a b.bw"),
+        ("file:///p/a%20b", "a b"),
+        ("https://h/x/?q=/y#/z", "x"),
+        ("https://h", ""),
+        ("https://h?x=/y", ""),
+        ("https://[::1/x", "x"),
+    ],
 )
 def test_file_name_is_decoded_where_the_scheme_encodes(uri: str, name: str) -> None:
     assert file_name(uri) == name

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.config import Config, LocalStorageConfig, StorageConfig
+from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.names import same_file_key
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.storage.adapters import open_storage
+from openjd_vstitcher.storage.inputs.bodies import version_of
 from openjd_vstitcher.storage.inputs.manifest import InputEntry, read_manifest, write_manifest
 from openjd_vstitcher.storage.inputs.resolve import plain_name, resolve_inputs, unique_name
 
@@ -22,7 +23,12 @@ _BODY = "body-files/bodies/3d_body_files/tk_6129"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    files = [f"{_BODY}/new one.bw", f"{_BODY}/old.bw", f"{_BODY}/newest.txt", "artworks/stripes.png"]
+    files = [
+        f"{_BODY}/TK-6129-V10 new one.bw",
+        f"{_BODY}/TK-6129-V10-old.bw",
+        f"{_BODY}/newest.txt",
+        "artworks/stripes.png",
+    ]
     files += ["artworks/bundles/style-0043/a.png", "artworks/bundles/style-0043/sub/b.png"]
     files += ["artworks/labels/label.png", "artworks/prints/label.png"]
     for number, name in enumerate(files):
@@ -33,9 +39,15 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _resolve(root: Path, details: dict[str, Any]) -> list[InputEntry]:
-    config = Config(storage=StorageConfig(local=LocalStorageConfig(root)))
-    return resolve_inputs(details, open_storage(config), config.inputs)
+def _resolve(root: Path, details: dict[str, Any], *, own_urls: bool = False, **inputs: Any) -> list[InputEntry]:
+    config = Config(storage=StorageConfig(local=LocalStorageConfig(root)), inputs=InputsConfig(**inputs))
+    return resolve_inputs(details, open_storage(config), config.inputs, own_urls=own_urls)
+
+
+def _refusal(root: Path, details: dict[str, Any], **inputs: Any) -> list[str]:
+    with pytest.raises(InvalidInput) as caught:
+        _resolve(root, details, **inputs)
+    return [str(problem) for problem in caught.value.problems]
 
 
 def _job(name: str) -> dict[str, Any]:
@@ -45,16 +57,16 @@ def _job(name: str) -> dict[str, Any]:
 
 def test_newest_garment_of_a_body_is_taken_and_loses_its_spaces(root: Path) -> None:
     (garment,) = _resolve(root, _job("body_bundle"))
-    assert (garment.role, garment.name) == ("garment", "newone.bw")
-    assert garment.source_uri == f"s3://{_BODY}/new one.bw"
-    assert garment.size_bytes == len(f"{_BODY}/new one.bw")
+    assert (garment.role, garment.name) == ("garment", "TK-6129-V10newone.bw")
+    assert garment.source_uri == f"s3://{_BODY}/TK-6129-V10 new one.bw"
+    assert garment.size_bytes == len(f"{_BODY}/TK-6129-V10 new one.bw")
     assert garment.version
 
 
 def test_each_replacement_is_one_object_and_clashing_names_differ(root: Path) -> None:
     entries = _resolve(root, _job("style_bundle"))
     assert [(entry.role, entry.name) for entry in entries] == [
-        ("garment", "newone.bw"),
+        ("garment", "TK-6129-V10newone.bw"),
         ("artwork_bundle", "a.png"),
         ("artwork_bundle", "sub/b.png"),
         ("artwork_replacement", "label.png"),
@@ -68,7 +80,8 @@ def test_local_storage_gives_file_addresses(root: Path) -> None:
 
 
 def test_https_input_is_recorded_without_its_query(root: Path) -> None:
-    (entry,) = _resolve(root, {"input_file_uri": "https://cdn.example.com/tee.bw?token=canary"})
+    details = {"input_file_uri": "https://cdn.example.com/tee.bw?token=canary"}
+    (entry,) = _resolve(root, details, read_from=("https://cdn.example.com",))
     assert (entry.name, entry.source_uri) == ("tee.bw", "https://cdn.example.com/tee.bw")
 
 
@@ -118,30 +131,32 @@ def test_names_are_unique_for_file_systems_that_ignore_case_and_unicode_form(
     assert [unique_name(name, taken) for name in given] == unique
 
 
-def test_objects_whose_names_differ_in_unicode_form_are_staged_as_two_files(root: Path) -> None:
-    bundle = root / "artworks/bundles/unicode"
-    bundle.mkdir()
+def test_replacements_whose_names_differ_in_unicode_form_are_staged_as_two_files(root: Path) -> None:
+    folder = root / "artworks/unicode"
+    folder.mkdir()
     for name in ("caf\u00e9.png", "cafe\u0301.png"):
-        (bundle / name).write_bytes(b"x")
-    if len(list(bundle.iterdir())) == 1:
+        (folder / name).write_bytes(b"x")
+    if len(list(folder.iterdir())) == 1:
         pytest.skip("this file system takes the two names for one file")
-    details: dict[str, Any] = {
-        "body_code": "TK-6129",
-        "remote_artwork_bundle_dir_path": "s3://artworks/bundles/unicode/",
-    }
-    details["artwork_replacements"] = [
-        {"name": str(n), "remote_file_path": f"s3://artworks/bundles/unicode/{path.name}"}
-        for n, path in enumerate(bundle.iterdir())
+    items = [
+        {"name": str(n), "remote_file_path": f"s3://artworks/unicode/{path.name}"}
+        for n, path in enumerate(folder.iterdir())
     ]
-    entries = _resolve(root, details)[1:]
-    for role in ("artwork_bundle", "artwork_replacement"):
-        names = [entry.name for entry in entries if entry.role == role]
-        assert len({same_file_key(name) for name in names}) == 2
+    entries = _resolve(root, {"body_code": "TK-6129", "artwork_replacements": items})[1:]
+    assert len({same_file_key(entry.name) for entry in entries}) == 2
 
 
 @pytest.mark.parametrize(
     ("name", "plain"),
-    [("a b.png", "a b.png"), ("sub/a:b?.png", "sub/a_b_.png"), ("../x", "_/x"), ("a\\b", "a_b"), ("x. ", "x")],
+    [
+        ("a b.png", "a b.png"),
+        ("a/NUL.png", "a/_NUL.png"),
+        ("a\u200b/\u202egnp.b", "a/gnp.b"),
+        ("sub/a:b?.png", "sub/a_b_.png"),
+        ("../x", "_/x"),
+        ("a\\b", "a_b"),
+        ("x. ", "x"),
+    ],
 )
 def test_objects_get_names_that_every_file_system_takes(name: str, plain: str) -> None:
     assert plain_name(name) == plain
@@ -166,6 +181,10 @@ def test_manifest_is_for_its_owner_only_and_comes_back_whole(root: Path) -> None
         ({"role": "garment", "name": "a/../../x", "url": "https://h/x"}, "/inputs/0/name"),
         ({"role": "garment", "name": "a\\b", "url": "https://h/x"}, "/inputs/0/name"),
         ({"role": "garment", "name": "C:x", "url": "https://h/x"}, "/inputs/0/name"),
+        ({"role": "garment", "name": "nul.bw", "url": "https://h/x"}, "/inputs/0/name: 'nul.bw' is a reserved name"),
+        ({"role": "garment", "name": "a/b./x", "url": "https://h/x"}, "/inputs/0/name: 'b.' ends with a dot"),
+        ({"role": "garment", "name": "\u202ex", "url": "https://h/x"}, r"/inputs/0/name: .* U\+202E"),
+        ({"role": "garment", "name": "x" * 256, "url": "https://h/x"}, "/inputs/0/name: .* 255 bytes"),
         ({"role": "garment", "name": "x", "url": "ftp://h/canary"}, "/inputs/0/url"),
         ({"role": "virus", "name": "x", "url": "https://h/x"}, "/inputs/0/role"),
         ({"role": "garment", "name": "x"}, "/inputs/0"),
@@ -187,3 +206,52 @@ def test_manifest_can_be_a_bare_list(tmp_path: Path) -> None:
     path = tmp_path / "inputs.json"
     path.write_text(json.dumps([{"role": "garment", "name": "x.bw", "url": "file:///x.bw"}]))
     assert read_manifest(path).inputs[0].name == "x.bw"
+
+
+def _bodies(root: Path, *names: str) -> dict[str, Any]:
+    folder = root / _BODY
+    for old in folder.iterdir():
+        old.unlink()
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (1000 - number, 1000 - number))
+    return {"body_code": "TK-6129"}
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [
+        (None, "TK-6129-V9-3D_BODY.bw"),
+        (9, "TK-6129-V9-3D_BODY.bw"),
+        (10, "tk_6129_v10.bw"),
+        (1, "TK-6129-V01-3D_BODY.bw"),
+    ],
+)
+def test_body_version_that_is_asked_for_is_taken(root: Path, version: int | None, name: str) -> None:
+    details = _bodies(root, "TK-6129-V9-3D_BODY.bw", "tk_6129_v10.bw", "TK-6129-V10-old.bw", "TK-6129-V01-3D_BODY.bw")
+    assert _resolve(root, {**details, "body_version": version})[0].name == name
+
+
+@pytest.mark.parametrize("version", [-1, 0, 1, 77, 100])
+def test_body_version_that_does_not_exist_is_refused_with_those_that_do(root: Path, version: int) -> None:
+    details = _bodies(root, "TK-6129-V9-3D_BODY.bw", "TK-6129-V10-3D_BODY.bw", "TK-6129.bw", "TK-6129-V77.txt")
+    (problem,) = _refusal(root, {**details, "body_version": version})
+    assert problem == (f"/body_version: no .bw file of version {version} under s3://{_BODY}/; expected one of 9, 10")
+
+
+def test_body_version_is_refused_where_file_names_carry_none(root: Path) -> None:
+    details = _bodies(root, "TK-6129.bw")
+    assert "its file names carry no version" in _refusal(root, {**details, "body_version": 10})[0]
+    assert _resolve(root, details)[0].name == "TK-6129.bw"
+
+
+def test_body_code_that_looks_like_a_version_is_none() -> None:
+    assert version_of("TK-V2-V10-3D.bw", "TK-V2") == 10
+    assert version_of("tk_v2_v10.bw", "TK-V2") == 10
+    assert version_of("TK-V2.bw", "TK-V2") is None
+    assert version_of("OVER9.bw", "TK") is None
+
+
+def test_address_of_a_garment_wins_over_a_body_version(root: Path) -> None:
+    uri = f"s3://{_BODY}/TK-6129-V10-old.bw"
+    assert _resolve(root, {"input_file_uri": uri, "body_code": "TK-6129", "body_version": 9})[0].source_uri == uri

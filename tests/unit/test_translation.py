@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from openjd.model import JobTemplate, SymbolTable, create_job, decode_job_template, preprocess_job_parameters
 
-from openjd_vstitcher.presets import Preset, load_preset, read_document
+from openjd_vstitcher.documents import MAX_BYTES, read_document
+from openjd_vstitcher.documents.yaml_text import parse_yaml
+from openjd_vstitcher.errors import InvalidInput
+from openjd_vstitcher.names import OUTPUT_SUFFIXES
+from openjd_vstitcher.preset_rules import MAX_TURNTABLES
+from openjd_vstitcher.presets import Preset, load_preset
 from openjd_vstitcher.resources import resource
+from openjd_vstitcher.session.plan import make_plan
+from openjd_vstitcher.translation.check import decode as decoded
 from openjd_vstitcher.translation.environments import environments, parameter_values
 from openjd_vstitcher.translation.preset import translate
 from openjd_vstitcher.translation.text import constant_json, step_name, template_digest, to_yaml
@@ -171,13 +178,118 @@ def test_step_names_fit_and_stay_unique(name: str) -> None:
 
 
 def test_names_over_64_characters_survive() -> None:
-    long = "front view of the garment in the colour of the season " * 3 + ".png"
+    long = "front view of the garment in the colour of the season " * 3 + ".json"
     row = {
         "key": "k" * 200,
         "details": {"instructions": [{"type": "EXPORT", "export_type": "SCAN", "output_file_name": long}]},
     }
     template = decode(translate(load_preset(row)))
     assert embedded(template.steps[0].script)["export"]["output_file_name"] == long
+
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=90) | st.sampled_from(["a", "{{x}}", "b b"])
+scalars = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False) | hostile
+
+
+def fields(**required: Any) -> st.SearchStrategy[dict[str, Any]]:
+    unknown = st.dictionaries(hostile, st.recursive(scalars, lambda inner: st.lists(inner, max_size=3)), max_size=2)
+    chosen = st.fixed_dictionaries(
+        required,
+        optional={
+            "colorway": hostile | st.integers(),
+            "snapshot": hostile | st.integers(),
+            "number_of_snapshots": st.integers(1, 1024),
+            "dpi": st.floats(1, 2400),
+            "upload_to_s3": st.booleans(),
+            "camera_position": st.fixed_dictionaries({axis: st.integers(-100_000, 100_000) for axis in "xyz"}),
+        },
+    )
+    return st.builds(lambda more, made: {**more, **made}, unknown, chosen)
+
+
+def exports() -> st.SearchStrategy[dict[str, Any]]:
+    return st.sampled_from([(kind, suffix) for kind, of_kind in OUTPUT_SUFFIXES.items() for suffix in of_kind]).flatmap(
+        lambda made: fields(
+            type=st.just("EXPORT"), export_type=st.just(made[0]), output_file_name=names.map(lambda n: n + made[1])
+        )
+    )
+
+
+mutations = fields(type=st.just("MUTATION"), mutation_type=st.sampled_from(["REMOVE_SYMMETRY", "DELETE_TRIMS"]))
+rows = st.fixed_dictionaries(
+    {
+        "key": st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200),
+        "details": st.fixed_dictionaries({"instructions": st.lists(exports() | mutations, min_size=1, max_size=8)}),
+    },
+    optional={"name": hostile, "description": st.none() | st.text(st.characters(exclude_categories=["Cs"]))},
+)
+
+
+def assert_translates(row: dict[str, Any]) -> None:
+    template = translate(load_preset(row))
+    text = to_yaml(template)
+    assert len(text.encode()) <= MAX_BYTES
+    assert parse_yaml(text) == template
+    values = {"GarmentFile": "/g.bw", "JobId": "j" * 64}
+    plan = make_plan(decoded(template, "t"), values, source="t", base=Path("/"))
+    assert len(plan.output_names) == sum(i["type"] == "EXPORT" for i in row["details"]["instructions"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(rows)
+def test_every_preset_that_is_accepted_becomes_a_template_that_openjd_accepts(row: dict[str, Any]) -> None:
+    try:
+        load_preset(row)
+    except InvalidInput:
+        reject()
+    assert_translates(row)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows)
+def test_thousands_of_accepted_presets_become_templates(row: dict[str, Any]) -> None:
+    try:
+        load_preset(row)
+    except InvalidInput:
+        reject()
+    assert_translates(row)
+
+
+def test_the_largest_presets_become_templates_too() -> None:
+    turntable = {"type": "EXPORT", "export_type": "TURNTABLE"}
+    turntables = [{**turntable, "output_file_name": f"{n}.zip"} for n in range(MAX_TURNTABLES)]
+    scans = [{"type": "EXPORT", "export_type": "SCAN", "output_file_name": f"{n}.json"} for n in range(255)]
+    mutation = {"type": "MUTATION", "mutation_type": "DELETE_TRIMS"}
+    assert_translates({"key": "k", "details": {"instructions": turntables}})
+    assert (
+        len(translate(load_preset({"key": "k", "details": {"instructions": turntables}}))["parameterDefinitions"]) == 50
+    )
+    assert_translates({"key": "k", "details": {"instructions": [mutation, *scans]}})
+
+
+@pytest.mark.parametrize(
+    "filling",
+    ["x" * 3000, "{}" * 1500, "\u00e9" * 1000, [[]] * 150, [[[[[]]]]] * 50, {f"{n}": n for n in range(150)}],
+    ids=["text", "braces", "escapes", "lists", "deep lists", "fields"],
+)
+def test_no_accepted_preset_becomes_a_template_over_the_limit(filling: Any) -> None:
+    mutation = {"type": "MUTATION", "mutation_type": "DELETE_TRIMS", "filling": filling}
+    scans = [{"type": "EXPORT", "export_type": "SCAN", "output_file_name": f"{n}.json"} for n in range(50)]
+    count, accepted = 200, 0
+    while accepted + 1 < count:
+        middle = (accepted + count) // 2
+        row = {"key": "k", "details": {"instructions": [mutation] * middle + scans}}
+        try:
+            load_preset(row)
+        except InvalidInput as error:
+            assert "makes the template too large" in error.problems[0].message  # noqa: PT017  # a search, not an expectation
+            count = middle
+        else:
+            accepted = middle
+    template = to_yaml(translate(load_preset({"key": "k", "details": {"instructions": [mutation] * accepted + scans}})))
+    assert MAX_BYTES / 4 < len(template) <= MAX_BYTES
 
 
 def test_values_never_enter_embedded_files() -> None:

@@ -27,8 +27,9 @@ def told(schema: dict[str, Any], data: Any, **options: Any) -> list[str]:
         ({"minimum": 1}, 0, "found 0; expected at least 1"),
         ({"exclusiveMinimum": 0, "maximum": 9}, 0, "found 0; expected at most 9 and more than 0"),
         ({"minLength": 1}, "", "is empty; expected at least one"),
-        ({"minItems": 3}, [1], "found [1]; expected at least 3 items"),
-        ({"maxLength": 3}, "abcd", 'found "abcd"; expected at most 3 characters'),
+        ({"minItems": 3}, [1], "found 1 item; expected at least 3"),
+        ({"maxLength": 3}, "abcd", "found 4 characters; expected at most 3"),
+        ({"minItems": 1, "maxItems": 2}, [1, 2, 3], "found 3 items; expected 1 to 2"),
     ],
 )
 def test_message_says_what_was_found_and_what_was_expected(schema: dict[str, Any], value: Any, message: str) -> None:
@@ -39,6 +40,18 @@ def test_message_is_short_however_long_the_value() -> None:
     for schema in ({"type": "array"}, {"pattern": "^a"}, {"maxLength": 5}):
         (message,) = told(schema, "x" * 100_000)
         assert len(message) < 400
+
+
+def test_a_wrong_size_is_told_as_such_even_of_a_field_that_has_an_explanation() -> None:
+    schema = {"properties": {"x": {"type": "array", "minItems": 1, "maxItems": 2}}}
+    options: dict[str, Any] = {"expected": {"x": "a list"}, "explain": {"x": lambda value: "is bad"}}
+    assert told(schema, {"x": [1, 2, 3]}, **options) == ["/x: found 3 items; expected 1 to 2"]
+    assert told(schema, {"x": []}, **options) == ["/x: [] is bad; expected a list"]
+
+
+def test_the_items_of_a_list_that_is_too_long_are_not_looked_at() -> None:
+    assert told({"maxItems": 2, "items": {"type": "string"}}, [1] * 3) == ["/: found 3 items; expected at most 2"]
+    assert len(told({"maxItems": 3, "items": {"type": "string"}}, [1] * 3)) == 3
 
 
 def test_each_missing_field_has_its_own_pointer() -> None:

@@ -21,7 +21,7 @@ class Catalogue:
         self._db = db
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Register an asset, or return the id of the job's asset of this name."""
+        """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""
         with self._db.transaction():
             check_held(self._db, claim)
             self._db.run(

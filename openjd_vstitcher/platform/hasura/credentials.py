@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from ...config import PlatformConfig
 from ...errors import ConfigError, PlatformError
+from ...redaction import remember
 
 _COMMAND_LIMIT_S = 30.0
 _RENEW_BEFORE_S = 30.0
@@ -67,6 +68,7 @@ class Credential:
         with self._lock:
             if not self._value or time.time() > self._expires_at - _RENEW_BEFORE_S:
                 self._value = self._fetch()
+                remember(self._value)
                 self._expires_at = _expiry(self._value) if self._config.auth == "jwt" else float("inf")
             return self._value
 

@@ -85,7 +85,7 @@ class ExtendedWork:
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Register an asset, or return the id of the job's asset of this name."""
+        """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""
         row = self._fenced(
             "BeginAsset",
             claim,

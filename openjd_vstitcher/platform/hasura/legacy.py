@@ -142,7 +142,7 @@ class LegacyWork:
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
-        """Register an asset, or return the id of the job's asset of this name."""
+        """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""
         self._held(claim)
         values = {
             "type": asset.type,
@@ -162,8 +162,9 @@ class LegacyWork:
                 **values,
             }
             return str(self._query("InsertAsset", asset=row)["insert_create_asset_one"]["id"])
-        if (found[0]["details"] or {}).get("attempt") != claim.attempt:
-            self._query("UpdateAsset", where={"id": {"_eq": found[0]["id"]}, **self._job_fence(claim)}, set=values)
+        fenced = {"id": {"_eq": found[0]["id"]}, **self._job_fence(claim)}
+        if not self._query("UpdateAsset", where=fenced, set=values)["update_create_asset"]["affected_rows"]:
+            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
         return str(found[0]["id"])
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:

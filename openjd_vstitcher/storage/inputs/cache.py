@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,12 +25,14 @@ class Cache:
     Parameters
     ----------
     limit_bytes: the most that the files may take together.
+    min_free_bytes: what the cache leaves free on its disk.
     """
 
-    def __init__(self, directory: Path, limit_bytes: int) -> None:
+    def __init__(self, directory: Path, limit_bytes: int, min_free_bytes: int = 0) -> None:
         self._objects = directory.expanduser() / "objects"
         self._pins = directory.expanduser() / "pins"
         self._limit_bytes = limit_bytes
+        self._min_free_bytes = min_free_bytes
 
     def copy(self, entry: InputEntry, target: Path) -> str | None:
         """Copy an input to `target` and return its SHA-256, or None if it is not cached. A damaged file is removed."""
@@ -48,10 +51,12 @@ class Cache:
         return None
 
     def keep(self, entry: InputEntry, source: Path, sha256: str) -> None:
-        """Keep a file that was just fetched. A cache that cannot be written is not an error."""
+        """Keep a file that was just fetched, if the disk has room. A cache that cannot be written is not an error."""
         try:
             for folder in (self._objects, self._pins):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if shutil.disk_usage(self._objects).free - source.stat().st_size < self._min_free_bytes:
+                return
             part = Path(part_path(self._objects / sha256))
             try:
                 if _copy(source, part) == sha256:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import InvalidInput, Problem
 from ...files import write_json
+from ...names import unsafe_reason
 from ...validation import schema_problems, shipped_schema
 
 Role = Literal["garment", "artwork", "artwork_bundle", "artwork_replacement"]
@@ -28,6 +29,8 @@ class InputEntry:
     sha256, size_bytes: of its bytes, if known.
     version: identifies exactly these bytes, if known.
     headers: HTTP headers to send, such as `If-Match`.
+    signed_for: the `host:port` for which our storage signed the URL; it may be private. "" for every other URL.
+    redirect_to: https prefixes that the URL may redirect to; None for any public host.
     """
 
     role: Role
@@ -38,6 +41,8 @@ class InputEntry:
     size_bytes: int | None = None
     version: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    signed_for: str = ""
+    redirect_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,25 @@ def read_manifest(path: Path) -> Manifest:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(str(path), [Problem("", f"not JSON: {error}")]) from error
     problems = schema_problems(shipped_schema("inputs_manifest"), data, hide_values=True)
-    if problems:
+    if problems := problems or list(_name_problems(data)):
         raise InvalidInput(str(path), problems)
     if isinstance(data, list):
         data = {"inputs": data}
     known = {f.name for f in dataclasses.fields(InputEntry)}
     entries = [InputEntry(**{key: value for key, value in item.items() if key in known}) for item in data["inputs"]]
+    entries = [
+        entry if entry.redirect_to is None else dataclasses.replace(entry, redirect_to=tuple(entry.redirect_to))
+        for entry in entries
+    ]
     return Manifest(entries, data.get("details", {}))
+
+
+def _name_problems(data: Any) -> Iterator[Problem]:
+    pointer, items = ("", data) if isinstance(data, list) else ("/inputs", data["inputs"])
+    for index, item in enumerate(items):
+        for part in item["name"].split("/"):
+            if reason := unsafe_reason(part):
+                yield Problem(f"{pointer}/{index}/name", f"{part!r} {reason}")

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from ...errors import StorageError
 from ..pace import Pace
 from ..ports import Transfer
+from .conditions import Conditions
 from .errors import error_code
 
 if TYPE_CHECKING:
@@ -80,8 +81,9 @@ class Multipart:
     threads: the most parts held in memory and sent at a time, for all files together.
     """
 
-    def __init__(self, client: S3Client, part_bytes: int, threads: int, pace: Pace) -> None:
+    def __init__(self, client: S3Client, part_bytes: int, threads: int, pace: Pace, conditions: Conditions) -> None:
         self._client: Any = client
+        self._conditions = conditions
         self._part_bytes = part_bytes
         self._pace = pace
         self._pool = ThreadPoolExecutor(threads, "s3-part")
@@ -97,52 +99,71 @@ class Multipart:
     ) -> str:
         """Store a file and return its ETag. After a transient error the upload stays, to be resumed.
 
-        The parts become an object only if together they have this SHA-256.
+        The parts become an object only if together they have this SHA-256. An upload that was begun for other bytes
+        carries their metadata: it is aborted.
         """
-        upload_id, there = transfer.upload_id, None
-        if upload_id == "":
-            self.abandon(place["Bucket"], place["Key"])
-        elif upload_id is not None:
+        begun_for, _, upload_id = (transfer.upload_id or "").rpartition(":")
+        there = None
+        transfer.guard()
+        if transfer.upload_id is not None and begun_for != sha256:
+            self.abandon(place["Bucket"], place["Key"], transfer.upload_id)
+        elif upload_id:
             there = self._parts(place, upload_id)
         if there is None:
-            upload_id, there = self._begin(place, arguments, transfer), {}
+            upload_id, there = self._begin(place, arguments, transfer, sha256), {}
         smallest = -(-size // _MOST_PARTS)
         part_bytes = max(self._part_bytes, -(-smallest // (1 << 20)) * (1 << 20))
-        place = {**place, "UploadId": str(upload_id)}
+        place = {**place, "UploadId": upload_id}
         upload = _Upload(place, _Source(source, size, part_bytes), there, transfer)
         try:
             parts = self._all_parts(upload)
             if upload.source.sha256() != sha256:
                 uri = f"s3://{place['Bucket']}/{place['Key']}"
                 raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
-            done = self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+            transfer.guard()
+            complete = self._client.complete_multipart_upload
+            done = self._conditions.write(complete, transfer.replaces, **place, MultipartUpload={"Parts": parts})
         except ClientError as error:
             if error_code(error) in ("NoSuchUpload", "InvalidPart", "InvalidPartOrder"):
-                self._note_id(transfer, "")
+                self._abort(place)
+                transfer.on_upload_id(None)
             raise
-        self._note_id(transfer, None)
+        transfer.on_upload_id(None)
         return str(done["ETag"])
 
-    def abandon(self, bucket: str, key: str) -> None:
-        """Abort all unfinished uploads to a key."""
-        self._abort_others(bucket, key, None)
+    def abandon(self, bucket: str, key: str, upload_id: str) -> None:
+        """Abort an unfinished upload to a key.
 
-    def _begin(self, place: dict[str, str], arguments: dict[str, Any], transfer: Transfer) -> str:
-        self._note_id(transfer, "")
+        Parameters
+        ----------
+        upload_id: as it was given to `Transfer.on_upload_id`, "" if it was never saved.
+        """
+        known = upload_id.rpartition(":")[2]
+        if known:
+            self._abort({"Bucket": bucket, "Key": key, "UploadId": known})
+        else:
+            self._abort_lost(bucket, key, None)
+
+    def _begin(self, place: dict[str, str], arguments: dict[str, Any], transfer: Transfer, sha256: str) -> str:
+        transfer.on_upload_id("")
         begun = self._client.create_multipart_upload(**place, **arguments, ChecksumAlgorithm="SHA256")
         upload_id = str(begun["UploadId"])
         if begun["ResponseMetadata"].get("RetryAttempts"):
-            self._abort_others(place["Bucket"], place["Key"], upload_id)
-        self._note_id(transfer, upload_id)
+            self._abort_lost(place["Bucket"], place["Key"], upload_id)
+        transfer.on_upload_id(f"{sha256}:{upload_id}")
         return upload_id
 
-    def _abort_others(self, bucket: str, key: str, upload_id: str | None) -> None:
-        """Abort the uploads to a key except this one. There are two if the answer to the first request was lost."""
+    def _abort_lost(self, bucket: str, key: str, keep: str | None) -> None:
+        """Abort the uploads to a key whose ids were lost on the way to us.
+
+        No part was ever sent to such an upload. One with parts belongs to another writer and stays.
+        """
         try:
             for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key):
                 for found in page.get("Uploads", ()):
-                    if found["Key"] == key and found["UploadId"] != upload_id:
-                        self._abort({"Bucket": bucket, "Key": key, "UploadId": found["UploadId"]})
+                    place = {"Bucket": bucket, "Key": key}
+                    if found["Key"] == key and found["UploadId"] != keep and not self._parts(place, found["UploadId"]):
+                        self._abort({**place, "UploadId": found["UploadId"]})
         except ClientError as error:
             if error_code(error) not in ("AccessDenied", "403"):
                 raise
@@ -176,8 +197,7 @@ class Multipart:
             self._pace.take(len(body))
             there = self._client.upload_part(**upload.place, PartNumber=number, Body=body, ChecksumSHA256=checksum)
             check_part(there, body, checksum)
-        if upload.transfer.on_bytes is not None:
-            upload.transfer.on_bytes(len(body))
+        upload.transfer.on_bytes(len(body))
         return {"PartNumber": number, "ETag": there["ETag"], "ChecksumSHA256": checksum}
 
     def _abort(self, place: dict[str, str]) -> None:
@@ -186,11 +206,6 @@ class Multipart:
         except ClientError as error:
             if error_code(error) != "NoSuchUpload":
                 raise
-
-    @staticmethod
-    def _note_id(transfer: Transfer, upload_id: str | None) -> None:
-        if transfer.on_upload_id is not None:
-            transfer.on_upload_id(upload_id)
 
 
 def check_part(answer: Any, body: bytes, checksum: str) -> None:

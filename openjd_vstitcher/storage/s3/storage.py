@@ -18,6 +18,7 @@ from ..address import check_within, file_name, is_folder, is_https, is_s3, refus
 from ..pace import Pace
 from ..ports import NEW_TRANSFER, Transfer
 from ..values import PutOptions, StoredObject
+from .conditions import Conditions
 from .errors import error_code, explained
 from .multipart import Multipart, check_part
 
@@ -40,7 +41,8 @@ class S3Storage:
         self._client: Any = _client(config.s3)
         self._pace = Pace(config.bandwidth_limit)
         threads = max(1, config.s3.bytes_in_flight // config.s3.part_bytes)
-        self._multipart = Multipart(self._client, config.s3.part_bytes, threads, self._pace)
+        self._conditions = Conditions()
+        self._multipart = Multipart(self._client, config.s3.part_bytes, threads, self._pace, self._conditions)
 
     def check(self, destination: str) -> None:
         _allow(destination, self._write_to, "storage.write_to")
@@ -67,13 +69,13 @@ class S3Storage:
                 etag = self._multipart.put(source, size, {"Bucket": bucket, "Key": key}, arguments, transfer, sha256)
             else:
                 if transfer.upload_id is not None:
-                    self._multipart.abandon(bucket, key)
+                    self._multipart.abandon(bucket, key, transfer.upload_id)
                 etag = self._put_whole(source, {"Bucket": bucket, "Key": key}, arguments, transfer, sha256)
             return self._verified(uri, size, sha256, etag)
 
-    def abandon(self, uri: str) -> None:
-        with explained("abandon uploads to", uri):
-            self._multipart.abandon(*split_s3(uri))
+    def abandon(self, uri: str, upload_id: str) -> None:
+        with explained("abandon an upload to", uri):
+            self._multipart.abandon(*split_s3(uri), upload_id)
 
     def stat(self, uri: str) -> StoredObject | None:
         bucket, key = split_s3(uri)
@@ -83,7 +85,7 @@ class S3Storage:
             head = self._head(bucket, key)
         return None if head is None else _stored(uri, head)
 
-    def list(self, prefix: str) -> Sequence[tuple[StoredObject, float]]:
+    def list(self, prefix: str, *, most: int | None = None) -> Sequence[tuple[StoredObject, float]]:
         bucket, key = split_s3(prefix)
         if key and not key.endswith("/"):
             key += "/"
@@ -91,10 +93,13 @@ class S3Storage:
         with explained("list", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
                 for item in page.get("Contents", ()):
-                    stored = StoredObject(f"s3://{bucket}/{item['Key']}", item["Size"], None, item["ETag"])
+                    etag = item["ETag"]
+                    stored = StoredObject(f"s3://{bucket}/{item['Key']}", item["Size"], None, etag, etag)
                     if not is_folder(stored.uri):
                         found.append((stored, item["LastModified"].timestamp()))
-        return sorted(found, key=lambda item: item[0].uri)
+                if most is not None and len(found) >= most:
+                    break
+        return sorted(found, key=lambda item: item[0].uri)[:most]
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)
@@ -115,10 +120,11 @@ class S3Storage:
             raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
         self._pace.take(len(body))
         checksum = base64.b64encode(binascii.unhexlify(sha256)).decode()
-        answer: Any = self._client.put_object(**place, **arguments, Body=body, ChecksumSHA256=checksum)
+        transfer.guard()
+        given = {**place, **arguments, "Body": body, "ChecksumSHA256": checksum}
+        answer = self._conditions.write(self._client.put_object, transfer.replaces, **given)
         check_part(answer, body, checksum)
-        if transfer.on_bytes is not None:
-            transfer.on_bytes(len(body))
+        transfer.on_bytes(len(body))
         return str(answer["ETag"])
 
     def _verified(self, uri: str, size: int, sha256: str, etag: str) -> StoredObject:
@@ -184,8 +190,8 @@ def _stored(uri: str, head: Any) -> StoredObject:
     checksum = head.get("ChecksumSHA256") or ""
     whole = checksum and "-" not in checksum
     sha256 = base64.b64decode(checksum).hex() if whole else None
-    version = head.get("VersionId")
-    return StoredObject(uri, head["ContentLength"], sha256, version if version not in (None, "null") else head["ETag"])
+    version, etag = head.get("VersionId"), head["ETag"]
+    return StoredObject(uri, head["ContentLength"], sha256, version if version not in (None, "null") else etag, etag)
 
 
 def _disposition(kind: str, name: str) -> str:

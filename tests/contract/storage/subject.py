@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import pytest
+
 from openjd_vstitcher.config import Config
+from openjd_vstitcher.errors import StorageError
 from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.storage.inputs.download import fetch
 from openjd_vstitcher.storage.inputs.manifest import InputEntry
-from openjd_vstitcher.storage.ports import Storage, Transfer
+from openjd_vstitcher.storage.ports import NEW_TRANSFER, Storage, Transfer
 from openjd_vstitcher.storage.values import PutOptions, StoredObject
 
 PART_BYTES = 5 << 20
@@ -70,3 +74,51 @@ class Subject:
 def digest_of(content: bytes) -> str:
     """SHA-256 in lower-case hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+class Interrupted(StorageError):
+    """What a test raises in the middle of an upload."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", transient=True)
+
+
+def interrupt(_: int) -> None:
+    """End an upload at its first bytes."""
+    raise Interrupted
+
+
+def last(noted: list[str | None]) -> str:
+    """The id of an unfinished upload, "" if the storage has no such thing."""
+    return (noted[-1] if noted else None) or ""
+
+
+def interrupted_upload(subject: Subject, content: bytes, name: str = "a.png") -> str:
+    """Begin an upload, and return the id by which it can be resumed."""
+    noted: list[str | None] = []
+    with pytest.raises(Interrupted):
+        subject.put(content, name, transfer=Transfer(on_bytes=interrupt, on_upload_id=noted.append))
+    return last(noted)
+
+
+def put_at_once(subject: Subject, contents: list[bytes], transfer: Transfer = NEW_TRANSFER) -> list[StorageError]:
+    """Store contents as one object at the same moment, and return the errors of those that were not stored."""
+    together = threading.Barrier(len(contents))
+    lost: list[StorageError] = []
+    stored: list[bytes] = []
+
+    def put(content: bytes) -> None:
+        together.wait()
+        try:
+            subject.put(content, "a.png", transfer=transfer)
+            stored.append(content)
+        except StorageError as error:
+            lost.append(error)
+
+    threads = [threading.Thread(target=put, args=[content]) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stored) + len(lost) == len(contents)
+    return lost

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.storage.ports import Transfer
 from openjd_vstitcher.storage.values import PutOptions
 
-from .subject import PART_BYTES, Subject, digest_of
+from .subject import PART_BYTES, Interrupted, Subject, digest_of, interrupt, interrupted_upload, last, put_at_once
 
 _SIZES = [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 17]
 _NAMES = [
@@ -48,17 +48,6 @@ _ELSEWHERE = [
     "ftp://style-assets/x.png",
     "",
 ]
-
-
-class Interrupted(StorageError):
-    """What a test raises in the middle of an upload."""
-
-    def __init__(self) -> None:
-        super().__init__("interrupted", transient=True)
-
-
-def interrupt(_: int) -> None:
-    raise Interrupted
 
 
 @pytest.mark.parametrize("uri", [*_ELSEWHERE, "https://example.com/x.png"])
@@ -139,11 +128,13 @@ def test_file_is_stored_from_its_beginning_wherever_it_was_read_to(subject: Subj
 
 @pytest.mark.parametrize("size", [10, 3 * PART_BYTES])
 def test_other_bytes_than_were_announced_are_not_stored(subject: Subject, size: int) -> None:
+    noted: list[str | None] = []
+    transfer = Transfer(on_upload_id=noted.append)
     with pytest.raises(StorageError, match="changed") as caught:
-        subject.put(io.BytesIO(os.urandom(size)), "a.png", sha256="0" * 64)
+        subject.put(io.BytesIO(os.urandom(size)), "a.png", sha256="0" * 64, transfer=transfer)
     assert caught.value.transient
     assert subject.storage.stat(subject.uri("a.png")) is None
-    subject.storage.abandon(subject.uri("a.png"))
+    subject.storage.abandon(subject.uri("a.png"), last(noted))
     assert subject.leftovers() == []
 
 
@@ -215,28 +206,49 @@ def test_interrupted_upload_is_continued_with_a_file_that_has_changed(subject: S
 
 def test_upload_whose_id_was_never_written_down_is_stored_and_leaves_nothing(subject: Subject, tmp_path: Path) -> None:
     content = os.urandom(2 * PART_BYTES)
-    with pytest.raises(Interrupted):
-        subject.put(content, "a.png", transfer=Transfer(on_bytes=interrupt))
+
+    def cannot_be_saved(upload_id: str | None) -> None:
+        if upload_id:
+            raise Interrupted
+
+    with suppress(Interrupted):
+        subject.put(content, "a.png", transfer=Transfer(on_upload_id=cannot_be_saved))
     subject.put(content, "a.png", transfer=Transfer(upload_id=""))
     assert subject.read("a.png", tmp_path) == content
     assert subject.leftovers() == []
 
 
 def test_interrupted_upload_can_be_abandoned(subject: Subject) -> None:
-    with pytest.raises(Interrupted):
-        subject.put(os.urandom(3 * PART_BYTES), "a.png", transfer=Transfer(on_bytes=interrupt))
+    upload_id = interrupted_upload(subject, os.urandom(3 * PART_BYTES))
     for _ in range(2):
-        subject.storage.abandon(subject.uri("a.png"))
+        subject.storage.abandon(subject.uri("a.png"), upload_id)
     assert subject.leftovers() == []
     assert subject.names() == []
 
 
 def test_interrupted_upload_leaves_the_old_object(subject: Subject, tmp_path: Path) -> None:
     subject.put(b"old", "a.png")
-    with pytest.raises(Interrupted):
-        subject.put(os.urandom(3 * PART_BYTES), "a.png", transfer=Transfer(on_bytes=interrupt))
+    upload_id = interrupted_upload(subject, os.urandom(3 * PART_BYTES))
     assert subject.read("a.png", tmp_path) == b"old"
-    subject.storage.abandon(subject.uri("a.png"))
+    subject.storage.abandon(subject.uri("a.png"), upload_id)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.png.more"])
+@pytest.mark.parametrize("size", [10, 2 * PART_BYTES])
+def test_unfinished_upload_of_another_writer_is_left_alone(
+    subject: Subject, tmp_path: Path, name: str, size: int
+) -> None:
+    theirs = os.urandom(3 * PART_BYTES)
+    upload_id = interrupted_upload(subject, theirs, name)
+    before = subject.leftovers()
+    ours = os.urandom(size)
+    subject.put(ours, "a.png", transfer=Transfer(upload_id=""))
+    subject.storage.abandon(subject.uri("a.png"), "")
+    assert subject.read("a.png", tmp_path) == ours
+    assert subject.leftovers() == before
+    subject.put(theirs, name, transfer=Transfer(upload_id=upload_id or None))
+    assert subject.read(name, tmp_path) == theirs
+    assert subject.leftovers() == []
 
 
 def test_object_is_not_stored_where_it_may_not_be(subject: Subject) -> None:
@@ -277,6 +289,12 @@ def test_folder_that_is_not_there_is_empty(subject: Subject) -> None:
     assert list(subject.storage.list(subject.uri("a.png"))) == []
 
 
+def test_listing_stops_at_the_number_that_was_asked_for(subject: Subject) -> None:
+    for name in ("a", "b", "c"):
+        subject.put(b"x", name)
+    assert [len(subject.storage.list(subject.prefix, most=most)) for most in (1, 2, 3, 4)] == [1, 2, 3, 3]
+
+
 def test_listing_tells_when_objects_were_changed(subject: Subject) -> None:
     before = time.time()
     subject.put(b"x", "a.png")
@@ -293,7 +311,7 @@ def test_no_url_is_made_for_what_may_not_be_read(subject: Subject, uri: str) -> 
 @pytest.mark.parametrize("size", [1000, 2 * PART_BYTES])
 def test_writers_of_one_object_leave_one_of_their_contents(subject: Subject, tmp_path: Path, size: int) -> None:
     contents = [bytes([number]) * size for number in range(6)]
-    lost = _put_at_once(subject, contents)
+    lost = put_at_once(subject, contents)
     assert len(lost) < len(contents)
     assert all(error.transient for error in lost)
     assert subject.read("a.png", tmp_path) in contents
@@ -303,27 +321,5 @@ def test_writers_of_one_object_leave_one_of_their_contents(subject: Subject, tmp
 
 def test_writers_of_the_same_content_all_succeed(subject: Subject, tmp_path: Path) -> None:
     content = os.urandom(2000)
-    assert _put_at_once(subject, [content] * 6) == []
+    assert put_at_once(subject, [content] * 6) == []
     assert subject.read("a.png", tmp_path) == content
-
-
-def _put_at_once(subject: Subject, contents: list[bytes]) -> list[StorageError]:
-    together = threading.Barrier(len(contents))
-    lost: list[StorageError] = []
-    stored: list[bytes] = []
-
-    def put(content: bytes) -> None:
-        together.wait()
-        try:
-            subject.put(content, "a.png")
-            stored.append(content)
-        except StorageError as error:
-            lost.append(error)
-
-    threads = [threading.Thread(target=put, args=[content]) for content in contents]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(stored) + len(lost) == len(contents)
-    return lost

@@ -106,8 +106,7 @@ INSERT INTO asset (id, created_at, updated_at, job_id, name, type, status, path,
 VALUES (:id, :now, :now, :job_id, :name, :type, 'IN_PROGRESS', :path, :is_public_facing, :style_id, :body_id, :details)
 ON CONFLICT (job_id, name) DO UPDATE SET
   type = excluded.type, status = 'IN_PROGRESS', path = excluded.path, details = excluded.details,
-  is_public_facing = excluded.is_public_facing, updated_at = excluded.updated_at
-WHERE details ->> 'attempt' IS NOT excluded.details ->> 'attempt';
+  is_public_facing = excluded.is_public_facing, updated_at = excluded.updated_at;
 
 -- asset_of_name --
 SELECT id FROM asset WHERE job_id = :job_id AND name = :name;

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from openjd_vstitcher.config import StorageConfig
 from openjd_vstitcher.errors import StorageError
 from openjd_vstitcher.storage.address import check_within, is_https
-from openjd_vstitcher.storage.ports import NEW_TRANSFER, Transfer
+from openjd_vstitcher.storage.ports import NEW_TRANSFER, ObjectChanged, Transfer
 from openjd_vstitcher.storage.values import PutOptions, StoredObject
 
 
 class SqliteStorage:
-    def __init__(self, config: StorageConfig, read_from: Sequence[str]) -> None:
+    def __init__(self, config: StorageConfig, read_from: tuple[str, ...]) -> None:
         self._folder, self._write_to, self._read_from = config.local.root, config.write_to, read_from
-        self._sql("CREATE TABLE IF NOT EXISTS object (uri PRIMARY KEY, time, sha256, content)")
+        self._sql("CREATE TABLE IF NOT EXISTS object (uri PRIMARY KEY, time, size, sha256, content)")
 
     def check(self, destination: str) -> None:
         check_within(destination, self._write_to, "storage.write_to")
@@ -33,21 +32,22 @@ class SqliteStorage:
         content = source.read(source.seek(0) or -1)
         if hashlib.sha256(content).hexdigest() != sha256:
             raise StorageError(f"{uri}: the file changed while it was stored", transient=True)
-        if transfer.on_bytes:
-            transfer.on_bytes(len(content))
-        self._sql("REPLACE INTO object VALUES (?, unixepoch(), ?, ?)", uri, sha256, content)
-        return StoredObject(uri, len(content), sha256)
+        transfer.on_bytes(len(content))
+        transfer.guard()
+        there = "ifnull((SELECT sha256 FROM object WHERE uri = ?1), '')"
+        sql = f"REPLACE INTO object SELECT ?1, unixepoch(), length(?3), ?2, ?3 WHERE ifnull(?4, {there}) = {there}"
+        if not self._sql(sql + " RETURNING uri", uri, sha256, content, transfer.replaces):
+            raise ObjectChanged(uri)
+        return StoredObject(uri, len(content), sha256, etag=sha256)
 
-    def abandon(self, uri: str) -> None:
-        """Nothing of an unfinished upload is kept."""
+    def abandon(self, uri: str, upload_id: str) -> None: ...
 
     def stat(self, uri: str) -> StoredObject | None:
-        rows = self._sql("SELECT uri, length(content), sha256 FROM object WHERE uri = ?", uri)
-        return next((StoredObject(*row) for row in rows), None)
+        return next((found for found, _ in self.list("s3:/") if found.uri == uri), None)
 
-    def list(self, prefix: str) -> list[tuple[StoredObject, float]]:
-        rows = self._sql("SELECT time, uri, length(content), sha256 FROM object ORDER BY uri")
-        return [(StoredObject(*row), time_s) for time_s, *row in rows if row[0].startswith(prefix.rstrip("/") + "/")]
+    def list(self, prefix: str, *, most: int | None = None) -> list[tuple[StoredObject, float]]:
+        sql = "SELECT time, uri, size, sha256, '', sha256 FROM object WHERE instr(uri, ?) = 1 ORDER BY uri LIMIT ?"
+        return [(StoredObject(*row), time_s) for time_s, *row in self._sql(sql, prefix.rstrip("/") + "/", most or -1)]
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)

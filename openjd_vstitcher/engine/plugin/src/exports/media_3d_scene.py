@@ -1,9 +1,9 @@
-"""MEDIA_3D_SCENE: the garment in 3D (glb)."""
+"""MEDIA_3D_SCENE: the garment in 3D (glb, fbx, bwo)."""
 
 import json
 import os
 
-FORMATS = {".glb": "gltf", ".gltf": "gltf", ".obj": "obj", ".fbx": "fbx", ".bwo": "bwo"}
+FORMATS = {".glb": "gltf", ".fbx": "fbx", ".bwo": "bwo"}
 
 
 def export(request):
@@ -14,7 +14,7 @@ def export(request):
     if request.instruction.get("dpi"):
         request.limited("dpi", request.instruction["dpi"], None, "the engine's 3D export has no documented resolution")
     options = {
-        "3d_format": FORMATS.get(extension, "gltf"),
+        "3d_format": FORMATS[extension],
         "path": part,
         "up_axis": "y",
         "scale": 1,

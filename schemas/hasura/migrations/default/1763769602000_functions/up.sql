@@ -95,20 +95,21 @@ BEGIN
 END
 $$;
 
+-- Called before each write of the asset's object: an asset that is written again is IN_PROGRESS again.
 CREATE OR REPLACE FUNCTION platform.begin_asset(
   job_id uuid, attempt int, worker text, name text, type text, path text, is_public_facing boolean,
   style_id text, body_id text, details jsonb, hasura_session json
 ) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-  before "create".asset;
+  known_id uuid;
   given jsonb := begin_asset.details || jsonb_build_object('attempt', begin_asset.attempt);
 BEGIN
   PERFORM FROM platform.held_job(begin_asset.job_id, begin_asset.attempt, begin_asset.worker, hasura_session);
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  SELECT * INTO before FROM "create".asset
+  SELECT id INTO known_id FROM "create".asset
     WHERE job_id = begin_asset.job_id AND name = begin_asset.name ORDER BY created_at DESC LIMIT 1;
   IF NOT FOUND THEN
     RETURN QUERY INSERT INTO "create".asset
@@ -116,14 +117,12 @@ BEGIN
     VALUES (begin_asset.job_id, begin_asset.name, begin_asset.type, 'IN_PROGRESS', begin_asset.path,
       begin_asset.is_public_facing, begin_asset.style_id, begin_asset.body_id, given)
     RETURNING *;
-  ELSIF before.details ->> 'attempt' IS DISTINCT FROM begin_asset.attempt::text THEN
+  ELSE
     RETURN QUERY UPDATE "create".asset SET
       type = begin_asset.type, status = 'IN_PROGRESS', path = begin_asset.path,
       is_public_facing = begin_asset.is_public_facing, details = given
-    WHERE id = before.id
+    WHERE id = known_id
     RETURNING *;
-  ELSE
-    RETURN NEXT before;
   END IF;
 END
 $$;

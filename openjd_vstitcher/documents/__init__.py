@@ -1,0 +1,6 @@
+"""Documents as plain JSON data within limits: files in JSON and YAML, and data from anywhere. Knows no schema."""
+
+from .data import MAX_BYTES, MAX_DEPTH, MAX_VALUES, data_problems
+from .reading import read_document
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "data_problems", "read_document"]

@@ -1,0 +1,161 @@
+"""How much the inputs of a job may take: bytes, seconds, and disk."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from ...errors import InvalidInput, Problem, StorageError
+from ...files import is_disk_fault
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a job's inputs; the keys of `[inputs]` in the configuration.
+
+    Parameters
+    ----------
+    max_bytes: for one input.
+    max_total_bytes: for all inputs together.
+    timeout_s: for the download of one input, with retries.
+    idle_timeout_s: how long a connection may stand still.
+    min_free_bytes: what stays free on the disk.
+    """
+
+    max_bytes: int = 4 << 30
+    max_total_bytes: int = 16 << 30
+    timeout_s: float = 3600.0
+    idle_timeout_s: float = 60.0
+    min_free_bytes: int = 0
+
+
+class Allowance:
+    """Counts the bytes of all inputs of a job, from several threads."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Count bytes; negative if they were given up. False if they are too many."""
+        with self._lock:
+            self._taken += size
+            return self._taken <= self.limits.max_total_bytes
+
+
+class Sink:
+    """A file that an input is written to, within the limits. Writing again from the start gives back what was counted.
+
+    Parameters
+    ----------
+    shown: what errors call the input.
+    expected: its size in bytes, if that is known.
+    """
+
+    def __init__(self, path: Path, shown: str, expected: int | None, allowance: Allowance) -> None:
+        self.path = path
+        self.size = 0
+        self._shown = shown
+        self._expected = expected
+        self._allowance = allowance
+        self._file: BinaryIO | None = None
+
+    def open(self, *, append: bool = False) -> Sink:
+        """Begin to write, from the start or where it was left.
+
+        Raises
+        ------
+        StorageError: the disk does not let it.
+        """
+        if not append:
+            self._allowance.take(-self.size)
+            self.size = 0
+        try:
+            self._file = self.path.open("ab" if append else "wb")
+        except OSError as error:
+            raise disk_error(self._shown, self.path.parent, error) from error
+        return self
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.close()
+        except OSError as failed:
+            if error is None:
+                raise disk_error(self._shown, self.path.parent, failed) from failed
+
+    def announce(self, size: int) -> None:
+        """Refuse at once what will be too large.
+
+        Raises
+        ------
+        InvalidInput: as `write`.
+        """
+        self._check(size)
+
+    def write(self, data: bytes) -> None:
+        """Write.
+
+        Raises
+        ------
+        InvalidInput: the input, or all inputs together, are larger than allowed, or than it was when it was resolved.
+        StorageError: the disk is full or broken.
+        """
+        self.count(len(data))
+        try:
+            if self._file is not None:
+                self._file.write(data)
+        except OSError as error:
+            raise disk_error(self._shown, self.path.parent, error) from error
+
+    def count(self, size: int) -> None:
+        """Count bytes that were written to the file in another way; the errors of `write`."""
+        self._check(self.size + size)
+        self.size += size
+        limits = self._allowance.limits
+        if not self._allowance.take(size):
+            allowed = f"inputs.max_total_bytes ({limits.max_total_bytes})"
+            raise _refused(f"the inputs of the job, with {self._shown}, have more bytes than {allowed} allows")
+        check_free(self.path.parent, limits.min_free_bytes, self._shown)
+
+    def _check(self, size: int) -> None:
+        if self._expected is not None and size > self._expected:
+            message = f"has more than the {self._expected} bytes that it had when the job was prepared"
+            raise _refused(f"{self._shown} {message}")
+        if size > self._allowance.limits.max_bytes:
+            allowed = self._allowance.limits.max_bytes
+            raise _refused(f"{self._shown} has more bytes than inputs.max_bytes allows ({allowed})")
+
+
+def check_free(folder: Path, min_free_bytes: int, shown: str) -> None:
+    """Stop before the disk of a folder is full.
+
+    Raises
+    ------
+    StorageError: less than this is free; transient.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < min_free_bytes:
+        reason = f"the disk of {folder} has only {free} bytes free, and staging leaves {min_free_bytes}"
+        raise StorageError(f"cannot fetch {shown}: {reason}", transient=True)
+
+
+def disk_error(shown: str, folder: Path, error: OSError) -> StorageError:
+    """The error for a write that failed; transient if the machine is to blame."""
+    reason = error.strerror or type(error).__name__
+    return StorageError(f"cannot fetch {shown}: the disk of {folder}: {reason}", transient=is_disk_fault(error))
+
+
+def _refused(message: str) -> InvalidInput:
+    return InvalidInput("inputs manifest", [Problem("", message)])
