@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -88,6 +89,11 @@ class AttemptDirectory:
         return self.path / "reported"
 
     @property
+    def ended(self) -> Path:
+        """How long cleaning has seen that no process works on the attempt."""
+        return self.path / "ended.json"
+
+    @property
     def commands(self) -> Path:
         """Our commands as the actions of a job from the queue find them."""
         return self.path / "bin"
@@ -113,11 +119,21 @@ class AttemptDirectory:
         return self.path / "session"
 
     def create(self, request: AttemptRequest) -> None:
-        """Make the directory, readable by its owner only, and write the request into it."""
+        """Make the directory, readable by its owner only, and write the request into it.
+
+        Raises
+        ------
+        FileExistsError: it is there already. Nothing in it is touched.
+        OSError: it cannot be made, as on a full disk. Nothing of it is left.
+        """
         self.path.mkdir(mode=0o700, parents=True)
-        self.output.mkdir()
-        self.sessions.mkdir(mode=0o700)
-        write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
+        try:
+            self.output.mkdir()
+            self.sessions.mkdir(mode=0o700)
+            write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
+        except OSError:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def request(self) -> AttemptRequest:
         """The request that the directory was made for.
