@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,11 @@ class AttemptDirectory:
         return self.path / "reported"
 
     @property
+    def ended(self) -> Path:
+        """How long cleaning has seen that no process works on the attempt."""
+        return self.path / "ended.json"
+
+    @property
     def commands(self) -> Path:
         """Our commands as the actions of a job from the queue find them."""
         return self.path / "bin"
@@ -118,13 +124,18 @@ class AttemptDirectory:
 
         Raises
         ------
-        OSError: this machine cannot make it.
-        RecursionError: the request is nested too deeply.
+        FileExistsError: it is there already. Nothing in it is touched.
+        OSError: this machine cannot make it. Nothing of it is left.
+        RecursionError: the request is nested too deeply. Nothing of it is left.
         """
         self.path.mkdir(mode=0o700, parents=True)
-        self.output.mkdir()
-        self.sessions.mkdir(mode=0o700)
-        write_whole(self.request_file, json.dumps(vars(request), default=str))
+        try:
+            self.output.mkdir()
+            self.sessions.mkdir(mode=0o700)
+            write_whole(self.request_file, json.dumps(vars(request), default=str))
+        except (OSError, RecursionError):
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def withdraw(self) -> None:
         """Close the directory to everyone but its owner, such as after an attempt that ran as the session user."""

@@ -13,10 +13,10 @@ import msgspec
 
 from .. import clock
 from ..config import Config
-from ..errors import InvalidInput, OpenjdVsError, Problem
+from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
 from ..events import JobEnded, OutputsResumed
 from ..journal import Journal, read_journal
-from ..outputs.ledger import Ledger, State
+from ..outputs.ledger import Ledger
 from ..outputs.provenance import Provenance
 from ..outputs.sync import OutputSync
 from ..outputs.values import Delivery, SyncReport
@@ -29,10 +29,10 @@ from .lease import Lease
 from .lock import hold
 from .outcome import crashed, given_back
 from .report import report
+from .retention import lost_with
 from .status import StatusFile, StatusUnreadable, read_status
 
 _log = logging.getLogger(__name__)
-_DONE = ("registered", "kept")
 
 
 def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platform) -> bool:
@@ -90,13 +90,12 @@ def resume(
 
 
 def is_unfinished(directory: AttemptDirectory) -> bool:
-    """Whether outputs of an attempt were made that are not yet delivered."""
-    return not _states(directory) <= {*_DONE, "expected"}
-
-
-def is_safe(directory: AttemptDirectory) -> bool:
-    """Whether every expected output of an attempt is delivered (Law 3)."""
-    return _states(directory) <= set(_DONE)
+    """Whether outputs of an attempt were made that are not delivered, seen by its process or not."""
+    try:
+        return bool(lost_with(directory))
+    except StorageError as error:
+        _log.warning("%s: %s", directory.path, error)
+        return False
 
 
 def outcome_told(directory: AttemptDirectory) -> Outcome | None:
@@ -163,14 +162,3 @@ def _last_line(directory: AttemptDirectory) -> str:
     except OSError:
         return ""
     return Redaction(os.environ)(lines[-1]) if lines else ""
-
-
-def _states(directory: AttemptDirectory) -> set[State]:
-    """The states of an attempt's outputs."""
-    if not directory.ledger.exists():
-        return set()
-    ledger = Ledger(directory.ledger)
-    try:
-        return {entry.state for entry in ledger.entries()}
-    finally:
-        ledger.close()

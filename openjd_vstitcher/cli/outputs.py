@@ -12,6 +12,7 @@ import click
 from ._console import config_option, configured_platform, json_option, print_json, print_table
 
 if TYPE_CHECKING:
+    from ..attempt.directory import AttemptDirectory
     from ..outputs.values import SyncReport
 
 _directories = click.argument(
@@ -21,7 +22,7 @@ _directories = click.argument(
 
 @click.group("outputs")
 def command() -> None:
-    """Show and finish the uploads of a job directory."""
+    """Show, finish and clear away the outputs of job directories."""
 
 
 @command.command("status")
@@ -81,25 +82,55 @@ def resume(directories: tuple[Path, ...], timeout_s: float | None, as_json: bool
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @config_option
 def clean(work_dir: Path | None, dry_run: bool, config_path: Path | None) -> None:
-    """Remove the directories of ended jobs whose outputs are safe, or whose retention has run out."""
-    from datetime import UTC, datetime
-
-    from ..attempt.retention import Removal, ended_jobs, removable
+    """Remove the directories of ended jobs whose time is over. One with an output that is not delivered stays."""
     from ..attempt.retention import clean as remove
     from ..config import load_config
     from ..storage.adapters import open_storage
 
     config = load_config(config_path)
     folder = work_dir or config.worker.work_dir
-    if dry_run:
-        chosen = removable(ended_jobs(folder), config.outputs, datetime.now(UTC))
-        removals = [Removal(job, reason) for job, reason in chosen]
-    else:
-        removals = remove(folder, config.outputs, open_storage(config))
-    rows = [(removal.job.path.name, removal.job.size_bytes, removal.reason, removal.error) for removal in removals]
+    removals = remove(folder, config.outputs, open_storage(config), dry_run=dry_run)
+    rows = [(removal.path.name, removal.size_bytes, removal.reason, removal.error) for removal in removals]
     print_table(["job", "bytes", "reason", "error"], rows)
     if any(removal.error for removal in removals):
         sys.exit(1)
+
+
+@command.command("discard")
+@_directories
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def discard(directories: tuple[Path, ...], yes: bool, config_path: Path | None) -> None:
+    """Remove job DIRECTORIES for good, with outputs that are not delivered, after saying what would be lost."""
+    from ..attempt.directory import AttemptDirectory
+    from ..attempt.retention import check_ours
+    from ..attempt.retention import discard as remove
+    from ..config import load_config
+    from ..storage.adapters import open_storage
+
+    storage = open_storage(load_config(config_path))
+    chosen = [AttemptDirectory(path.absolute()) for path in directories]
+    for directory in chosen:
+        check_ours(directory)
+    rows = [row for directory in chosen for row in _losses(directory)]
+    print_table(["job", "output", "bytes", "reason"], rows)
+    if not yes:
+        click.confirm(f"Remove {len(chosen)} job directories and lose these outputs?", abort=True)
+    for directory in chosen:
+        remove(directory, storage)
+
+
+def _losses(directory: AttemptDirectory) -> list[tuple[object, ...]]:
+    """The rows that say what is lost with a directory."""
+    from ..attempt.retention import lost_with
+    from ..errors import StorageError
+
+    job = directory.path.name
+    try:
+        lost = lost_with(directory)
+    except StorageError as error:
+        return [(job, "unknown", None, str(error))]
+    return [(job, each.name, each.size_bytes, each.reason) for each in lost] or [(job, "none", None, "")]
 
 
 def _plain(report: SyncReport) -> dict[str, Any]:

@@ -273,13 +273,21 @@ class OutputsConfig:
         example='"s3://style-assets/exports/logs/"',
     )
     keep_done_days: float = key(
-        1.0, "How long a job directory is kept when all of its outputs are safe.", between(0, _CENTURY_DAYS)
+        1.0,
+        "How long a job directory is kept when all of its outputs are safe, counted while the machine is on.",
+        between(0, _CENTURY_DAYS),
     )
     keep_failed_days: float = key(
-        14.0, "How long a job directory is kept when an output is not safe. Then it is lost.", between(0, _CENTURY_DAYS)
+        14.0,
+        "How long the directory of a failed job is kept. One with an output that is not delivered is kept until it is, "
+        "or until you run openjd-vs outputs discard.",
+        between(0, _CENTURY_DAYS),
     )
     keep_bytes: int = key(
-        0, "The size limit of ended jobs: beyond it the oldest go early, safe ones first. 0: no limit.", at_least(0)
+        0,
+        "The size limit of ended jobs: beyond it the oldest go early, safe ones first, and none with an output that is "
+        "not delivered. 0: no limit.",
+        at_least(0),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 
-from ..attempt.retention import clean
+from ..attempt.retention import Removal, clean
 from ..config import Config
 from ..storage.ports import Storage
 
@@ -22,6 +23,7 @@ class Cleaner:
         self._storage = storage
         self._due_s = time.monotonic()
         self._thread: threading.Thread | None = None
+        self._told: dict[Path, str] = {}
 
     def clean_when_due(self) -> None:
         """Begin to clean if it is time and the last round has ended."""
@@ -34,7 +36,14 @@ class Cleaner:
     def _clean(self) -> None:
         try:
             for removal in clean(self._config.worker.work_dir, self._config.outputs, self._storage):
-                reason = f"{removal.reason}; {removal.error}" if removal.error else removal.reason
-                _log.info("removed %s: %s", removal.job.path, reason)
+                self._tell(removal)
         except Exception:  # noqa: BLE001  # cleaning can wait
             _log.exception("old directories could not be removed")
+
+    def _tell(self, removal: Removal) -> None:
+        """Log a removal, and each directory that was not removed once for each reason."""
+        if removal.error is None:
+            _log.info("removed %s: %s", removal.path, removal.reason)
+        elif self._told.get(removal.path) != removal.error:
+            self._told[removal.path] = removal.error
+            _log.warning("%s was not removed: %s", removal.path, removal.error)

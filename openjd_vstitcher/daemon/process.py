@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -106,7 +105,7 @@ def _for_owner(path: str, flags: int) -> int:
 
 
 def set_aside(path: Path) -> None:
-    """Rename a directory that is in the way; nothing in it is lost.
+    """Rename a directory that is in the way; nothing in it is lost, also if it cannot be renamed.
 
     Raises
     ------
@@ -114,7 +113,7 @@ def set_aside(path: Path) -> None:
     """
     for number in range(1, 1000):
         other = path.with_name(f"{path.name}.old{number}")
-        if not other.exists():
-            shutil.move(path, other)
+        if not os.path.lexists(other):
+            path.rename(other)
             return
     raise OSError(f"{path} is in the way, and so are a thousand older ones")

@@ -56,18 +56,30 @@ class Ledger:
     ----------
     path: the file. It is created if it does not exist.
     expected: the outputs of the job; None to use those in the file.
+
+    Raises
+    ------
+    StorageError: the file cannot be opened, or is not a ledger: a fault of the disk.
     """
 
     def __init__(self, path: Path, expected: Sequence[ExpectedOutput] | None = None) -> None:
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        with _explained(f"cannot open the ledger {path}"):
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            try:
+                self._prepare(expected)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _prepare(self, expected: Sequence[ExpectedOutput] | None) -> None:
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
         if expected is not None:
             rows = [(o.name, n, o.upload, o.asset_type, o.instruction) for n, o in enumerate(expected)]
-            with self._lock, self._connection:
+            with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.executemany(
                     "INSERT INTO output (name, position, upload, asset_type, instruction) VALUES (?, ?, ?, ?, ?)"
@@ -78,19 +90,19 @@ class Ledger:
 
     def entry(self, name: str) -> Entry:
         """The row of an expected output."""
-        with self._lock:
+        with self._lock, _explained("cannot read the ledger"):
             row = self._connection.execute("SELECT * FROM output WHERE name = ?", (name,)).fetchone()
         return _entry(row)
 
     def entries(self) -> list[Entry]:
         """All rows, in the order of the preset."""
-        with self._lock:
+        with self._lock, _explained("cannot read the ledger"):
             rows = self._connection.execute("SELECT * FROM output ORDER BY position").fetchall()
         return [_entry(row) for row in rows]
 
     def facts(self) -> dict[str, str]:
         """What was recorded about the job as a whole."""
-        with self._lock:
+        with self._lock, _explained("cannot read the ledger"):
             return {row["key"]: row["value"] for row in self._connection.execute("SELECT key, value FROM fact")}
 
     def note(self, facts: Mapping[str, str]) -> None:
@@ -128,11 +140,11 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def _explained(what: str = "cannot write the ledger") -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StorageError(f"cannot write the ledger: {error}", transient=True) from error
+    except sqlite3.DatabaseError as error:
+        raise StorageError(f"{what}: {error}", transient=True) from error
 
 
 def _entry(row: sqlite3.Row) -> Entry:

@@ -93,18 +93,59 @@ def test_directory_that_is_no_job_is_refused(job: S3Job, tmp_path: Path) -> None
     assert "has no ledger of outputs" in done.stderr
 
 
+def _unfinished_upload(job: S3Job) -> None:
+    """Leave an unfinished upload of the second output, whose id was not saved, as a crash does."""
+    uri = f"s3://style-assets/exports/{job.job_id}/{job.names[1]}"
+    job.server.client().create_multipart_upload(Bucket="style-assets", Key=uri.removeprefix("s3://style-assets/"))
+    ledger = Ledger(job.directory.ledger)
+    ledger.record(job.names[1], "uploading", uri=uri, upload_id="")
+    ledger.close()
+
+
+def _uploads_left(job: S3Job) -> list[str]:
+    found = job.server.client().list_multipart_uploads(Bucket="style-assets").get("Uploads", [])
+    return [upload["Key"] for upload in found if job.job_id in upload["Key"]]
+
+
 def test_clean_says_first_and_removes_then_what_may_go(job: S3Job) -> None:
     work_dir = str(job.directory.path.parent)
     job.config_file.write_text(job.config_file.read_text() + "keep_failed_days = 0\n")
-    ledger = Ledger(job.directory.ledger)
-    uri = f"s3://style-assets/exports/{job.job_id}/{job.names[1]}"
-    client = job.server.client()
-    client.create_multipart_upload(Bucket="style-assets", Key=uri.removeprefix("s3://style-assets/"))
-    ledger.record(job.names[1], "uploading", uri=uri, upload_id="")
-    ledger.close()
-    assert "its retention has run out" in _outputs(job, "clean", "--work-dir", work_dir, "--dry-run").stdout
+    _unfinished_upload(job)
+    for name in job.names:
+        (job.directory.output / name).unlink()
+    assert "its time is over" in _outputs(job, "clean", "--work-dir", work_dir, "--dry-run").stdout
     assert job.directory.path.exists()
     assert _outputs(job, "clean", "--work-dir", work_dir).returncode == 0
     assert not job.directory.path.exists()
-    left = client.list_multipart_uploads(Bucket="style-assets").get("Uploads", [])
-    assert [upload for upload in left if job.job_id in upload["Key"]] == []
+    assert _uploads_left(job) == []
+
+
+def test_clean_keeps_outputs_that_are_not_delivered_and_names_them(job: S3Job) -> None:
+    job.config_file.write_text(job.config_file.read_text() + "keep_failed_days = 0\nkeep_bytes = 1\n")
+    done = _outputs(job, "clean", "--work-dir", str(job.directory.path.parent))
+    assert done.returncode == 1
+    assert f"not delivered: {', '.join(job.names)}" in done.stdout
+    assert all((job.directory.output / name).exists() for name in job.names)
+
+
+def test_discard_says_what_is_lost_and_asks(job: S3Job) -> None:
+    _unfinished_upload(job)
+    path = str(job.directory.path)
+    asked = _outputs(job, "discard", path)
+    assert asked.returncode == 1
+    assert all(name in asked.stdout for name in job.names)
+    assert job.directory.path.exists()
+    with hold(job.directory):
+        assert "another process works on" in _outputs(job, "discard", path, "--yes").stderr
+    assert job.directory.path.exists()
+    done = _outputs(job, "discard", path, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not job.directory.path.exists()
+    assert _uploads_left(job) == []
+
+
+def test_discard_refuses_what_is_no_job_before_it_removes_anything(job: S3Job, tmp_path: Path) -> None:
+    done = _outputs(job, "discard", str(job.directory.path), str(tmp_path), "--yes")
+    assert done.returncode == 2
+    assert "is not a job directory: it has no request.json" in done.stderr
+    assert job.directory.path.exists()
