@@ -30,7 +30,7 @@ _REPORTS = {ActionMessageKind.PROGRESS, ActionMessageKind.STATUS, ActionMessageK
 _FRAGMENTS = [
     *("openjd_env: A=b", "openjd_unset_env: PATH", 'openjd_env: "A=b"', "openjd_redacted_env: A=b", "OpenJD_env A=b"),
     *("openjd_progress: 50", "openjd_status: x", "openjd_fail: x", "openjd_session_runtime_loglevel: ERROR"),
-    'vstitcher_event: {"event": "limited", "what": "pixels", "asked": 2, "used": 1}',
+    'vstitcher_event: {"event": "limited", "output": "a", "field": "b", "asked": 2, "used": 1}',
     *("\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\0", "\ud800", "\u202e"),
     *("x" * 63_990, "é" * 32_000, "x" * (LOG_LINE_MAX_LENGTH + 1), " ", "\t", "\ufeff"),
 ]
