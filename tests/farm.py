@@ -125,3 +125,25 @@ def hang_once(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Path:
     rule = {"what": "hang", "in": "GarmentTechpackExport", "once": str(flag)}
     monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
     return flag
+
+
+@pytest.fixture
+def scan(farm: Farm) -> Callable[[], str]:
+    """Submits a job that takes a moment."""
+    export = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
+    details = {"instructions": [export], "remote_destination": "s3://style-assets/"}
+    farm.platform.put_preset({"key": "scan", "details": details})
+    return lambda: farm.submit("scan")
+
+
+@pytest.fixture
+def python(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets a line of shell run at the start of every attempt's process."""
+
+    def use(line: str) -> None:
+        file = farm.folder / "python"
+        file.write_text(f'#!/bin/sh\ncase "$*" in *run-job*) {line};; esac\nexec {sys.executable} "$@"\n')
+        file.chmod(0o700)
+        monkeypatch.setattr("openjd_vstitcher.daemon.process.sys.executable", str(file))
+
+    return use

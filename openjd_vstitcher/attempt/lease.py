@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
@@ -13,7 +13,7 @@ from typing import Literal
 from .. import clock
 from ..errors import ClaimLost, PlatformError
 from ..events import ActionProgress
-from ..journal import JournalReader
+from ..journal import Entry, JournalReader
 from ..platform.ports import JobQueue
 from ..platform.values import Claim
 from .directory import AttemptDirectory
@@ -132,6 +132,8 @@ class Lease:
     def record(self) -> None:
         """Keep new events of the journal with the job; what the queue does not take now is not offered again.
 
+        If the queue rejects them together, each is sent alone, so that one does not take the others with it.
+
         Raises
         ------
         ClaimLost: the claim is no longer held.
@@ -140,12 +142,20 @@ class Lease:
             entries = [entry for entry in self._journal.read() if not isinstance(entry.event, ActionProgress)]
             if not entries:
                 return
-            try:
-                self._queue.record(self._claim, entries)
-            except ClaimLost:
-                raise
-            except PlatformError as error:
-                _log.warning("%d events of %s were not recorded: %s", len(entries), self._claim.job.id, error)
+            if (error := self._record(entries)) is not None and not error.transient and len(entries) > 1:
+                for entry in entries:
+                    self._record([entry])
+
+    def _record(self, entries: Sequence[Entry]) -> PlatformError | None:
+        """Send events; returns why they were not taken."""
+        try:
+            self._queue.record(self._claim, entries)
+        except ClaimLost:
+            raise
+        except PlatformError as error:
+            _log.warning("%d events of %s were not recorded: %s", len(entries), self._claim.job.id, error)
+            return error
+        return None
 
     def __enter__(self) -> Lease:
         for thread in self._threads:

@@ -18,6 +18,7 @@ from .messages import ClaimFailed, Event, JobsAnnounced, NothingToClaim
 
 _log = logging.getLogger(__name__)
 _LISTEN_S = 1.0
+_REPORT_S = 60.0
 
 
 class QueueClient:
@@ -109,7 +110,7 @@ class QueueClient:
     def _finish(self, claim: Claim, outcome: Outcome, then: Callable[[bool], None]) -> None:
         told = False
         over = threading.Event()
-        timer = threading.Timer(self._config.lease_s, over.set)
+        timer = threading.Timer(min(self._config.lease_s, _REPORT_S), over.set)
         timer.daemon = True
         timer.start()
         try:

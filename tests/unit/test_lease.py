@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,8 @@ from openjd_vstitcher.attempt.lease import LOST_EXIT_CODE, Lease, LeaseTimes, St
 from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.status import StatusFile
 from openjd_vstitcher.errors import ClaimLost, PlatformError
+from openjd_vstitcher.events import ActionStatus, SessionEnded, SessionStarted
+from openjd_vstitcher.journal import Entry, Journal
 from openjd_vstitcher.platform.values import Beat, Claim, Job
 
 
@@ -116,6 +118,23 @@ def test_a_request_to_give_the_job_back_is_seen(tmp_path: Path, queue: Queue, st
         lease._directory.give_back_request.touch()
         assert wait_for(lambda: stops) < 2.0
     assert stops == ["given back"]
+
+
+def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(tmp_path: Path, queue: Queue) -> None:
+    kept: list[str] = []
+
+    def record(claim: Claim, entries: Sequence[Entry]) -> None:
+        if any(entry.name == "action_status" for entry in entries):
+            raise PlatformError("invalid input syntax")
+        kept.extend(entry.name for entry in entries)
+
+    queue.record = record  # type: ignore[method-assign, assignment]
+    lease = lease_of(tmp_path, queue, length_s=120)
+    journal = Journal(tmp_path / "7.1" / "journal.jsonl", job_id="7")
+    for event in (SessionStarted(session="a"), ActionStatus(status="?"), SessionEnded(session="a")):
+        journal.append(event)
+    lease.record()
+    assert kept == ["session_started", "session_ended"]
 
 
 @pytest.mark.parametrize("how", ["heartbeat", "state"])
