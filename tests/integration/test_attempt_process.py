@@ -118,3 +118,18 @@ def test_a_directory_in_the_way_is_set_aside_whole(tmp_path: Path) -> None:
         set_aside(tmp_path / "7.1")
     assert (tmp_path / "7.1.old1" / "file").read_text() == "1"
     assert (tmp_path / "7.1.old2" / "file").read_text() == "2"
+
+
+def test_a_directory_that_cannot_be_set_aside_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law 3: no copy and removal takes the place of a rename that fails, as it does when a file in it is open."""
+    (tmp_path / "7.1").mkdir()
+    (tmp_path / "7.1" / "file").write_text("precious")
+
+    def in_use(*_: object, **__: object) -> None:
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(os, "rename", in_use)
+    with pytest.raises(PermissionError):
+        set_aside(tmp_path / "7.1")
+    assert [path.name for path in tmp_path.iterdir()] == ["7.1"]
+    assert (tmp_path / "7.1" / "file").read_text() == "precious"

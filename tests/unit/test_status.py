@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from openjd_vstitcher.attempt.status import StatusFile, read_status
@@ -59,3 +61,26 @@ def test_the_status_of_another_release_is_readable(tmp_path: Path) -> None:
     StatusFile(path, job_id="7", attempt=1)
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid_started": 5.0, "mood": "good"}))
     assert read_status(path) is not None
+
+
+@pytest.mark.parametrize("last", ["reporting", "end"])
+def test_the_last_status_waits_for_room_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """How the attempt ended must not be lost because the disk was full for a moment."""
+    path = tmp_path / "status.json"
+    file = StatusFile(path, job_id="7", attempt=1)
+    sync, failures = os.fsync, [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) for _ in range(3)]
+
+    def full_at_first(descriptor: int) -> None:
+        if failures:
+            raise failures.pop()
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_at_first)
+    getattr(file, last)({"status": "COMPLETED_SUCCESS"})
+    written = read_status(path)
+    assert written is not None
+    assert written.outcome == {"status": "COMPLETED_SUCCESS"}
+    assert failures == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["status.json"]
