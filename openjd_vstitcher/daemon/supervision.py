@@ -161,9 +161,7 @@ class Supervision:
                 self._claiming = False
                 self._pause_claims(now_s)
             case JobsAnnounced():
-                self._queue_empty = False
-                if self._failures == 0:
-                    self._claim_at_s = now_s
+                self._expect_jobs(now_s)
             case StartFailed(key, machine):
                 self._attempts.pop(key, None)
                 if machine:
@@ -196,6 +194,7 @@ class Supervision:
         attempt = self._attempts[key]
         if reported:
             del self._attempts[key]
+            self._expect_jobs(now_s)  # its own may be back in the queue
             return
         if attempt.phase == "finishing":
             attempt.failures += 1
@@ -280,6 +279,11 @@ class Supervision:
         if self._stops:
             return self._stops > 1 or not left
         return self.limits.once and (self._queue_empty or bool(self._unfit)) and not left
+
+    def _expect_jobs(self, now_s: float) -> None:
+        self._queue_empty = False
+        if self._failures == 0:
+            self._claim_at_s = now_s
 
     def _pause_claims(self, now_s: float) -> None:
         self._failures += 1

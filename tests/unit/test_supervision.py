@@ -119,10 +119,10 @@ TABLE: dict[str, list[tuple[float, list[Event], list[Instruction]]]] = {
         (50, [JobsAnnounced()], []),
         (60, [Fit()], [Claim()]),
     ],
-    "an attempt that ended without a reported outcome is finished at once": [
+    "what ended without a reported outcome is finished at once, and then its job may be back": [
         (0, [Found("a", alive=True)], [Claim()]),
         (1, [NothingToClaim(), Ended("a", reported=False)], [Finish("a")]),
-        (2, [Ended("a", reported=True)], []),
+        (2, [Ended("a", reported=True)], [Claim()]),
     ],
     "one that cannot be finished is tried again with growing pauses": [
         (0, [Found("a", alive=False), Unfit("x")], [Finish("a")]),
