@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 _LISTEN_S = 0.5
 """How long one look for a cancel request takes at most; a request to give the job back is seen as often."""
 _RECORD_S = 2.0
+_MOST_UNRECORDED = 10_000
+_JOIN_S = 2.0
 _PROGRESS_S = 5.0
 _STOP_S = 90.0
 LOST_EXIT_CODE = 75
@@ -94,6 +96,7 @@ class Lease:
         self._times = LeaseTimes(None if claim.lease_expires_at is None else length_s, claimed_s)
         self._journal = JournalReader(directory.journal)
         self._recording = threading.Lock()
+        self._unrecorded: list[Entry] = []
         self._told: tuple[float, str] = (-1.0, "")
         self._told_s = float("-inf")
         self._record_at_s = 0.0
@@ -130,7 +133,7 @@ class Lease:
         self._must_stop("given back")
 
     def record(self) -> None:
-        """Keep new events of the journal with the job; what the queue does not take now is not offered again.
+        """Store new events of the journal with the job. What cannot be sent now is sent the next time.
 
         If the queue rejects them together, each is sent alone, so that one does not take the others with it.
 
@@ -139,10 +142,13 @@ class Lease:
         ClaimLost: the claim is no longer held.
         """
         with self._recording:
-            entries = [entry for entry in self._journal.read() if not isinstance(entry.event, ActionProgress)]
+            new = [entry for entry in self._journal.read() if not isinstance(entry.event, ActionProgress)]
+            entries = [*self._unrecorded, *new][-_MOST_UNRECORDED:]
             if not entries:
                 return
-            if (error := self._record(entries)) is not None and not error.transient and len(entries) > 1:
+            error = self._record(entries)
+            self._unrecorded = entries if error is not None and error.transient else []
+            if error is not None and not error.transient and len(entries) > 1:
                 for entry in entries:
                     self._record([entry])
 
@@ -166,6 +172,8 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
+        for thread in self._threads:
+            thread.join(_JOIN_S)
 
     def work_over(self) -> None:
         """Say that the attempt's work has ended; its outcome is still to be reported under the lease."""

@@ -208,3 +208,22 @@ def test_a_process_that_does_not_stop_is_ended_before_its_lease_is(tmp_path: Pat
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60)
     assert done.returncode == LOST_EXIT_CODE
     assert time.monotonic() - began < 30
+
+
+def test_events_that_cannot_be_sent_are_sent_later_in_order(tmp_path: Path, queue: Queue) -> None:
+    lease = lease_of(tmp_path, queue, length_s=120)
+    recorded: list[int] = []
+    away = [True, True, False]
+
+    def record(claim: Claim, entries: Sequence[Entry]) -> None:
+        if away.pop(0):
+            raise PlatformError("the queue is away", transient=True)
+        recorded.extend(entry.seq for entry in entries)
+
+    queue.record = record  # type: ignore[assignment,method-assign]
+    journal = Journal(tmp_path / "7.1" / "journal.jsonl", job_id="7")
+    for session in "abc":
+        journal.append(SessionStarted(session=session))
+        lease.record()
+    journal.close()
+    assert recorded == [1, 2, 3]
