@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .. import failures
+from .. import failures, files
+from ..action_output import MACHINE_FAULT
 from ..errors import ConfigError, OpenjdVsError
 from ..events import Failure
 from ..platform.values import Outcome
@@ -24,12 +24,6 @@ _MAX_DETAILS = 2000
 _MACHINE = "machine"
 _STAGING = "WorkingDirectory"
 _NO_ENGINE = failures.headline({"stage": "start", "message": ""})
-MACHINE_EXIT_CODE = 75
-"""`EX_TEMPFAIL` of sysexits.h: with it `openjd-vs stage` says that this machine could not bring the inputs."""
-_MACHINE_ERRORS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
-    *(errno.ENOMEM, errno.EMFILE, errno.ENFILE),
-}
 _DENIED_RETURNS = 5
 _WORKER_STOPS = "the worker was told to stop"
 
@@ -94,7 +88,7 @@ def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_
 def _obstacle(result: AttemptResult) -> str:
     """What this machine could not do, "" if nothing: bring the inputs, start an engine, deliver what was made."""
     for failure in result.run.failures:
-        not_staged = failure.environment == _STAGING and failure.exit_code == MACHINE_EXIT_CODE
+        not_staged = failure.environment == _STAGING and failure.exit_code == MACHINE_FAULT
         if not_staged or failure.stage == "start" or failure.message.startswith(_NO_ENGINE):
             return failure.message
     pending = [f"{output.name}: {output.reason}" for output in result.sync.unsafe if output.fate == "pending"]
@@ -145,7 +139,7 @@ def is_of_machine(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, MemoryError | sqlite3.Error | ConfigError):
             return True
-        if isinstance(error, OSError) and error.errno in _MACHINE_ERRORS:
+        if isinstance(error, OSError) and files.is_machine_fault(error):
             return True
         error = error.__cause__ or error.__context__
     return False
