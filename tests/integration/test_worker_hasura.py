@@ -131,6 +131,7 @@ def extended_only(site: Site) -> None:
         pytest.skip("today's tables have no lease: nobody takes over")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_an_attempt_needs_no_daemon_for_five_leases(site: Site, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     extended_only(site)
@@ -180,6 +181,7 @@ def _token(*, valid_s: float) -> str:
     return jwt.encode(whole, JWT_KEY, algorithm="HS256")
 
 
+@pytest.mark.slow
 def test_an_attempt_cut_off_from_hasura_ends_before_its_lease_does(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     extended_only(site)
     flag = slow_once(site, monkeypatch, 60)
