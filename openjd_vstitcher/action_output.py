@@ -24,6 +24,11 @@ EVENT_PREFIX = "vstitcher_event: "
 """Starts a line that holds a fact for the journal, as a JSON object whose `event` is its name."""
 PLAIN_PREFIX = "vstitcher: "
 """Starts a line that is only for people who read the log."""
+MACHINE_FAULT = 75
+"""The machine or its own storage is to blame, and another try can succeed: its disk is full, its storage is away.
+
+EX_TEMPFAIL of BSD's `sysexits.h`. The failure message then starts with `machine: `.
+"""
 MOST_BYTES = 4096
 """The most bytes of a line with its line break: Linux writes as many to a pipe at once, so lines never mix."""
 

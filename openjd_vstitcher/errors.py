@@ -66,10 +66,12 @@ class StorageError(OpenjdVsError):
     ----------
     message: what was tried on what, and why it failed.
     transient: whether trying again later can succeed without anyone acting.
+    credential: whether the credential was refused, which passes when it is being renewed.
     """
 
-    def __init__(self, message: str, *, transient: bool) -> None:
+    def __init__(self, message: str, *, transient: bool, credential: bool = False) -> None:
         self.transient = transient
+        self.credential = credential
         super().__init__(message)
 
 
@@ -80,10 +82,12 @@ class PlatformError(OpenjdVsError):
     ----------
     message: what was asked, and what the platform answered.
     transient: whether trying again later can succeed without anyone acting.
+    credential: whether the credential was refused, which passes when it is being renewed.
     """
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(self, message: str, *, transient: bool = False, credential: bool = False) -> None:
         self.transient = transient
+        self.credential = credential
         super().__init__(message)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SUFFIX = ".part"
 _IN_USE = (5, 32)
 """Windows errors (access denied, sharing violation) of a rename onto a file that another process has open."""
-_DISK_FAULTS = {
+_MACHINE_FAULTS = {
     errno.ENOSPC,
     errno.EROFS,
     errno.EIO,
@@ -109,9 +109,9 @@ def move_into_place(part: StrPath, path: StrPath, *, durable: bool = True) -> No
         _sync_directory(os.path.dirname(os.fspath(path)) or ".")
 
 
-def is_disk_fault(error: OSError) -> bool:
-    """Whether a machine is to blame for a failed read or write: a full, read-only or broken disk, or no descriptors."""
-    return error.errno in _DISK_FAULTS
+def is_machine_fault(error: OSError) -> bool:
+    """Whether the machine is to blame: a full, read-only or broken disk, no memory or no descriptors left."""
+    return error.errno in _MACHINE_FAULTS
 
 
 def remove_if_there(path: StrPath) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 _HIDDEN = "[redacted]"
 _LEAST_CHARACTERS = 6
@@ -26,16 +27,18 @@ _NAME = (
     "(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|signature|api[_-]?key|access[_-]?key(?:[_-]?id)?"
     "|account[_-]?key|authorization)"
 )
+_QUOTE = r"\\*[\"']"
+"""A quotation mark; inside JSON it comes with a backslash."""
 _VALUE = rf"(?!{re.escape(_HIDDEN)}|Bearer\b|Basic\b)[^\s&\"',;\\]+"
 _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), _HIDDEN),
-    (re.compile(r"(://)[^/\s@:\"']*:[^\s@\"']+@"), rf"\1{_HIDDEN}@"),
-    (re.compile(r"(?<![\w/.+-])[\w.+-]+:[^\s/@:\"']+@(?=\w)"), f"{_HIDDEN}@"),
+    (re.compile(r"(://)[^/\s@:\"']{0,128}:[^\s@\"']{1,256}@"), rf"\1{_HIDDEN}@"),
+    (re.compile(r"(?<![\w/.+-])[\w.+-]{1,128}:[^\s/@:\"']{1,256}@(?=\w)"), f"{_HIDDEN}@"),
     (re.compile(r"\b(Bearer\s+|Authorization[\"']?:\s*[\"']?Basic\s+)[\w.~+/=-]{6,}", re.I), rf"\1{_HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), _HIDDEN),
     (re.compile(r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_\w{20,}|xox[abprs]-[\w-]{10,})\b"), _HIDDEN),
     (re.compile(r"(hooks\.slack\.com/services/)[\w/]+", re.I), rf"\1{_HIDDEN}"),
-    (re.compile(rf"({_NAME}(?:[\"']?\s*=|[\"']\s*:)\s*[\"']?){_VALUE}", re.I), rf"\1{_HIDDEN}"),
+    (re.compile(rf"({_NAME}(?:(?:{_QUOTE})?\s*=|{_QUOTE}\s*:)\s*(?:{_QUOTE})?){_VALUE}", re.I), rf"\1{_HIDDEN}"),
     (re.compile(rf"((?:password|passwd|api[_-]?key|admin-secret|authorization):\s*){_VALUE}", re.I), rf"\1{_HIDDEN}"),
     (re.compile(rf"((?<!\w)(?:key|sig)=){_VALUE}", re.I), rf"\1{_HIDDEN}"),
 )
@@ -98,6 +101,16 @@ class Redaction:
         if self._secrets is not None:
             text = self._secrets.sub(_HIDDEN, text)
         return without_credentials(text)
+
+    def json(self, value: Any) -> Any:
+        """JSON data with every string without credentials."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {key: self.json(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.json(item) for item in value]
+        return value
 
 
 class RedactingFormatter(logging.Formatter):

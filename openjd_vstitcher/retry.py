@@ -42,7 +42,7 @@ def retrying(
     longest_s: float,
     on_wait: Callable[[Exception, float], None],
 ) -> _T:
-    """Call `action` until it works.
+    """Call `action` until it works. For work under a claim: a refused credential is waited for like a broken line.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def retrying(
         try:
             return action()
         except (StorageError, PlatformError) as error:
-            if not error.transient or stop.is_set():
+            if not (error.transient or error.credential) or stop.is_set():
                 raise
             pause_s = next(pauses)
             on_wait(error, pause_s)

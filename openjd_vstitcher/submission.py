@@ -12,6 +12,7 @@ from .errors import InvalidInput, Problem
 from .platform.ports import Platform
 from .platform.values import Job, JobStatus, NewJob
 from .presets import Preset, check_asset_types, load_job_details, load_preset
+from .storage.inputs.resolve import check_details
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ def submit(
 
     Raises
     ------
-    InvalidInput: the preset or the details are not valid, an asset type is unknown to the platform, or the garment or
-        the job type is missing.
+    InvalidInput: the preset or the details are not valid, two artworks are for the same material, an asset type is
+        unknown to the platform, or the garment or the job type is missing.
     NotFound: the platform has no such preset.
     """
     file = Path(request.preset)
@@ -68,6 +69,7 @@ def _new_job(preset: Preset, given: Any, request: Request) -> NewJob:
     if request.garment is not None:
         raw["input_file_uri"] = request.garment.resolve().as_uri()
     details = load_job_details(raw, source)
+    check_details(details.raw)
     if not (details.input_file_uri or details.body_code):
         raise InvalidInput(source, [Problem("/input_file_uri", "is missing; expected a garment, or a body_code")])
     row: Mapping[str, Any] = given if "details" in given else {}

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ root = "storage"
 id = "w"
 work_dir = "jobs"
 lease_s = 4
-max_attempts = 2
 [engine]
 kind = "standin"
 """
@@ -63,6 +63,25 @@ class Farm:
     def work(self, **worker: Any) -> int:
         config = dataclasses.replace(self.config, worker=dataclasses.replace(self.config.worker, **worker))
         return Worker(config, self.platform).run(once=True)
+
+    @contextmanager
+    def working(self, **worker: Any) -> Iterator[Worker]:
+        """A daemon in a thread, which waits for jobs until the end of the block and then gives back what it holds."""
+        config = dataclasses.replace(self.config, worker=dataclasses.replace(self.config.worker, **worker))
+        daemon = Worker(config, self.platform)
+        thread = threading.Thread(target=daemon.run)
+        thread.start()
+        try:
+            yield daemon
+            assert thread.is_alive()
+        finally:
+            daemon.stop()
+            daemon.stop()
+            thread.join(60)
+        assert not thread.is_alive()
+
+    def status(self, job_id: str) -> str:
+        return self.platform.job(job_id).status
 
     def job(self, job_id: str) -> Job:
         return self.platform.job(job_id)
@@ -106,3 +125,25 @@ def hang_once(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Path:
     rule = {"what": "hang", "in": "GarmentTechpackExport", "once": str(flag)}
     monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
     return flag
+
+
+@pytest.fixture
+def scan(farm: Farm) -> Callable[[], str]:
+    """Submits a job that takes a moment."""
+    export = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
+    details = {"instructions": [export], "remote_destination": "s3://style-assets/"}
+    farm.platform.put_preset({"key": "scan", "details": details})
+    return lambda: farm.submit("scan")
+
+
+@pytest.fixture
+def python(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets a line of shell run at the start of every attempt's process."""
+
+    def use(line: str) -> None:
+        file = farm.folder / "python"
+        file.write_text(f'#!/bin/sh\ncase "$*" in *run-job*) {line};; esac\nexec {sys.executable} "$@"\n')
+        file.chmod(0o700)
+        monkeypatch.setattr("openjd_vstitcher.daemon.process.sys.executable", str(file))
+
+    return use

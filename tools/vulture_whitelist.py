@@ -35,6 +35,7 @@ _.created_date  # a garment's field, written into its information
 
 # Fields of values that cross a boundary; tests read them.
 _.created_at  # openjd_vstitcher/platform/values.py: Job
+_.not_before  # openjd_vstitcher/platform/values.py: Job
 _.ended_at  # openjd_vstitcher/platform/values.py: Job
 _.mutation_type  # openjd_vstitcher/presets.py: Mutation
 _.unexpected  # openjd_vstitcher/outputs/values.py: SyncReport

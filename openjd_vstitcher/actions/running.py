@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import action_output
+from ..action_output import MACHINE_FAULT
 from ..errors import ConfigError, InvalidInput, OpenjdVsError, Problem, StorageError
 from ..failures import one_line
-from ..files import is_disk_fault
+from ..files import is_machine_fault
 
 DONE = 0
 ERROR = 1
 BAD_INPUT = 2
-MACHINE_FAULT = 75
-"""The machine or its own storage is to blame, and another try can succeed: its disk is full, its storage is away.
-
-EX_TEMPFAIL of BSD's `sysexits.h`. The failure message then starts with `MACHINE_PREFIX`.
-"""
 MACHINE_PREFIX = "machine: "
 
 
@@ -41,7 +37,7 @@ def run_action(failure: str, action: Callable[[], object]) -> int:
         action_output.fail(f"{MACHINE_PREFIX if code == MACHINE_FAULT else ''}{failure}: {one_line(str(error))}")
         return code
     except OSError as error:
-        if not is_disk_fault(error):
+        if not is_machine_fault(error):
             raise
         reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         action_output.fail(f"{MACHINE_PREFIX}{failure}: {one_line(str(reason))}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidInput, Problem
@@ -124,16 +125,22 @@ class AttemptDirectory:
         Raises
         ------
         FileExistsError: it is there already. Nothing in it is touched.
-        OSError: it cannot be made, as on a full disk. Nothing of it is left.
+        OSError: this machine cannot make it. Nothing of it is left.
+        RecursionError: the request is nested too deeply. Nothing of it is left.
         """
         self.path.mkdir(mode=0o700, parents=True)
         try:
             self.output.mkdir()
             self.sessions.mkdir(mode=0o700)
-            write_whole(self.request_file, json.dumps(asdict(request), indent=1, default=str))
-        except OSError:
+            write_whole(self.request_file, json.dumps(vars(request), default=str))
+        except (OSError, RecursionError):
             shutil.rmtree(self.path, ignore_errors=True)
             raise
+
+    def withdraw(self) -> None:
+        """Close the directory to everyone but its owner, such as after an attempt that ran as the session user."""
+        with suppress(OSError):
+            self.path.chmod(0o700)
 
     def request(self) -> AttemptRequest:
         """The request that the directory was made for.

@@ -21,7 +21,7 @@ from ..session.user import SessionUserError, check_reach, session_user
 from .directory import AttemptDirectory
 
 _MOST_LOG_BYTES = 64 << 20
-_PRIVATE, _ENTER, _READ, _SHARED = 0o700, 0o710, 0o640, 0o2770
+_ENTER, _READ, _SHARED = 0o710, 0o640, 0o2770
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,8 @@ def isolated(directory: AttemptDirectory, config: Config) -> Iterator[Isolation 
             check_reach(made.user, directory.output)
             yield made
         finally:
-            withdraw(directory)
+            directory.withdraw()
             _keep_log(made.engine_log, directory.engine_log)
-
-
-def withdraw(directory: AttemptDirectory) -> None:
-    """Close a directory to everyone but its owner, such as after a killed attempt."""
-    with suppress(OSError):
-        directory.path.chmod(_PRIVATE)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
@@ -13,7 +13,7 @@ from typing import Literal
 from .. import clock
 from ..errors import ClaimLost, PlatformError
 from ..events import ActionProgress
-from ..journal import JournalReader
+from ..journal import Entry, JournalReader
 from ..platform.ports import JobQueue
 from ..platform.values import Claim
 from .directory import AttemptDirectory
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 _LISTEN_S = 0.5
 """How long one look for a cancel request takes at most; a request to give the job back is seen as often."""
 _RECORD_S = 2.0
+_MOST_UNRECORDED = 10_000
+_JOIN_S = 2.0
 _PROGRESS_S = 5.0
 _STOP_S = 90.0
 LOST_EXIT_CODE = 75
@@ -94,6 +96,7 @@ class Lease:
         self._times = LeaseTimes(None if claim.lease_expires_at is None else length_s, claimed_s)
         self._journal = JournalReader(directory.journal)
         self._recording = threading.Lock()
+        self._unrecorded: list[Entry] = []
         self._told: tuple[float, str] = (-1.0, "")
         self._told_s = float("-inf")
         self._record_at_s = 0.0
@@ -130,22 +133,35 @@ class Lease:
         self._must_stop("given back")
 
     def record(self) -> None:
-        """Keep new events of the journal with the job; what the queue does not take now is not offered again.
+        """Store new events of the journal with the job. What cannot be sent now is sent the next time.
+
+        If the queue rejects them together, each is sent alone, so that one does not take the others with it.
 
         Raises
         ------
         ClaimLost: the claim is no longer held.
         """
         with self._recording:
-            entries = [entry for entry in self._journal.read() if not isinstance(entry.event, ActionProgress)]
+            new = [entry for entry in self._journal.read() if not isinstance(entry.event, ActionProgress)]
+            entries = [*self._unrecorded, *new][-_MOST_UNRECORDED:]
             if not entries:
                 return
-            try:
-                self._queue.record(self._claim, entries)
-            except ClaimLost:
-                raise
-            except PlatformError as error:
-                _log.warning("%d events of %s were not recorded: %s", len(entries), self._claim.job.id, error)
+            error = self._record(entries)
+            self._unrecorded = entries if error is not None and error.transient else []
+            if error is not None and not error.transient and len(entries) > 1:
+                for entry in entries:
+                    self._record([entry])
+
+    def _record(self, entries: Sequence[Entry]) -> PlatformError | None:
+        """Send events; returns why they were not taken."""
+        try:
+            self._queue.record(self._claim, entries)
+        except ClaimLost:
+            raise
+        except PlatformError as error:
+            _log.warning("%d events of %s were not recorded: %s", len(entries), self._claim.job.id, error)
+            return error
+        return None
 
     def __enter__(self) -> Lease:
         for thread in self._threads:
@@ -156,6 +172,8 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
+        for thread in self._threads:
+            thread.join(_JOIN_S)
 
     def work_over(self) -> None:
         """Say that the attempt's work has ended; its outcome is still to be reported under the lease."""

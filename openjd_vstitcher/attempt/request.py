@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,11 @@ class AttemptRequest:
 
     @classmethod
     def of(cls, claim: Claim, claimed_s: float) -> AttemptRequest:
-        """The request for the attempt that a claim allows."""
-        job = json.loads(json.dumps(asdict(claim.job), default=str))
+        """The request for the attempt that a claim allows.
+
+        Raises
+        ------
+        RecursionError, ValueError: the job cannot be written as JSON.
+        """
+        job = json.loads(json.dumps(vars(claim.job), default=str))
         return cls(job, claim.preset, claim.attempt, claim.worker, claimed_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,10 +25,9 @@ from ..platform.values import Outcome
 from ..redaction import Redaction
 from ..storage.adapters import open_storage
 from .directory import AttemptDirectory
-from .isolation import withdraw
 from .lease import Lease
 from .lock import hold
-from .outcome import given_back, killed
+from .outcome import crashed, given_back
 from .report import report
 from .retention import lost_with
 from .status import StatusFile, StatusUnreadable, read_status
@@ -46,7 +46,7 @@ def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platfo
     InvalidInput: the directory has no readable request.
     """
     with hold(directory):
-        withdraw(directory)
+        directory.withdraw()
         if directory.reported.exists():
             return True
         request = directory.request()
@@ -67,11 +67,10 @@ def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platfo
         )
         with lease:
             if outcome is None:
-                if is_unfinished(directory):
-                    _deliver(directory, config, platform, lease)
-                outcome = _outcome_of_killed(directory, config)
+                _deliver(directory, config, platform, lease, status)
+                outcome = outcome_of_killed(directory)
             lease.work_over()
-            return report(platform, request.claim, outcome, directory, lease)
+            return report(platform, request.claim, outcome, directory, lease, alive=status.alive)
 
 
 def resume(
@@ -115,12 +114,14 @@ def outcome_told(directory: AttemptDirectory) -> Outcome | None:
     return None
 
 
-def _deliver(directory: AttemptDirectory, config: Config, platform: Platform, lease: Lease) -> None:
+def _deliver(directory: AttemptDirectory, config: Config, platform: Platform, lease: Lease, status: StatusFile) -> None:
     try:
+        if not is_unfinished(directory):
+            return
         with _resumed(directory, config, platform) as sync:
             lease.on_stop(lambda reason: sync.hurry())
-            sync.finish()
-    except OpenjdVsError as error:
+            sync.finish(alive=status.alive)
+    except (OpenjdVsError, OSError, sqlite3.Error) as error:
         _log.warning("what %s left could not be delivered: %s", directory.path, error)
 
 
@@ -150,16 +151,14 @@ def _resumed(directory: AttemptDirectory, config: Config, catalogue: AssetCatalo
         journal.close()
 
 
-def _outcome_of_killed(directory: AttemptDirectory, config: Config) -> Outcome:
-    if directory.give_back_request.exists():
-        return given_back()
-    retries = directory.request().claim.job.auto_retries
-    return killed(_last_line(directory), retries_left=retries + 1 < config.worker.max_attempts)
+def outcome_of_killed(directory: AttemptDirectory) -> Outcome:
+    """The outcome of an attempt whose process ended without one."""
+    return given_back() if directory.give_back_request.exists() else crashed(_last_line(directory))
 
 
 def _last_line(directory: AttemptDirectory) -> str:
     try:
         lines = directory.process_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    except FileNotFoundError:
+    except OSError:
         return ""
     return Redaction(os.environ)(lines[-1]) if lines else ""

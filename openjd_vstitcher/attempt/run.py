@@ -32,7 +32,7 @@ from .directory import AttemptDirectory
 from .isolation import Isolation, isolated
 from .lease import Lease, Stop
 from .lock import hold
-from .outcome import AttemptResult, failed, outcome_of, refused
+from .outcome import AttemptResult, outcome_of, outcome_of_error
 from .prepare import PreparedAttempt, prepare
 from .report import report
 from .request import AttemptRequest
@@ -40,6 +40,7 @@ from .status import StatusFile
 
 _log = logging.getLogger(__name__)
 _STOPPED_FINISH_S = 30.0
+_PREPARE_S = 1800.0
 
 
 class PlanRun:
@@ -54,6 +55,7 @@ class PlanRun:
     fail_fast, path_mapping_rules: see `SessionRunner`.
     queued: the job comes from the queue, so its actions see harmless variables only, and change none.
     isolation: of actions that run as another user.
+    alive: called about once a second while the work goes on.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class PlanRun:
         path_mapping_rules: Sequence[PathMappingRule] = (),
         queued: bool = False,
         isolation: Isolation | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
+        self._alive = alive
         self._delivering = False
         self._lifeline = Lifeline()
         credential = (config.platform.credential_variable,)
@@ -105,6 +109,7 @@ class PlanRun:
             path_mapping_rules=path_mapping_rules,
             ignore_variables=queued,
             user=isolation.user if isolation else None,
+            alive=alive,
         )
 
     def cancel(self, *, now: bool = False) -> None:
@@ -121,7 +126,8 @@ class PlanRun:
             self._journal.append(events.RunEnded(steps=dict(result.steps), canceled=result.canceled))
             self._lifeline.close()
             self._delivering = True
-            return AttemptResult(result, self._sync.finish(_STOPPED_FINISH_S if result.canceled else None))
+            limit_s = _STOPPED_FINISH_S if result.canceled else None
+            return AttemptResult(result, self._sync.finish(limit_s, alive=self._alive))
         finally:
             self._lifeline.close()
             self._sync.stop()
@@ -163,6 +169,10 @@ def run_attempt(
             on_started(lease)
             journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
             outcome = _outcome(directory, request, config, platform, status, journal, lease)
+            hide = Redaction(os.environ, also=(config.platform.credential_variable,))
+            outcome = replace(
+                outcome, status_details=hide.json(outcome.status_details), errors=hide.json(outcome.errors)
+            )
             lease.work_over()
             told = asdict(outcome)
             journal.append(
@@ -173,7 +183,7 @@ def run_attempt(
                 )
             )
             status.reporting(told)
-            reported = report(platform, request.claim, outcome, directory, lease)
+            reported = report(platform, request.claim, outcome, directory, lease, alive=status.alive)
             journal.close()
             status.end(told)
             return reported
@@ -189,13 +199,14 @@ def _outcome(
     lease: Lease,
 ) -> Outcome:
     try:
+        status.alive(_PREPARE_S)
         prepared = prepare(directory, request, config, platform)
         return _run(prepared, directory, request, config, status, journal, lease)
-    except OpenjdVsError as error:
-        return refused(error)
     except Exception as error:  # noqa: BLE001  # whatever happens, the queue must hear how it ended
-        _log.exception("the attempt failed")
-        return failed(f"internal error: {type(error).__name__}: {error}", stage="internal")
+        if not isinstance(error, OpenjdVsError):
+            _log.exception("the attempt failed")
+        job = request.claim.job
+        return outcome_of_error(error, returns=max(job.returns, job.auto_retries))
 
 
 def _run(
@@ -227,6 +238,7 @@ def _run(
             delivery=prepared.delivery,
             queued=True,
             isolation=isolation,
+            alive=status.alive,
         )
 
         def stop(reason: Stop) -> None:
@@ -234,6 +246,9 @@ def _run(
 
         lease.on_stop(stop)
         result = run.run()
+    for failure in result.run.failures if result.succeeded else ():
+        warning = f"{failure.message}; every output of the job was delivered all the same"
+        journal.append(events.ActionWarning(kind="run", step=failure.step, message=warning))
     outcome = outcome_of(result, stop=lease.stop, hide_previous_style_assets=prepared.job.hides_previous_style_assets)
     return _with_logs(outcome, directory, request, config, prepared, journal)
 

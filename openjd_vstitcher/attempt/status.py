@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 5.0
 _LEAST_INTERVAL_S = 0.5
 _LAST_WRITE_S = 30.0
+_ALIVE_S = 15.0
 
 State = Literal["starting", "running", "uploading", "reporting", "ended"]
 
@@ -40,7 +41,7 @@ class Status:
     progress: of the whole job, in percent.
     message: the last status message of an action, or what an upload is waiting for.
     pid: the process that writes this; whether it lives tells the lock of its directory, see `attempt.lock`.
-    heartbeat: when this was written, UTC.
+    heartbeat: when this was written, UTC; it is written again every few seconds while the work goes on.
     outcome: how the attempt ended, once it has.
     """
 
@@ -78,7 +79,10 @@ def write_status(path: Path, status: Status) -> None:
 
 
 class StatusFile:
-    """Keeps an attempt's `status.json` up to date from its events, and a heartbeat in it while nothing happens.
+    """Keeps an attempt's `status.json` up to date from its events, and a heartbeat in it while its work goes on.
+
+    The heartbeat comes from a thread, but it stops when nobody calls `alive` any more: a thread alone would hide that
+    the work itself is stuck.
 
     Parameters
     ----------
@@ -92,6 +96,8 @@ class StatusFile:
         self._done = 0
         self._written = 0.0
         self._ended = threading.Event()
+        self._alive_until_s = 0.0
+        self.alive()
         self._status = Status(
             job_id, attempt, "starting", None, 0.0, "", os.getpid(), datetime.now(UTC), outcome and dict(outcome)
         )
@@ -104,12 +110,22 @@ class StatusFile:
         with self._lock:
             return self._status.progress, self._status.message
 
+    def alive(self, for_s: float = _ALIVE_S) -> None:
+        """Say that the work goes on. May be called from any thread, as often as wanted.
+
+        Parameters
+        ----------
+        for_s: how long the work counts as alive without another call, in seconds.
+        """
+        self._alive_until_s = time.monotonic() + for_s
+
     def planned(self, tasks: int) -> None:
         """Say how many tasks the job has."""
         self._tasks = tasks
 
     def on_event(self, entry: Entry) -> None:
         """Follow an event of the journal."""
+        self.alive()
         match entry.event:
             case events.StepStarted(step=step):
                 self._set(state="running", step=step, message="")
@@ -156,6 +172,8 @@ class StatusFile:
 
     def _beat(self) -> None:
         while not self._ended.wait(_HEARTBEAT_S):
+            if time.monotonic() > self._alive_until_s:
+                continue
             with self._lock:
                 if not self._ended.is_set():
                     self._write()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN = (
     *("type", "preset_key", "status", "status_details", "priority", "progress", "attempt", "auto_retries", "worker"),
+    *("returns", "crashes", "not_before"),
     *("lease_expires_at", "cancel_requested", "requestor_id", "created_at", "started_at", "ended_at"),
 )
 _LISTED = {

@@ -199,6 +199,8 @@ class _Reader:
         if hint is float:
             return float(value) if abs(value) < 1e300 else value
         try:
+            if check is not None and check.from_file and value.startswith("./"):
+                return str(self._base / value)
             return self._base / Path(value).expanduser() if hint is Path else value
         except RuntimeError as error:
             return self.refuse(where, f"expected a path, found {_found(value)} ({error})")

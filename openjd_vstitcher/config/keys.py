@@ -29,10 +29,12 @@ class Check:
     ----------
     expected: the phrase that follows "expected"; for numbers, what follows "a number".
     accepts: the test. If it raises an error, the value is refused with the error's text.
+    from_file: whether a value that starts with `./` is a path from the directory of the configuration file.
     """
 
     expected: str
     accepts: Callable[[Any], bool]
+    from_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,4 +186,8 @@ VARIABLE = Check("a name such as OCIO or STUDIO_*, without secrets", _is_variabl
 HOST = Check("a host or host:port in lower case", _is_host)
 ADDRESS = Check("s3://bucket/prefix, file:///path or an absolute path", _is_address)
 WRITE_PREFIX = Check("s3://bucket, s3://bucket/prefix, file:///path or an absolute path", _is_prefix)
-READ_PREFIX = Check("s3://bucket, s3://bucket/prefix, https://host, file:///path or an absolute path", _is_source)
+READ_PREFIX = Check(
+    "s3://bucket, s3://bucket/prefix, https://host, file:///path, an absolute path or ./path",
+    _is_source,
+    from_file=True,
+)

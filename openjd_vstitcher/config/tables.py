@@ -68,7 +68,6 @@ class WorkerConfig:
         "How long a claim is valid without a heartbeat; then another worker may take the job.",
         between(1, _DAY_S),
     )
-    max_attempts: int = key(3, "How many attempts a job gets before it fails.", between(1, 100))
     poll_s: float = key(30.0, "How long to wait for news of a job before asking the queue.", between(0.1, 3600))
     allowed_commands: tuple[str, ...] = key(
         ("openjd-vs", "vstitcher-openjd"),

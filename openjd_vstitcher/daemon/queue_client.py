@@ -14,10 +14,11 @@ from ..errors import ClaimLost, PlatformError
 from ..platform.ports import Platform
 from ..platform.values import Claim, Outcome
 from ..retry import retrying
-from .supervision import ClaimFailed, Event, JobsAnnounced, NothingToClaim
+from .messages import ClaimFailed, Event, JobsAnnounced, NothingToClaim
 
 _log = logging.getLogger(__name__)
 _LISTEN_S = 1.0
+_REPORT_S = 60.0
 
 
 class QueueClient:
@@ -65,9 +66,14 @@ class QueueClient:
         """Ask for a job."""
         self._requests.submit(self._claim)
 
-    def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """Report the outcome of a claim for which no attempt was started."""
-        self._requests.submit(self._finish, claim, outcome)
+    def finish(self, claim: Claim, outcome: Outcome, then: Callable[[bool], None] = lambda told: None) -> None:
+        """Report the outcome of a claim for which no process can do it.
+
+        Parameters
+        ----------
+        then: called with whether the queue knows the outcome, or needs none.
+        """
+        self._requests.submit(self._finish, claim, outcome, then)
 
     def listen(self, wanted: bool) -> None:
         """Say whether news of jobs is of use now."""
@@ -83,7 +89,7 @@ class QueueClient:
 
     def _claim(self) -> None:
         try:
-            self._platform.requeue_expired(max_attempts=self._config.max_attempts)
+            self._platform.requeue_expired()
             asked_s = clock.now_s()
             claim = self._platform.claim(self._name, self._config.job_types, lease_s=self._config.lease_s)
         except PlatformError as error:
@@ -101,9 +107,10 @@ class QueueClient:
             else:
                 self._on_claim(claim, asked_s)
 
-    def _finish(self, claim: Claim, outcome: Outcome) -> None:
+    def _finish(self, claim: Claim, outcome: Outcome, then: Callable[[bool], None]) -> None:
+        told = False
         over = threading.Event()
-        timer = threading.Timer(self._config.lease_s, over.set)
+        timer = threading.Timer(min(self._config.lease_s, _REPORT_S), over.set)
         timer.daemon = True
         timer.start()
         try:
@@ -112,14 +119,19 @@ class QueueClient:
                 stop=over,
                 first_s=0.5,
                 longest_s=10.0,
-                on_wait=lambda error, wait_s: _log.warning("%s is not given back yet: %s", claim.job.id, error),
+                on_wait=lambda error, wait_s: _log.warning("%s is not reported yet: %s", claim.job.id, error),
             )
+            told = True
         except ClaimLost as error:
             _log.warning("%s", error)
+            told = True
         except PlatformError as error:
-            _log.error("%s could not be given back; its lease will end: %s", claim.job.id, error)
+            _log.error("the outcome of %s could not be reported; its lease will end: %s", claim.job.id, error)
+        except Exception:  # noqa: BLE001  # the lease of this job ends, the daemon lives
+            _log.exception("the outcome of %s could not be reported", claim.job.id)
         finally:
             timer.cancel()
+            then(told)
 
     def _listen(self) -> None:
         while not self._closed.is_set():
@@ -132,4 +144,7 @@ class QueueClient:
                     self._send(JobsAnnounced())
             except PlatformError as error:
                 _log.warning("no news of jobs: %s", error)
+                self._closed.wait(_LISTEN_S)
+            except Exception:  # noqa: BLE001  # the worker polls meanwhile
+                _log.exception("no news of jobs")
                 self._closed.wait(_LISTEN_S)

@@ -11,8 +11,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .messages import (
+    Claim,
+    Claimed,
+    ClaimFailed,
+    Ended,
+    Event,
+    Exit,
+    Finish,
+    Fit,
+    Found,
+    GiveBack,
+    Instruction,
+    JobsAnnounced,
+    Kill,
+    NothingToClaim,
+    Return,
+    SignOfLife,
+    Start,
+    StartFailed,
+    StopAsked,
+    Unfit,
+    Warn,
+)
+
 LONGEST_PAUSE_S = 300.0
 """The longest that the worker waits after a failure before it tries again."""
+FAULTS_OF_A_SICK_MACHINE = 3
+"""After so many faults of this machine in a row the worker says so, and tries one attempt at a time."""
 _KILL_AGAIN_S = 10.0
 
 
@@ -37,148 +63,6 @@ class Limits:
     stop_s: float = 90.0
     once: bool = False
 
-
-# What the worker has seen
-
-
-@dataclass(frozen=True)
-class Found:
-    """At its start the worker found the directory of an attempt that is not reported; `alive`: its process runs."""
-
-    attempt: str
-    alive: bool
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """The queue gave a job."""
-
-    attempt: str
-
-
-@dataclass(frozen=True)
-class NothingToClaim:
-    """The queue has no job for this worker now."""
-
-
-@dataclass(frozen=True)
-class ClaimFailed:
-    """The queue could not be asked."""
-
-
-@dataclass(frozen=True)
-class JobsAnnounced:
-    """The queue may have a job again."""
-
-
-@dataclass(frozen=True)
-class StartFailed:
-    """This machine could not start the process of an attempt; the worker gives the job back.
-
-    `machine` is whether the machine is at fault: then it pauses before it claims again.
-    """
-
-    attempt: str
-    machine: bool = True
-
-
-@dataclass(frozen=True)
-class SignOfLife:
-    """The process of an attempt has written its status since the last look."""
-
-    attempt: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The process of an attempt has ended; `reported`: the queue knows the outcome, nothing is left to do."""
-
-    attempt: str
-    reported: bool
-
-
-@dataclass(frozen=True)
-class Unfit:
-    """The machine must not begin anything now, such as when its disk is nearly full."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Fit:
-    """The machine can work again."""
-
-
-@dataclass(frozen=True)
-class StopAsked:
-    """The worker was told to stop: the first time after its running attempts, the second time now."""
-
-
-Event = (
-    Found
-    | Claimed
-    | NothingToClaim
-    | ClaimFailed
-    | JobsAnnounced
-    | StartFailed
-    | SignOfLife
-    | Ended
-    | Unfit
-    | Fit
-    | StopAsked
-)
-
-
-# What the worker must do
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Ask the queue for a job; answer with `Claimed`, `NothingToClaim` or `ClaimFailed`."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """Start the process of a claimed attempt; answer with `StartFailed` if that fails, and in time with `Ended`."""
-
-    attempt: str
-
-
-@dataclass(frozen=True)
-class Return:
-    """Put the job of a claim back into the queue: the worker was told to stop before the attempt was started."""
-
-    attempt: str
-
-
-@dataclass(frozen=True)
-class Finish:
-    """Start a process that delivers what an attempt left and reports its outcome; answer in time with `Ended`."""
-
-    attempt: str
-
-
-@dataclass(frozen=True)
-class GiveBack:
-    """Tell an attempt to stop and to put its job back into the queue."""
-
-    attempt: str
-
-
-@dataclass(frozen=True)
-class Kill:
-    """End the process of an attempt, with all that it started; `reason` is for the log."""
-
-    attempt: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Exit:
-    """End the worker."""
-
-
-Instruction = Claim | Start | Return | Finish | GiveBack | Kill | Exit
 
 Phase = Literal["claimed", "starting", "running", "finishing", "unreported"]
 
@@ -223,6 +107,9 @@ class Supervision:
     _claiming: bool = False
     _claim_at_s: float = float("-inf")
     _failures: int = 0
+    _faults: int = 0
+    _warned_faults: int = 0
+    _rest_until_s: float = float("-inf")
     _queue_empty: bool = False
     _unfit: str = ""
     _stops: int = 0
@@ -274,19 +161,18 @@ class Supervision:
                 self._claiming = False
                 self._pause_claims(now_s)
             case JobsAnnounced():
-                self._queue_empty = False
-                if self._failures == 0:
-                    self._claim_at_s = now_s
+                self._expect_jobs(now_s)
             case StartFailed(key, machine):
                 self._attempts.pop(key, None)
                 if machine:
-                    self._pause_claims(now_s)
+                    self._rest(now_s)
             case SignOfLife(key) if key in self._attempts:
                 attempt = self._attempts[key]
                 attempt.since_s = now_s
                 if attempt.phase == "starting":
                     attempt.phase = "running"
-            case Ended(key, reported) if key in self._attempts:
+            case Ended(key, reported, machine) if key in self._attempts:
+                self._judge(now_s, key, reported, machine)
                 self._end(now_s, key, reported)
             case Unfit(reason):
                 self._unfit = reason
@@ -295,10 +181,20 @@ class Supervision:
             case StopAsked():
                 self._stops += 1
 
+    def _judge(self, now_s: float, key: str, reported: bool, machine: bool) -> None:
+        """Learn of this machine from the end of an attempt; a process that finishes what another left tells nothing."""
+        if self._attempts[key].phase == "finishing":
+            return
+        if machine:
+            self._rest(now_s)
+        elif reported:
+            self._faults = self._warned_faults = 0
+
     def _end(self, now_s: float, key: str, reported: bool) -> None:
         attempt = self._attempts[key]
         if reported:
             del self._attempts[key]
+            self._expect_jobs(now_s)  # its own may be back in the queue
             return
         if attempt.phase == "finishing":
             attempt.failures += 1
@@ -311,7 +207,10 @@ class Supervision:
         for key, attempt in self._attempts.items():
             yield from self._watch(now_s, key, attempt)
         yield from self._finish(now_s)
-        if self._may_claim and now_s >= self._claim_at_s and not self._done:
+        if self._faults >= FAULTS_OF_A_SICK_MACHINE and self._faults > self._warned_faults:
+            self._warned_faults = self._faults
+            yield Warn(f"{self._faults} attempts in a row could not be made on this machine; trying one at a time")
+        if self._may_claim and now_s >= self._next_claim_s and not self._done:
             self._claiming = True
             yield Claim()
         elif self._done:
@@ -364,7 +263,12 @@ class Supervision:
     @property
     def _may_claim(self) -> bool:
         used = sum(attempt.takes_slot for attempt in self._attempts.values())
-        return not (self._claiming or self._unfit or self._stops or self._exited) and used < self.limits.slots
+        slots = 1 if self._faults >= FAULTS_OF_A_SICK_MACHINE else self.limits.slots
+        return not (self._claiming or self._unfit or self._stops or self._exited) and used < slots
+
+    @property
+    def _next_claim_s(self) -> float:
+        return max(self._claim_at_s, self._rest_until_s)
 
     @property
     def _done(self) -> bool:
@@ -376,13 +280,23 @@ class Supervision:
             return self._stops > 1 or not left
         return self.limits.once and (self._queue_empty or bool(self._unfit)) and not left
 
+    def _expect_jobs(self, now_s: float) -> None:
+        self._queue_empty = False
+        if self._failures == 0:
+            self._claim_at_s = now_s
+
     def _pause_claims(self, now_s: float) -> None:
         self._failures += 1
         self._claim_at_s = now_s + _pause_s(self.limits.poll_s, self._failures)
 
+    def _rest(self, now_s: float) -> None:
+        """Claim nothing for a while after a fault of this machine, for longer each time until an attempt ends well."""
+        self._faults += 1
+        self._rest_until_s = now_s + _pause_s(self.limits.poll_s, self._faults)
+
     def _deadlines(self) -> Iterator[float]:
         if self._may_claim:
-            yield self._claim_at_s
+            yield self._next_claim_s
         for attempt in self._attempts.values():
             if attempt.phase == "unreported":
                 yield attempt.finish_at_s

@@ -22,22 +22,26 @@ from filelock import FileLock, Timeout
 
 from ..attempt.directory import AttemptDirectory
 from ..attempt.lock import is_held
+from ..attempt.outcome import is_machine_fault, machine_fault
 from ..attempt.request import AttemptRequest
+from ..attempt.resume import outcome_of_killed
 from ..attempt.status import StatusUnreadable, read_status
 from ..config import CONFIG_VARIABLE, Config
-from ..errors import OpenjdVsError
+from ..errors import InvalidInput, OpenjdVsError, Problem
 from ..platform.ports import Platform
-from ..platform.values import Claim, Outcome
+from ..platform.values import Claim, Outcome, unusable
 from ..storage.adapters import open_storage
+from . import messages as msg
 from . import supervision as sv
 from .cleaning import Cleaner
+from .fitness import unfitness
 from .process import AttemptProcess, set_aside
 from .queue_client import QueueClient
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _IDLE_LOOK_S = 5.0
-_DISK_LOOK_S = 10.0
+_FITNESS_LOOK_S = 10.0
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 
@@ -61,13 +65,13 @@ class Worker:
         self._config = config
         self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
-        self._inbox: SimpleQueue[sv.Event | None] = SimpleQueue()
+        self._inbox: SimpleQueue[msg.Event | None] = SimpleQueue()
         self._cleaner = Cleaner(config, open_storage(config))
         self._queue = QueueClient(config.worker, platform, self._name, self._claimed, self._inbox.put)
         self._claims: dict[str, tuple[Claim, float]] = {}
         self._watched: dict[str, _Watched] = {}
         self._handled = 0
-        self._disk_look_s = float("-inf")
+        self._fitness_look_s = float("-inf")
         self._unfit = ""
 
     def stop(self) -> None:
@@ -75,7 +79,7 @@ class Worker:
 
         May be called from any thread, and from a signal handler through a thread.
         """
-        self._inbox.put(sv.StopAsked())
+        self._inbox.put(msg.StopAsked())
 
     def run(self, *, once: bool = False) -> int:
         """Work until told to stop, or with `once` until the queue has no job for this worker.
@@ -98,12 +102,12 @@ class Worker:
     def _work(self, once: bool) -> None:
         worker = self._config.worker
         supervision = sv.Supervision(sv.Limits(slots=worker.slots, poll_s=worker.poll_s, once=once))
-        events: list[sv.Event] = list(self._found())
+        events: list[msg.Event] = [*self._found(), *self._fitness()]
         with self._queue:
             while True:
                 now_s = time.monotonic()
                 for instruction in supervision.handle(now_s, *events):
-                    if isinstance(instruction, sv.Exit):
+                    if isinstance(instruction, msg.Exit):
                         return
                     self._carry_out(instruction)
                 self._queue.listen(supervision.waits_for_jobs)
@@ -113,105 +117,126 @@ class Worker:
                 events += self._look()
                 self._queue.raise_first_refusal()
 
-    def _wait(self, limit_s: float) -> list[sv.Event]:
+    def _wait(self, limit_s: float) -> list[msg.Event]:
         """What arrives within a time, as soon as anything does. None only wakes the worker."""
-        arrived: list[sv.Event | None] = []
+        arrived: list[msg.Event | None] = []
         with suppress(Empty):
             arrived.append(self._inbox.get(timeout=limit_s))
             while True:
                 arrived.append(self._inbox.get_nowait())
         return [event for event in arrived if event is not None]
 
-    def _found(self) -> Iterator[sv.Event]:
+    def _found(self) -> Iterator[msg.Event]:
         """The attempts of an earlier daemon that are not reported."""
         for request_file in sorted(self._work_dir.glob("*/request.json")):
             directory = AttemptDirectory(request_file.parent)
-            if directory.reported.exists():
+            if _is_reported(directory):
                 continue
             alive = is_held(directory)
             if alive:
                 _log.info("taking over %s, which still runs", directory.path.name)
                 self._watched[directory.path.name] = _Watched(AttemptProcess(directory))
-            yield sv.Found(directory.path.name, alive)
+            yield msg.Found(directory.path.name, alive)
 
-    def _look(self) -> Iterator[sv.Event]:
+    def _look(self) -> Iterator[msg.Event]:
         """Signs of life, ends, and the state of the machine."""
         for key, watched in list(self._watched.items()):
             if not watched.process.alive():
                 yield self._ended(key)
             elif (heartbeat := _heartbeat(watched.process.directory)) != watched.heartbeat:
                 watched.heartbeat = heartbeat
-                yield sv.SignOfLife(key)
-        if time.monotonic() - self._disk_look_s >= _DISK_LOOK_S:
-            self._disk_look_s = time.monotonic()
+                yield msg.SignOfLife(key)
+        if time.monotonic() - self._fitness_look_s >= _FITNESS_LOOK_S:
             yield from self._fitness()
 
-    def _ended(self, key: str) -> sv.Event:
+    def _ended(self, key: str) -> msg.Event:
         directory = self._watched.pop(key).process.directory
-        reported = directory.reported.exists()
+        reported = _is_reported(directory)
+        machine = _is_fault_of_machine(directory)
         if reported:
             self._handled += 1
             _log.info("%s ended and is reported", key)
         else:
             _log.warning("%s ended without a reported outcome", key)
-        return sv.Ended(key, reported)
+        if machine:
+            self._fitness_look_s = float("-inf")
+        return msg.Ended(key, reported, machine)
 
-    def _fitness(self) -> Iterator[sv.Event]:
-        free = shutil.disk_usage(self._work_dir).free
-        low = free < self._config.worker.min_free_bytes
-        unfit = f"only {free >> 20} MiB are free in {self._work_dir}" if low else ""
-        if unfit and not self._unfit:
+    def _fitness(self) -> Iterator[msg.Event]:
+        self._fitness_look_s = time.monotonic()
+        unfit = unfitness(self._config)
+        if unfit and unfit != self._unfit:
             _log.error("claiming nothing: %s", unfit)
-            yield sv.Unfit(unfit)
+            yield msg.Unfit(unfit)
         elif self._unfit and not unfit:
-            _log.info("claiming again: %s has room", self._work_dir)
-            yield sv.Fit()
+            _log.info("claiming again: this machine can work")
+            yield msg.Fit()
         self._unfit = unfit
 
     def _claimed(self, claim: Claim, asked_s: float) -> None:
         """Called by the queue's thread with each claim."""
         key = f"{claim.job.id}.{claim.attempt}"
         self._claims[key] = (claim, asked_s)
-        self._inbox.put(sv.Claimed(key))
+        self._inbox.put(msg.Claimed(key))
 
-    def _carry_out(self, instruction: sv.Instruction) -> None:
+    def _carry_out(self, instruction: msg.Instruction) -> None:
         match instruction:
-            case sv.Claim():
+            case msg.Claim():
                 self._queue.claim()
-            case sv.Start(key):
+            case msg.Start(key):
                 self._start(key)
-            case sv.Return(key):
+            case msg.Return(key):
                 claim, _ = self._claims.pop(key)
                 self._queue.finish(claim, Outcome("NEW", "given back: the worker was told to stop", counted=False))
-            case sv.Finish(key):
-                self._run(key, AttemptDirectory(self._work_dir / key), "finish-job")
-            case sv.GiveBack(key):
+            case msg.Finish(key):
+                self._finish(key, AttemptDirectory(self._work_dir / key))
+            case msg.GiveBack(key):
                 _log.info("telling %s to stop and to give its job back", key)
                 with suppress(OSError):
                     self._watched[key].process.directory.give_back_request.touch()
-            case sv.Kill(key, reason):
+            case msg.Warn(message):
+                _log.error("%s", message)
+            case msg.Kill(key, reason):
                 _log.error("ending the process of %s: %s", key, reason)
                 if key in self._watched:
                     self._watched[key].process.kill()
 
     def _start(self, key: str) -> None:
         claim, asked_s = self._claims.pop(key)
-        if not _JOB_ID.match(claim.job.id):
-            reason = f"{claim.job.id!r} is not a usable job id"
-            self._queue.finish(
-                claim, Outcome("COMPLETED_ERRORS", reason, errors=[{"stage": "claim", "message": reason}])
-            )
-            self._inbox.put(sv.StartFailed(key, machine=False))
-            return
         directory = AttemptDirectory(self._work_dir / key)
         try:
+            _check_id(claim.job.id)
+            request = AttemptRequest.of(claim, asked_s)
             if directory.path.exists():
                 set_aside(directory.path)
-            directory.create(AttemptRequest.of(claim, asked_s))
-        except OSError as error:
+            directory.create(request)
+        except (OSError, MemoryError) as error:
             self._could_not_start(key, claim, error)
+        except Exception as error:  # noqa: BLE001  # whatever the job holds, it ends alone
+            self._queue.finish(claim, unusable(claim.job.id, error))
+            self._inbox.put(msg.StartFailed(key, machine=False))
+        else:
+            self._run(key, directory, "run-job", claim)
+
+    def _finish(self, key: str, directory: AttemptDirectory) -> None:
+        """Report an attempt whose process is gone: here if it never began, else by a process that delivers the rest."""
+        if _has_begun(directory):
+            self._run(key, directory, "finish-job")
             return
-        self._run(key, directory, "run-job", claim)
+        try:
+            claim, outcome = directory.request().claim, outcome_of_killed(directory)
+        except Exception as error:  # noqa: BLE001  # the process that delivers says what is wrong with the directory
+            _log.warning("%s: %s", key, error)
+            self._run(key, directory, "finish-job")
+            return
+
+        def then(told: bool) -> None:
+            if told:
+                with suppress(OSError):
+                    directory.reported.touch()
+            self._inbox.put(msg.Ended(key, told))
+
+        self._queue.finish(claim, outcome, then)
 
     def _run(self, key: str, directory: AttemptDirectory, command: str, claim: Claim | None = None) -> None:
         try:
@@ -228,19 +253,47 @@ class Worker:
                 self._could_not_start(key, claim, error)
             else:
                 _log.error("%s cannot be finished now: %s", key, error)
-                self._inbox.put(sv.Ended(key, reported=False))
+                self._inbox.put(msg.Ended(key, reported=False))
             return
         _log.info("%s %s in %s", "running" if command == "run-job" else "finishing", key, directory.path)
         self._watched[key] = _Watched(process)
 
-    def _could_not_start(self, key: str, claim: Claim, error: OSError) -> None:
+    def _could_not_start(self, key: str, claim: Claim, error: OSError | MemoryError) -> None:
         _log.error("%s cannot begin on this machine: %s", key, error)
-        self._queue.finish(claim, Outcome("NEW", f"{self._name} could not begin it: {error}", counted=False))
-        self._inbox.put(sv.StartFailed(key))
+        self._queue.finish(claim, machine_fault(f"{self._name} could not begin it: {error or type(error).__name__}"))
+        self._fitness_look_s = float("-inf")
+        self._inbox.put(msg.StartFailed(key))
 
     def _environment(self) -> dict[str, str]:
         changed = {CONFIG_VARIABLE: str(self._config.source)} if self._config.source else {}
         return {**os.environ, **changed}
+
+
+def _check_id(job_id: str) -> None:
+    """Refuse an id that would not be a plain directory name."""
+    if not _JOB_ID.match(job_id):
+        raise InvalidInput("job", [Problem("/id", f"{job_id!r} is not a usable job id")])
+
+
+def _is_reported(directory: AttemptDirectory) -> bool:
+    """Whether the queue knows the outcome of an attempt. A disk that cannot be read counts as no."""
+    return os.path.exists(directory.reported)  # noqa: PTH110  # Path.exists raises if the disk fails
+
+
+def _has_begun(directory: AttemptDirectory) -> bool:
+    """Whether the process of an attempt has written its status, which it does before anything else."""
+    return os.path.exists(directory.status)  # noqa: PTH110  # Path.exists raises if the disk fails
+
+
+def _is_fault_of_machine(directory: AttemptDirectory) -> bool:
+    """Whether an attempt that has ended never began, or says that this machine could not make it."""
+    if not _has_begun(directory):
+        return True
+    try:
+        status = read_status(directory.status)
+    except StatusUnreadable:
+        return False
+    return status is not None and is_machine_fault(status.outcome)
 
 
 def _heartbeat(directory: AttemptDirectory) -> datetime | None:

@@ -50,6 +50,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: list[dict[str, Any]] = field(default_factory=list)
     hide_previous_style_assets: bool = False
     counted: bool = True
+    pause: bool = False
+    crashed: bool = False
 
 
 class JobStarted(Event, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from .watch import Watch
 _SMALL_BYTES = 16 << 20
 _UNEXPECTED_NAMED = 100
 _SWEEPS = 3
+_ALIVE_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -82,21 +83,22 @@ class OutputSync:
         for name in self._directory.names():
             self._watch.changed(name)
 
-    def finish(self, timeout_s: float | None = None) -> SyncReport:
+    def finish(self, timeout_s: float | None = None, *, alive: Callable[[], None] = lambda: None) -> SyncReport:
         """Deliver the remaining outputs and stop. Call it when nothing writes outputs any more.
 
         Parameters
         ----------
         timeout_s: how long to wait. Outputs that are not delivered by then are `pending` and can be resumed.
+        alive: called about once a second meanwhile.
         """
         limit = self._config.finish_limit_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + limit
         self._watch.stop()
-        self._wait_idle(deadline)
+        self._wait_idle(deadline, alive)
         for _ in range(_SWEEPS):
             self._unsettled.clear()
             self._sweep()
-            self._wait_idle(deadline)
+            self._wait_idle(deadline, alive)
             if not self._unsettled or self._hurry.wait(min(self._config.settle_s, deadline - time.monotonic())):
                 break
         self._stop_uploads()
@@ -207,13 +209,14 @@ class OutputSync:
             self._unsettled.add(output.name)
             self._watch.changed(output.name)
 
-    def _wait_idle(self, deadline: float) -> None:
+    def _wait_idle(self, deadline: float, alive: Callable[[], None]) -> None:
         with self._idle:
             while self._active or self._again:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or self._hurry.is_set():
                     return
-                self._idle.wait(left_s)
+                alive()
+                self._idle.wait(min(left_s, _ALIVE_S))
 
     def _sweep(self) -> None:
         for name in self._directory.names():

@@ -242,7 +242,7 @@ class Upload:
     def _fail_or_pend(
         self, output: ExpectedOutput, cause: events.OutputFault, error: StorageError | PlatformError
     ) -> None:
-        if not error.transient:
+        if not (error.transient or error.credential):
             self._fail(output, cause, str(error))
         elif self._stop.is_set():
             self._ledger.record(output.name, error=str(error))

@@ -15,7 +15,8 @@ class JobQueue(Protocol):
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
         """Take the next job of these types.
 
-        Order: types descending, then priority descending, then the least recently updated. None if no job is waiting.
+        Order: types descending, then priority descending, then the least recently updated. A job that pauses is passed
+        over. None if no job is waiting. A job whose row cannot be used ends with errors, and the next one is taken.
         """
 
     def heartbeat(
@@ -33,13 +34,15 @@ class JobQueue(Protocol):
         """
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """End the attempt. Repeating the same call is harmless; a later attempt is never overwritten."""
+        """End the attempt. Repeating the same call is harmless; a later attempt is never overwritten.
 
-    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
-        """Make jobs with an expired lease claimable again, or end them with errors after the last attempt.
+        Text that the platform cannot store, such as a NUL, is replaced, here and in every other write about a claim.
+        """
 
-        Every requeue counts in `auto_retries`; `max_attempts` is the number of automatic retries of a job plus one.
-        Returns the ids of the jobs that it changed.
+    def requeue_expired(self) -> Sequence[str]:
+        """Make jobs with an expired lease claimable again; one that has crashed `MOST_CRASHES` times is put on hold.
+
+        An expired lease counts as a crash: the process that held it is gone. Returns the ids of the changed jobs.
         """
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
@@ -78,13 +81,13 @@ class JobQueue(Protocol):
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it. Idempotent."""
 
     def retry(self, job_id: str) -> Job:
-        """Put an ended job back into the queue and reset its count of automatic retries."""
+        """Put an ended job back into the queue and reset its retries, returns and crashes."""
 
     def hold(self, job_id: str) -> Job:
         """Put a waiting job on hold, so that it is not claimed."""
 
     def release(self, job_id: str) -> Job:
-        """Put a job on hold back into the queue."""
+        """Put a job on hold back into the queue and reset its returns and crashes."""
 
     def preset(self, key: str) -> Mapping[str, Any]:
         """One preset row: key, name, version, description, job_type (None if unknown), details."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,16 +12,40 @@ from ..errors import InvalidInput, Problem
 from ..events import JobStatus as JobStatus
 from ..events import OutcomeStatus
 
+_log = logging.getLogger(__name__)
+
 AssetStatus = Literal["IN_PROGRESS", "UPLOADED"]
 ClaimState = Literal["held", "cancel_requested", "lost"]
 
 JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
-JOB_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at")
+JOB_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "lease_expires_at", "not_before")
 """The fields of a job that hold a time."""
 WAITING: tuple[JobStatus, ...] = ("NEW", "ACKNOWLEDGED")
 """The statuses in which a job can be claimed."""
 ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED")
 """The final statuses; only `retry` changes them."""
+MOST_CRASHES = 3
+"""How often the process of a job may end without an outcome before the job is put on hold (Law 10)."""
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 900.0
+
+
+def pause_s(returns: int) -> float:
+    """How many seconds a returned job waits before it can be claimed again.
+
+    Parameters
+    ----------
+    returns: how often it was returned before.
+    """
+    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(returns, 10))
+
+
+def on_hold(reason: str | None, crashes: int, job_id: str) -> str:
+    """The status details of a job that is put on hold because its process ended too often without an outcome."""
+    return (
+        f"{reason or 'no reason is known'}; its process ended {crashes} times without an outcome, "
+        f"so the job is on hold; `openjd-vs jobs release {job_id}` puts it back into the queue"
+    )
 
 
 @dataclass(frozen=True)
@@ -54,6 +79,9 @@ class Job:
     worker: the worker that holds the job, or the last one that held it.
     auto_retries: how often the job was requeued without a person asking for it.
     progress: of the running attempt, in percent.
+    not_before: when the job can be claimed again; None if at once.
+    returns: how often it went back into the queue because something was in the way.
+    crashes: how often a process ended without an outcome while it held the job.
     """
 
     id: str
@@ -75,6 +103,9 @@ class Job:
     progress: float | None = None
     cancel_requested: bool = False
     errors: Sequence[Mapping[str, Any]] = ()
+    not_before: datetime | None = None
+    returns: int = 0
+    crashes: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,6 +173,10 @@ class Outcome:
         if this job has no uploaded asset.
     counted: whether going back to `NEW` counts as an automatic retry; a worker that stops returns its jobs
         uncounted.
+    pause: with `NEW`: something was in the way of the attempt, so the job is not claimed again before a pause, which
+        grows each time.
+    crashed: with `NEW`: the process ended without an outcome. The job pauses too, and is put on hold when this has
+        happened `MOST_CRASHES` times.
     """
 
     status: OutcomeStatus
@@ -149,6 +184,8 @@ class Outcome:
     errors: Sequence[Mapping[str, Any]] = ()
     hide_previous_style_assets: bool = False
     counted: bool = True
+    pause: bool = False
+    crashed: bool = False
 
     @classmethod
     def of(cls, data: Any) -> Outcome:
@@ -170,6 +207,20 @@ class Outcome:
         return cls(**{name: data[name] for name in _OUTCOME_FIELDS if name in data})
 
 
+def unusable(job_id: str, error: Exception) -> Outcome:
+    """The outcome of a claimed job whose row cannot be turned into a job.
+
+    Raises
+    ------
+    Exception: the error itself, if not the row is at fault but the machine or the connection.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "transient", False):
+        raise error
+    reason = f"the job's row cannot be used: {str(error) or type(error).__name__}"
+    _log.error("job %s ends: %s", job_id, reason)
+    return Outcome("COMPLETED_ERRORS", reason, errors=[{"stage": "claim", "message": reason}])
+
+
 _OUTCOME_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "status": (lambda value: value in get_args(OutcomeStatus), f"one of {', '.join(get_args(OutcomeStatus))}"),
     "status_details": (lambda value: value is None or isinstance(value, str), "a string or null"),
@@ -179,6 +230,8 @@ _OUTCOME_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "hide_previous_style_assets": (lambda value: isinstance(value, bool), "true or false"),
     "counted": (lambda value: isinstance(value, bool), "true or false"),
+    "pause": (lambda value: isinstance(value, bool), "true or false"),
+    "crashed": (lambda value: isinstance(value, bool), "true or false"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -39,17 +39,27 @@ class ActionRunner:
     Parameters
     ----------
     ignore_variables: no action changes environment variables, whatever it prints.
+    alive: called several times a second while an action runs.
 
     Attributes
     ----------
     protocol: must filter the log of the session before the session's own filter does.
     """
 
-    def __init__(self, plan: Plan, journal: Journal, log: SessionLog, *, ignore_variables: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        journal: Journal,
+        log: SessionLog,
+        *,
+        ignore_variables: bool,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self._plan = plan
         self._journal = journal
         self._log = log
         self._ignore_variables = ignore_variables
+        self._alive = alive
         self.protocol = ProtocolFilter()
         self._canceled: Literal["no", "notify", "now"] = "no"
         self._done = threading.Event()
@@ -126,6 +136,7 @@ class ActionRunner:
     def _wait(self, session: Session, *, at_end: bool) -> ActionStatus:
         sent: str = self._canceled if at_end else "no"
         while not self._done.wait(_POLL_S):
+            self._alive()
             if self._canceled not in ("no", sent):
                 sent = self._canceled
                 try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,7 @@ class SessionRunner:
     path_mapping_rules: applied to PATH parameters, as the specification defines.
     ignore_variables: what actions print changes no environment variable. Otherwise that holds for our own commands.
     user: the user that actions run as; None: this process's.
+    alive: called several times a second while an action runs.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class SessionRunner:
         path_mapping_rules: Sequence[PathMappingRule] = (),
         ignore_variables: bool = False,
         user: SessionUser | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
         self._journal = journal
@@ -77,7 +79,7 @@ class SessionRunner:
         self._environment = dict(environment)
         self._fail_fast = fail_fast
         self._rules = list(path_mapping_rules)
-        self._actions = ActionRunner(plan, journal, log, ignore_variables=ignore_variables)
+        self._actions = ActionRunner(plan, journal, log, ignore_variables=ignore_variables, alive=alive)
         self._user = user
         self._steps: dict[str, StepState] = {}
         self._failures: list[Failure] = []

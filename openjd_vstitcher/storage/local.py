@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from filelock import FileLock, Timeout
 
 from ..errors import StorageError
-from ..files import is_part, move_into_place, part_path, remove_if_there
+from ..files import is_machine_fault, is_part, move_into_place, part_path, remove_if_there
 from .address import check_within, is_folder, is_https, is_s3, join, local_path, not_allowed, refused, split_s3, within
 from .pace import Pace
 from .ports import NEW_TRANSFER, ObjectChanged, OnBytes, Transfer
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _LOCK_LIMIT_S = 10.0
-_WAIT_FOR = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
-"""Errors that go away when a disk has room again or a network drive is back."""
+_WAIT_FOR = {errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY}
+"""Errors that pass by themselves, as on a network drive, beside those of the machine."""
 
 
 class LocalStorage:
@@ -195,4 +195,4 @@ def _etag(found: os.stat_result) -> str:
 
 def _failed(what: str, uri: str, error: OSError) -> StorageError:
     reason = error.strerror or type(error).__name__
-    return StorageError(f"cannot {what} {uri}: {reason}", transient=error.errno in _WAIT_FOR)
+    return StorageError(f"cannot {what} {uri}: {reason}", transient=error.errno in _WAIT_FOR or is_machine_fault(error))

@@ -222,14 +222,14 @@ def test_the_platform_says_what_it_is(call: Call, config: Path) -> None:
 
 def test_a_database_is_migrated_and_asked_for_its_state(call: Call, postgres_url: str) -> None:
     before = read(call, "platform", "status", "--database-url", postgres_url)
-    assert [migration["applied_at"] for migration in before] == [None, None, None]
+    assert {migration["applied_at"] for migration in before} == {None}
     done = call("platform", "migrate", "--database-url", postgres_url).stdout.splitlines()
-    assert [line.split()[0] for line in done] == ["up", "up", "up"]
+    assert [line.split()[0] for line in done] == ["up"] * len(before)
     assert call("platform", "migrate", "--database-url", postgres_url).stdout == "nothing to do\n"
     assert None not in [m["applied_at"] for m in read(call, "platform", "status", "--database-url", postgres_url)]
     first = str(before[0]["version"])
     down = call("platform", "migrate", "--database-url", postgres_url, "--to", first).stdout.splitlines()
-    assert [line.split()[0] for line in down] == ["down", "down"]
+    assert [line.split()[0] for line in down] == ["down"] * (len(before) - 1)
 
 
 @pytest.mark.slow

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import psycopg
 
@@ -102,7 +104,51 @@ def renamed(postgres_server: str, directory: Path, *, extend: bool) -> Iterator[
 
 
 @contextmanager
-def _deployment(url: str, project: Path, directory: Path) -> Iterator[Deployment]:
+def shaped(
+    postgres_server: str,
+    directory: Path,
+    *,
+    extend: bool,
+    tables: Mapping[str, str] = MappingProxyType({}),
+    metadata: Mapping[str, str] = MappingProxyType({}),
+    sql: str = "",
+    closed_to: str = "",
+    **options: Any,
+) -> Iterator[Deployment]:
+    """Today's tables in another shape, extended or not.
+
+    Parameters
+    ----------
+    tables, metadata: regular expressions in `today.sql` and in the metadata, and what stands in their place.
+    sql: what runs after `today.sql`.
+    closed_to: a role that may not introspect the schema.
+    options: of the test server.
+    """
+    with temporary_database(postgres_server) as url:
+        with psycopg.connect(url) as connection:
+            connection.execute((_replaced((TODAY / "today.sql").read_text(), tables) + sql).encode())
+        if extend:
+            with closing(Database(url)) as database:
+                database.migrate()
+        project = directory / "project"
+        shutil.copytree((PROJECT if extend else TODAY) / "metadata", project / "metadata")
+        for file in project.rglob("*.yaml"):
+            file.write_text(_replaced(file.read_text(), metadata))
+        if closed_to:
+            file = project / "metadata" / "graphql_schema_introspection.yaml"
+            file.write_text(f"disabled_for_roles: [{closed_to}]\n")
+        with _deployment(url, project, directory, **options) as deployment:
+            yield deployment
+
+
+def _replaced(text: str, by: Mapping[str, str]) -> str:
+    for pattern, replacement in by.items():
+        text = re.sub(pattern, replacement, text, flags=re.M)
+    return text
+
+
+@contextmanager
+def _deployment(url: str, project: Path, directory: Path, **options: Any) -> Iterator[Deployment]:
     secret = directory / "admin-secret"
     secret.write_text(ADMIN_SECRET)
     with hasura_server(
@@ -111,6 +157,7 @@ def _deployment(url: str, project: Path, directory: Path) -> Iterator[Deployment
         admin_secret=ADMIN_SECRET,
         jwt_secret={"type": "HS256", "key": JWT_KEY},
         live_query_interval=LIVE_QUERY_INTERVAL_S,
+        **options,
     ) as server:
         config = PlatformConfig(kind="hasura", endpoint=server.endpoint, credential_file=secret, poll_s=5.0)
         yield Deployment(server, url, config)

@@ -87,4 +87,4 @@ def test_a_claim_whose_lease_ran_out_is_lost_when_the_job_goes_back(leased: Subj
     submit(leased.platform)
     taken = claim(leased.platform, lease_s=0)
     other = leased.open()
-    assert heard(leased.platform, taken, lambda: other.requeue_expired(max_attempts=3)) == "lost"
+    assert heard(leased.platform, taken, lambda: other.requeue_expired()) == "lost"

@@ -23,7 +23,7 @@ def test_a_claim_has_a_lease_that_heartbeats_prolong(leased: Subject) -> None:
     beat = leased.platform.heartbeat(taken, lease_s=300, progress=12.5)
     assert beat.lease_expires_at is not None
     assert timedelta(seconds=240) < beat.lease_expires_at - datetime.now(UTC) < timedelta(seconds=360)
-    assert leased.platform.requeue_expired(max_attempts=3) == []
+    assert leased.platform.requeue_expired() == []
     held = leased.platform.job(job.id)
     assert (held.worker, held.attempt, held.progress) == ("worker-1", 1, 12.5)
 
@@ -31,9 +31,9 @@ def test_a_claim_has_a_lease_that_heartbeats_prolong(leased: Subject) -> None:
 def test_a_job_whose_lease_ran_out_goes_back_into_the_queue(leased: Subject) -> None:
     job = submit(leased.platform)
     dead = claim(leased.platform, "dead", lease_s=0)
-    assert leased.platform.requeue_expired(max_attempts=3) == [job.id]
+    assert leased.platform.requeue_expired() == [job.id]
     back = leased.platform.job(job.id)
-    assert (back.status, back.worker, back.auto_retries) == ("NEW", None, 1)
+    assert (back.status, back.worker, back.auto_retries, back.crashes) == ("NEW", None, 1, 1)
     assert back.status_details == "the lease of worker dead ran out in attempt 1"
     for write in (
         lambda: leased.platform.heartbeat(dead, lease_s=60),
@@ -46,27 +46,20 @@ def test_a_job_whose_lease_ran_out_goes_back_into_the_queue(leased: Subject) -> 
     assert claim(leased.platform, "alive").attempt == 2
 
 
-def test_after_the_last_attempt_the_job_ends_with_errors(leased: Subject) -> None:
+def test_a_job_whose_lease_ran_out_three_times_is_put_on_hold(leased: Subject) -> None:
     job = submit(leased.platform)
-    for _ in range(2):
+    for _ in range(3):
         claim(leased.platform, "dead", lease_s=0)
-        leased.platform.requeue_expired(max_attempts=2)
-    ended = leased.platform.job(job.id)
-    assert ended.status == "COMPLETED_ERRORS"
-    assert ended.status_details == "the lease of worker dead ran out in attempt 2; no attempt is left"
-    assert ended.errors == ({"stage": "worker", "message": "the lease of worker dead ran out in attempt 2"},)
-    assert ended.started_at is not None
-    assert ended.ended_at is not None
+        assert leased.platform.requeue_expired() == [job.id]
+    held = leased.platform.job(job.id)
+    assert (held.status, held.crashes, held.ended_at) == ("ON_HOLD", 3, None)
+    assert held.status_details is not None
+    assert held.status_details.startswith("the lease of worker dead ran out in attempt 3; its process ended 3 times")
+    assert held.errors == ({"stage": "worker", "message": "the lease of worker dead ran out in attempt 3"},)
     assert leased.platform.claim("alive", TYPES, lease_s=60) is None
-
-
-def test_a_persons_retry_gives_all_attempts_again(leased: Subject) -> None:
-    job = submit(leased.platform)
-    claim(leased.platform, lease_s=0)
-    leased.platform.requeue_expired(max_attempts=1)
-    leased.platform.retry(job.id)
-    assert claim(leased.platform, lease_s=0).attempt == 2
-    leased.platform.requeue_expired(max_attempts=2)
+    assert leased.platform.release(job.id).crashes == 0
+    claim(leased.platform, "dead", lease_s=0)
+    leased.platform.requeue_expired()
     assert leased.platform.job(job.id).status == "NEW"
 
 
@@ -89,7 +82,7 @@ def test_a_job_to_be_canceled_does_not_run_again(leased: Subject) -> None:
         leased.platform.request_cancel(job.id)
     leased.platform.finish(first, Outcome("NEW"))
     leased.platform.finish(first, Outcome("NEW"))
-    leased.platform.requeue_expired(max_attempts=3)
+    leased.platform.requeue_expired()
     assert {leased.platform.job(job.id).status for job in (given_back, died)} == {"CANCELED"}
 
 

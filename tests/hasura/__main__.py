@@ -27,6 +27,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--live-query-interval", type=float, default=1.0, help="seconds")
     parser.add_argument("--pool-size", type=int, default=10)
     parser.add_argument("--stringify-numeric-types", action="store_true")
+    parser.add_argument("--say-version", default="v2-test-server", help="what /v1/version answers")
     return parser.parse_args(arguments)
 
 
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.live_query_interval,
         options.pool_size,
         options.stringify_numeric_types,
+        options.say_version,
     )
     try:
         app = create_app(settings)

@@ -142,6 +142,9 @@ class Engine:
         if selection.name == "__typename":
             return json.dumps(selection.parent)
         if selection.name in META_FIELDS:
+            if prepared.session.role in self.metadata.introspection_disabled:
+                message = f'introspection is disabled for role: "{prepared.session.role}"'
+                raise HasuraError(message, "not-supported")
             return self._introspect(prepared, selection)
         if selection.name == "no_queries_available":
             return json.dumps("There are no queries available to the current role.")

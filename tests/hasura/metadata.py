@@ -41,10 +41,11 @@ class FunctionMetadata:
 
 @dataclass
 class Metadata:
-    """All that is tracked, in one source."""
+    """All that is tracked, in one source, and the roles that may not introspect it."""
 
     tables: dict[TableKey, TableMetadata] = field(default_factory=dict)
     functions: dict[TableKey, FunctionMetadata] = field(default_factory=dict)
+    introspection_disabled: set[str] = field(default_factory=set)
 
 
 def table_key(reference: str | dict[str, Any]) -> TableKey:
@@ -65,6 +66,9 @@ def load_metadata(directory: Path) -> Metadata:
     if not isinstance(databases, list) or not databases:
         raise ValueError(f"{root}/databases/databases.yaml lists no database")
     metadata = Metadata()
+    introspection = root / "graphql_schema_introspection.yaml"
+    if introspection.is_file():
+        metadata.introspection_disabled.update(_read(introspection)["disabled_for_roles"])
     for database in databases:
         for entry in database.get("tables") or []:
             table = parse_table(entry)

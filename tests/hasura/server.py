@@ -24,8 +24,6 @@ from tests.hasura.metadata import Metadata, load_metadata
 from tests.hasura.permissions import ADMIN, Session
 from tests.hasura.subscriptions import Connection
 
-_VERSION = {"server_type": "ce", "version": "v2-test-server"}
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,7 +31,7 @@ class Settings:
 
     Parameters: `metadata` is a project directory, or `None` for nothing tracked; `live_query_interval_s` is the
     time between two runs of a subscription; `pool_size` the number of database connections;
-    `stringify_numbers` gives bigint, numeric and double precision as strings.
+    `stringify_numbers` gives bigint, numeric and double precision as strings; `version` is what it says it is.
     """
 
     database_url: str
@@ -42,6 +40,7 @@ class Settings:
     live_query_interval_s: float = 1.0
     pool_size: int = 10
     stringify_numbers: bool = False
+    version: str = "v2-test-server"
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -88,7 +87,7 @@ class Endpoints:
         return PlainTextResponse("OK")
 
     async def version(self, _: HttpRequest) -> Response:
-        return JSONResponse(_VERSION)
+        return JSONResponse({"server_type": "ce", "version": self._settings.version})
 
     async def websocket(self, socket: WebSocket) -> None:
         interval_s = self._settings.live_query_interval_s

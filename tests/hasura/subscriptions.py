@@ -170,7 +170,8 @@ class Connection:
         except HasuraError as error:
             if self._legacy:
                 await self._send({"type": "connection_error", "payload": error.message})
-            return await self._close(_FORBIDDEN, f"Forbidden: {error.message}")
+                return await self._close(_BAD_REQUEST, f"Connection initialization failed: {error.message}")
+            return await self._close(_FORBIDDEN, "Forbidden")
         await self._send({"type": "connection_ack"})
         if self._legacy:
             await self._send({"type": "ka"})
@@ -180,7 +181,7 @@ class Connection:
 
     async def _expire(self, expires_at: float) -> None:
         await asyncio.sleep(max(0.0, expires_at - time.time()))
-        await self._close(_BAD_REQUEST, "Could not verify JWT: JWTExpired")
+        await self._close(_NORMAL, "")
 
     async def _subscribe(self, message: dict[str, Any]) -> bool:
         if self._session is None:
@@ -233,6 +234,9 @@ class Connection:
             await self._stop(identity)
 
     async def _close(self, code: int, reason: str) -> bool:
+        """Closes the websocket, with a reason in Hasura's form. False, for those who answer a message with it."""
+        if code >= _BAD_REQUEST:
+            reason = json.dumps({"server_error_msg": f"{code}: {reason}"})
         if self._socket.application_state == WebSocketState.CONNECTED:
             with contextlib.suppress(RuntimeError):
                 await self._socket.close(code, reason)

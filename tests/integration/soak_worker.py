@@ -42,7 +42,7 @@ def main(config: str, worker: str, ended: str, seed: str) -> None:
             except ClaimLost:
                 continue
             continue
-        waits = platform.requeue_expired(max_attempts=1000) or platform.wait_for_jobs(TYPES, timeout_s=0.5)
+        waits = platform.requeue_expired() or platform.wait_for_jobs(TYPES, timeout_s=0.5)
         if not waits and not platform.jobs(status="IN_PROGRESS", limit=1):
             return
 

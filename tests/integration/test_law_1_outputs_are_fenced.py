@@ -194,7 +194,7 @@ retry_longest_s = 0.2
 
     def overtake(self) -> AttemptDirectory:
         """Let the lease of the first attempt run out, and deliver other bytes in a second one."""
-        wait_until(lambda: self.platform.requeue_expired(max_attempts=9))
+        wait_until(lambda: self.platform.requeue_expired())
         second = self.attempt(3600.0)
         with self.delivering(second, self.config_file) as process:
             output, _ = process.communicate(timeout=60)

@@ -131,12 +131,21 @@ def test_a_job_of_the_queue_runs_as_the_session_user(farm: Farm, user: str, pyth
 
 def test_an_action_reads_its_inputs_and_writes_outputs_and_nothing_else(farm: Farm) -> None:
     other, mine = attempt(farm, "other.1"), attempt(farm)
+    mine.process_log.write_text("readable by all until the session user may enter")
     secret = farm.folder / "worker-file"
     secret.write_text("canary-4711")
     secret.chmod(0o600)
     private = [
-        *(secret, mine.request_file, mine.ledger, mine.journal, mine.session_log, mine.path, mine.sessions, other.path),
-        *(other.inputs, other.output, other.output / "x", other.request_file, f"/proc/{os.getpid()}/environ"),
+        *(secret, mine.request_file, mine.ledger, mine.journal, mine.session_log, mine.path, mine.sessions),
+        *(
+            mine.process_log,
+            other.path,
+            other.inputs,
+            other.output,
+            other.output / "x",
+            other.request_file,
+            f"/proc/{os.getpid()}/environ",
+        ),
     ]
     code = (
         "import json, os, sys\n"

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
+from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.attempt.request import AttemptRequest
+from openjd_vstitcher.attempt.run import PlanRun
+from openjd_vstitcher.config import Config
+from openjd_vstitcher.journal import Journal
 from openjd_vstitcher.session.environment import write_commands
+from openjd_vstitcher.session.plan import make_plan
+from openjd_vstitcher.translation.check import decode
 from tests.integration.test_session_runner import Run, step
 
 SHOW = "import os; open({!r}, 'w').write(os.environ.get('PLANTED', 'not set') + ' ' + os.environ.get('KEPT', 'unset'))"
@@ -66,15 +73,15 @@ def test_commands_of_ours_still_report_progress_status_and_failure(tmp_path: Pat
 
 @pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
 def test_only_a_line_break_begins_a_line_that_can_be_a_fact(tmp_path: Path, separator: str) -> None:
-    forged = f'x{separator}vstitcher_event: {{"event": "limited", "what": "pixels", "asked": 2, "used": 1}}'
+    forged = f'x{separator}vstitcher_event: {{"event": "limited", "output": "a", "field": "b", "asked": 2, "used": 1}}'
     text = f"import sys; sys.stdout.buffer.write({forged!r}.encode() + b'\\n')"
-    run = Run(tmp_path, [step("s", text)])
+    run = Run(tmp_path, [step("s", text), step("t", f"print({forged.partition(separator)[2]!r})", depends_on="s")])
     assert run.start().succeeded
-    assert run.events("limited") == []
+    assert len(run.events("limited")) == 1, "only the one that begins a line"
 
 
 def test_a_parameter_value_is_never_a_fact(tmp_path: Path) -> None:
-    fact = 'vstitcher_event: {"event": "limited", "what": "pixels", "asked": 2, "used": 1}'
+    fact = 'vstitcher_event: {"event": "limited", "output": "a", "field": "b", "asked": 2, "used": 1}'
     made = step("s", "pass")
     made["parameterSpace"] = {"taskParameterDefinitions": [{"name": "N", "type": "STRING", "range": [f"x\n{fact}"]}]}
     run = Run(tmp_path, [made])
@@ -100,3 +107,21 @@ def test_an_artwork_named_sitecustomize_is_never_imported(tmp_path: Path) -> Non
     result = run.start()
     assert result.succeeded, (tmp_path / "session.log").read_text()
     assert not proof.exists(), proof.read_text()
+
+
+def test_a_queued_attempt_obeys_no_variable_of_a_command_that_the_worker_allows(tmp_path: Path) -> None:
+    tool, out = tmp_path / "tool", tmp_path / "out"
+    tool.write_text("#!/bin/sh\necho openjd_env: PLANTED=1\n", encoding="utf-8")
+    tool.chmod(0o700)
+    made = {"name": "E", "script": {"actions": {"onEnter": {"command": str(tool)}}}}
+    data = {"specificationVersion": "jobtemplate-2023-09", "name": "t", "jobEnvironments": [made]}
+    plan = make_plan(decode({**data, "steps": [step("s", SHOW.format(str(out)))]}, "t"), {}, source="t", base=tmp_path)
+    directory = AttemptDirectory(tmp_path / "job")
+    directory.create(AttemptRequest({"id": "j"}, {}, 1, "w"))
+    for queued, expected in ((False, "1 unset"), (True, "not set unset")):
+        journal = Journal(directory.journal, job_id="j")
+        run = PlanRun(
+            plan, [], directory=directory, output=directory.output, journal=journal, config=Config(), queued=queued
+        )
+        assert run.run().succeeded
+        assert out.read_text() == expected

@@ -17,6 +17,8 @@ import pytest
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import PlatformError
 from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.hasura.live_query import LiveQuery
+from openjd_vstitcher.platform.hasura.platform import HasuraPlatform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, NewAsset, NewJob, Outcome
 from tests.contract.platforms import JWT_KEY, Deployment
@@ -332,6 +334,23 @@ def test_a_refused_jwt_is_fetched_anew_once(line: Line, tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="JWT"):
         platform.jobs()
     assert line.proxy.requests == before + 2
+    platform.close()
+
+
+def test_a_websocket_that_is_refused_for_its_credential_reads_it_again(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(token(JWT_KEY, 3600))
+    platform = HasuraPlatform(dataclasses.replace(line.config, auth="jwt", credential_file=file))
+    platform._connection._credential._value = token("another key, thirty-two bytes long!", 3600)
+    requests = platform._requests
+    live = LiveQuery(
+        platform._connection, requests["Waiting"], {"where": {}}, root="platform_job", poll_s=60, subject="new jobs"
+    )
+    deadline = time.monotonic() + 10
+    while live.latest is None and time.monotonic() < deadline:
+        live.wait(0.1)
+    assert live.latest is not None
+    live.stop()
     platform.close()
 
 

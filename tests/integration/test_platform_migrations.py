@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,14 +16,23 @@ import pytest
 from psycopg.rows import dict_row
 
 from openjd_vstitcher.errors import PlatformError
+from openjd_vstitcher.platform.hasura import migrations
 from openjd_vstitcher.platform.hasura.migrations import Database
-from tests.contract.platforms import JOB_TABLE, TODAY
+from tests.contract.platforms import JOB_TABLE, PROJECT, TODAY
 from tests.hasura.process import temporary_database
 
 pytest_plugins = ["tests.contract.fixtures"]
 
 TABLES = ("platform.job", "platform.job_preset", "platform.job_status", "platform.job_type", '"create".asset')
-NAMES = ["tables_of_today", "leases_and_events", "functions"]
+MIGRATIONS = PROJECT / "migrations" / "default"
+NAMES = [
+    "tables_of_today",
+    "job_types_of_presets",
+    "leases_and_events",
+    "functions",
+    "indexes_of_assets",
+    "indexes_of_jobs",
+]
 
 
 @pytest.fixture
@@ -42,9 +54,9 @@ def migrate(url: str, *, to: int | None = None, job_table: str = "platform.job")
         return [migration.name for migration in database.migrate(to=to)]
 
 
-def schema(url: str) -> list[dict[str, Any]]:
-    """Columns, indexes, constraints, triggers and functions outside of PostgreSQL's own schemas."""
-    return run(
+def schema(url: str) -> list[str]:
+    """Columns, indexes, triggers and functions outside of PostgreSQL's own schemas and the state of the migrations."""
+    found = run(
         url,
         """
         SELECT 'column' AS kind, format('%s.%s.%s %s %s %s', table_schema, table_name, column_name, data_type,
@@ -60,6 +72,11 @@ def schema(url: str) -> list[dict[str, Any]]:
         ORDER BY 1, 2
         """,
     )
+    return [
+        f"{row['kind']} {row['what']}".replace("/*job*/", "")
+        for row in found
+        if "openjd_vs." not in row["what"] and row["what"] != "openjd_vs"
+    ]
 
 
 def rows_of(url: str, columns: dict[str, list[str]] | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -129,19 +146,179 @@ def test_names_that_a_job_has_twice_today_stay_and_new_ones_are_single(today: st
     assert len(run(today, """SELECT id FROM "create".asset WHERE name = 'front.png'""")) == 2
 
 
-def test_a_migration_that_fails_leaves_nothing(today: str) -> None:
+def test_columns_of_other_types_are_refused_before_anything_changes(today: str) -> None:
     run(today, "ALTER TABLE platform.job ADD COLUMN progress text")
     before = schema(today)
-    with pytest.raises(PlatformError, match=r"nothing has changed.*progress"):
+    with pytest.raises(PlatformError, match="progress has the type text, expected double precision") as refused:
         migrate(today)
+    assert not refused.value.transient
     assert schema(today) == before
 
 
-def test_a_database_that_hasuras_tool_migrated_is_left_alone(postgres_url: str) -> None:
-    for directory in sorted(Path(TODAY.parents[2] / "schemas/hasura/migrations/default").iterdir()):
-        run(postgres_url, (directory / "up.sql").read_text())
-    with pytest.raises(PlatformError, match="another tool"):
-        migrate(postgres_url)
+def apply_files(url: str) -> None:
+    """What Hasura's own tool does with the migrations: each up.sql in one transaction."""
+    for directory in sorted(MIGRATIONS.iterdir()):
+        run(url, (directory / "up.sql").read_text())
+
+
+def test_hasuras_own_tool_and_ours_make_the_same_of_a_database(postgres_server: str, today: str) -> None:
+    migrate(today)
+    with temporary_database(postgres_server) as other:
+        run(other, (TODAY / "today.sql").read_text() + (TODAY / "rows.sql").read_text())
+        apply_files(other)
+        assert schema(today) == schema(other)
+
+
+def test_every_migration_can_be_applied_again(today: str) -> None:
+    apply_files(today)
+    before, rows_before = schema(today), rows_of(today)
+    apply_files(today)
+    assert schema(today) == before
+    assert migrate(today) == NAMES
+    apply_files(today)
+    assert (schema(today), rows_of(today)) == (before, rows_before)
+
+
+def test_every_migration_can_be_applied_again_to_an_empty_database(postgres_url: str) -> None:
+    migrate(postgres_url)
+    before = schema(postgres_url)
+    apply_files(postgres_url)
+    assert schema(postgres_url) == before
+
+
+def test_functions_and_tables_of_the_deployments_own_stay(today: str) -> None:
+    run(
+        today,
+        """CREATE FUNCTION platform.set_updated_at() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE FUNCTION platform.end_lease() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TABLE platform.worker (name text); INSERT INTO platform.worker VALUES ('theirs');
+        CREATE TRIGGER note_job BEFORE DELETE ON platform.job
+          FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at()""",
+    )
+    before = schema(today)
+    migrate(today)
+    after = schema(today)
+    assert [what for what in before if what not in after] == []
+    assert run(today, "SELECT * FROM platform.worker") == [{"name": "theirs"}]
+    run(today, "SELECT platform.claim_job('w', '[\"DXA_EXPORT_BODY_BUNDLE\"]', 60, NULL, '{}')")
+    migrate(today, to=0)
+    assert schema(today) == before
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "CREATE FUNCTION platform.cancel_job(job_id uuid, s json) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TABLE platform.job_event (what text)",
+    ],
+)
+def test_a_name_that_is_taken_is_refused_and_not_replaced(today: str, theirs: str) -> None:
+    run(today, theirs)
+    with pytest.raises(PlatformError, match="exists, and openjd-vstitcher has not made it") as refused:
+        migrate(today)
+    assert not refused.value.transient
+
+
+def test_a_table_of_jobs_that_cannot_be_extended_is_refused_before_anything_changes(today: str) -> None:
+    run(
+        today,
+        """CREATE TYPE platform.state AS ENUM ('NEW', 'ACKNOWLEDGED', 'IN_PROGRESS', 'COMPLETED_SUCCESS',
+             'COMPLETED_ERRORS', 'ON_HOLD');
+        ALTER TABLE platform.job DROP CONSTRAINT job_status_fkey;
+        ALTER TABLE platform.job ALTER status TYPE platform.state USING status::platform.state""",
+    )
+    before = schema(today)
+    with pytest.raises(PlatformError, match=r"status has the type platform\.state, expected text") as refused:
+        migrate(today)
+    assert not refused.value.transient
+    assert schema(today) == before
+
+
+def test_an_index_whose_building_was_interrupted_is_built_again(today: str) -> None:
+    with psycopg.connect(today, autocommit=True) as connection, pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute('CREATE UNIQUE INDEX CONCURRENTLY asset_job_id_name_key ON "create".asset (job_id, name)')
+    migrate(today)
+    assert run(today, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+    (index,) = run(today, "SELECT indexdef FROM pg_indexes WHERE indexname = 'asset_job_id_name_key'")
+    assert "WHERE (created_at >" in index["indexdef"]
+
+
+def test_a_migration_waits_briefly_for_locks_and_goes_on_where_it_was(
+    today: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "_PATIENCE_S", 0.5)
+    with psycopg.connect(today) as other:
+        other.execute("SELECT count(*) FROM platform.job")
+        began = time.monotonic()
+        with pytest.raises(PlatformError, match=r"leases_and_events failed and was rolled back.*lock") as failed:
+            migrate(today)
+        assert failed.value.transient
+        assert time.monotonic() - began < 10
+        run(today, "UPDATE platform.job SET priority = 1")
+    assert migrate(today) == NAMES[2:]
+
+
+def test_two_migrations_at_once_do_the_work_once(today: str) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        done = [future.result() for future in [pool.submit(migrate, today) for _ in range(3)]]
+    assert sorted(map(len, done)) == [0, 0, len(NAMES)]
+
+
+_WRITES = (
+    """UPDATE "create".asset SET details = '{}' WHERE job_id = %(job)s;
+       UPDATE platform.job SET status_details = 'a' WHERE id = %(job)s""",
+    """UPDATE platform.job SET status_details = 'b' WHERE id = %(job)s;
+       UPDATE "create".asset SET details = '{"b": 1}' WHERE job_id = %(job)s""",
+    """INSERT INTO "create".asset (type, status, job_id, name) VALUES ('SCAN', 'IN_PROGRESS', %(job)s, %(name)s);
+       INSERT INTO platform.job (status, type, preset_key) VALUES ('NEW', 'TEST', 'onboarding_v0')""",
+    """SELECT j.id, p.key FROM platform.job j JOIN platform.job_preset p ON p.key = j.preset_key
+       WHERE j.id = %(job)s""",
+)
+
+
+class _Writer:
+    """Writes as runners do, in transactions over both tables, and notes the longest that one of them took."""
+
+    def __init__(self, url: str, write: str, jobs: list[Any]) -> None:
+        self._url = url
+        self._write = write
+        self._jobs = jobs
+        self.count = 0
+        self.longest_s = 0.0
+
+    def work(self, stop: threading.Event) -> None:
+        with psycopg.connect(self._url) as connection:
+            while not stop.is_set():
+                job = self._jobs[self.count % len(self._jobs)]
+                began = time.monotonic()
+                with connection.transaction():
+                    for statement in self._write.split(";"):
+                        connection.execute(statement.encode(), {"job": job, "name": uuid.uuid4().hex})
+                self.longest_s = max(self.longest_s, time.monotonic() - began)
+                self.count += 1
+
+
+def test_a_database_in_use_is_migrated_without_a_deadlock(today: str) -> None:
+    run(
+        today,
+        """INSERT INTO platform.job (status, type, preset_key, priority)
+             SELECT 'COMPLETED_SUCCESS', 'TEST', 'onboarding_v0', 1 FROM generate_series(1, 50000);
+           INSERT INTO "create".asset (type, status, job_id, name, style_id, is_public_facing)
+             SELECT 'SCAN', 'UPLOADED', id, 'scan.json', 'style-1', true FROM platform.job WHERE priority = 1""",
+    )
+    jobs = [row["id"] for row in run(today, "SELECT id FROM platform.job WHERE priority = 1")]
+    stop = threading.Event()
+    writers = [_Writer(today, write, jobs[n::4]) for n, write in enumerate(_WRITES)]
+    with ThreadPoolExecutor(len(writers)) as pool:
+        working = [pool.submit(writer.work, stop) for writer in writers]
+        try:
+            assert migrate(today) == NAMES
+        finally:
+            stop.set()
+        for done in working:
+            done.result()
+    assert all(writer.count > 10 for writer in writers)
+    assert max(writer.longest_s for writer in writers) < 2.5
 
 
 def test_the_table_of_jobs_may_have_another_name(postgres_url: str) -> None:

@@ -120,6 +120,47 @@ def test_a_worker_acts_in_no_other_workers_name(open_as: Opener, named: dict[str
     assert open_as("viewer").job(taken.job.id).status == "IN_PROGRESS"
 
 
+@pytest.fixture
+def other_names(extended_deployment: Deployment) -> Iterator[None]:
+    """The roles `worker` and `submitter` under other names as well, as a deployment may call or inherit them."""
+    kinds = {"worker": "render_node", "submitter": "designer"}
+    undo = []
+    for function, role in [("claim_job", "worker"), ("heartbeat_job", "worker"), ("cancel_job", "submitter")]:
+        args = {"function": {"schema": "platform", "name": function}, "role": kinds[role]}
+        made = extended_deployment.server.command({"type": "pg_create_function_permission", "args": args})
+        assert made == {"message": "success"}
+        undo.append({"type": "pg_drop_function_permission", "args": args})
+    for role in kinds.values():
+        for table in ("job", "job_preset"):
+            permission = {"columns": "*", "filter": {}}
+            args = {"table": {"schema": "platform", "name": table}, "role": role, "permission": permission}
+            made = extended_deployment.server.command({"type": "pg_create_select_permission", "args": args})
+            assert made == {"message": "success"}
+            undo.append({"type": "pg_drop_select_permission", "args": args})
+    yield
+    for command in undo:
+        extended_deployment.server.command(command)
+
+
+@pytest.mark.usefixtures("other_names")
+def test_a_renamed_or_inherited_role_acts_in_no_other_name_either(
+    extended_deployment: Deployment, open_as: Opener
+) -> None:
+    job_id = submit(open_as("submitter", user_id="someone"))
+    claim_it = """mutation { platform_claim_job(args: {worker: "worker-1", types: ["TEST"], lease_s: 60,
+        request: "00000000-0000-4000-8000-000000000000"}) { id } }"""
+    named = {"x-hasura-role": "render_node", "x-hasura-worker-id": "worker-2"}
+    for headers in (named, {"x-hasura-role": "render_node"}):
+        (error,) = extended_deployment.server.request(claim_it, headers=headers)["errors"]
+        assert error["extensions"]["code"] == "permission-error"
+        assert "may not act as worker-1" in error["message"]
+    cancel = f'mutation {{ platform_cancel_job(args: {{job_id: "{job_id}"}}) {{ id }} }}'
+    other = {"x-hasura-role": "designer", "x-hasura-user-id": "other"}
+    assert extended_deployment.server.request(cancel, headers=other)["data"] == {"platform_cancel_job": []}
+    taken = extended_deployment.server.request(claim_it, headers={**named, "x-hasura-worker-id": "worker-1"})
+    assert taken["data"] == {"platform_claim_job": [{"id": job_id}]}
+
+
 def test_a_worker_sees_what_waits_and_what_is_its_own(open_as: Opener) -> None:
     submitter = open_as("submitter", user_id="someone")
     first = submit(submitter)

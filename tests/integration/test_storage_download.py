@@ -190,6 +190,18 @@ def test_connection_goes_to_the_address_that_was_checked(
     assert connected == [("93.184.216.34", 443)]
 
 
+def test_name_of_which_one_address_is_private_is_not_connected_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 443)) for ip in ("93.184.216.34", "10.0.0.1")]
+    connected: list[Any] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "create_connection", lambda *given: connected.append(given))
+    with pytest.raises(InvalidInput, match="private address"):
+        fetch(entry_of("https://mixed.example/x"), tmp_path / "x")
+    assert connected == []
+
+
 def _peer(server: InputServer) -> socket.socket:
     connection = socket.socket()
     connection.connect(("127.0.0.1", server.server_port))

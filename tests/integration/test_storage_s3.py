@@ -290,6 +290,29 @@ def test_answers_are_sorted_into_passing_and_lasting(code: str, status: int, tra
     assert caught.value.transient is transient
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "refused"),
+    [
+        ("AccessDenied", 403, True),
+        ("403", 403, True),
+        ("InvalidAccessKeyId", 403, True),
+        ("SignatureDoesNotMatch", 403, True),
+        ("InvalidToken", 400, True),
+        ("ExpiredToken", 400, True),
+        ("Unauthorized", 401, True),
+        ("NoSuchBucket", 404, False),
+        ("SlowDown", 503, False),
+    ],
+)
+def test_refused_credentials_are_told_from_other_answers(code: str, status: int, refused: bool) -> None:
+    from botocore.exceptions import ClientError
+
+    answer: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    with pytest.raises(StorageError) as caught, explained("store", "s3://b/k"):
+        raise ClientError(answer, "PutObject")
+    assert caught.value.credential is refused
+
+
 def test_no_bucket_is_allowed_where_none_is_named(s3_server: S3Server) -> None:
     storage = open_storage(s3_server.config(read_from=(), write_to=()))
     with pytest.raises(InvalidInput, match=r"storage\.write_to"):

@@ -103,12 +103,11 @@ def test_a_machine_that_cannot_begin_a_job_gives_it_back(farm: Farm, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(AttemptDirectory, "create", full)
-    farm.config = dataclasses.replace(farm.config, worker=dataclasses.replace(farm.config.worker, poll_s=0.01))
     job_id = farm.submit(input_file_uri="s3://body-files/none.bw")
-    farm.work()
+    with farm.working(poll_s=0.1):
+        wait_until(lambda: farm.job(job_id).status == "COMPLETED_ERRORS")
     job = farm.job(job_id)
-    assert job.attempt == 2
-    assert job.auto_retries == 0
+    assert (job.attempt, job.auto_retries, job.returns) == (2, 0, 1)
     details = [str(event.fields) for event in farm.platform.events(job_id)]
     assert any("No space left on device" in text for text in details)
 

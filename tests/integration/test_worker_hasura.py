@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 
 from openjd_vstitcher.attempt.directory import AttemptDirectory
@@ -27,7 +28,7 @@ from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import NewJob
 from openjd_vstitcher.resources import resource
-from tests.contract.platforms import Deployment
+from tests.contract.platforms import JWT_KEY, Deployment
 from tests.integration.faulty_proxy import faulty_proxy
 
 pytest_plugins = ["tests.contract.fixtures"]
@@ -141,7 +142,7 @@ def test_an_attempt_needs_no_daemon_for_five_leases(site: Site, monkeypatch: pyt
     daemon.send_signal(signal.SIGKILL if how == "killed" else signal.SIGSTOP)
     ended = time.monotonic() + 10
     while time.monotonic() < ended:
-        assert site.platform.requeue_expired(max_attempts=9) == []
+        assert site.platform.requeue_expired() == []
         assert site.platform.claim("other", site.config.worker.job_types, lease_s=60) is None
         threading.Event().wait(0.5)
     wait_until(site.directory(job_id).reported.exists)
@@ -149,6 +150,34 @@ def test_an_attempt_needs_no_daemon_for_five_leases(site: Site, monkeypatch: pyt
     assert site.platform.job(job_id).attempt == 1
     daemon.kill()
     daemon.wait()
+
+
+@pytest.mark.slow
+def test_an_attempt_that_outlives_its_daemon_reads_a_rotated_credential(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extended_only(site)
+    credential = site.folder / "token"
+    credential.write_text(_token(valid_s=20))
+    file = site.folder / "c.toml"
+    named = str(site.deployment.config.credential_file)
+    file.write_text(file.read_text().replace(named, str(credential)).replace("[storage", 'auth = "jwt"\n[storage', 1))
+    flag = slow_once(site, monkeypatch, 22)
+    job_id = site.submit()
+    daemon = site.daemon()
+    wait_until(flag.exists)
+    daemon.kill()
+    daemon.wait()
+    credential.write_text(_token(valid_s=3600))
+    wait_until(site.directory(job_id).reported.exists)
+    site.assert_well_ended(job_id)
+    assert site.platform.job(job_id).attempt == 1
+
+
+def _token(*, valid_s: float) -> str:
+    claims = {"x-hasura-allowed-roles": ["admin"], "x-hasura-default-role": "admin", "x-hasura-worker-id": "w"}
+    whole = {"exp": time.time() + valid_s, "https://hasura.io/jwt/claims": claims}
+    return jwt.encode(whole, JWT_KEY, algorithm="HS256")
 
 
 def test_an_attempt_cut_off_from_hasura_ends_before_its_lease_does(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +196,7 @@ def test_an_attempt_cut_off_from_hasura_ends_before_its_lease_does(site: Site, m
         lease_expires_at = site.platform.job(job_id).lease_expires_at
         assert lease_expires_at is not None
         assert ended < lease_expires_at
-        assert site.platform.requeue_expired(max_attempts=9) == []
+        assert site.platform.requeue_expired() == []
         proxy.status = None
         wait_until(lambda: site.platform.job(job_id).status == "COMPLETED_SUCCESS", 90)
         assert site.platform.job(job_id).attempt == 2

@@ -62,7 +62,6 @@ work_dir = "jobs"
 slots = 3
 lease_s = {lease_s}
 poll_s = 1
-max_attempts = 100
 min_free_bytes = 0
 [outputs]
 keep_done_days = 0

@@ -85,7 +85,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         ("[worker]\nslots = 65", "worker.slots: expected an integer from 1 to 64, found 65"),
         ("[worker]\nslots = 1.0", "worker.slots: expected an integer from 1 to 64, found 1.0"),
         ("[worker]\nmin_free_bytes = -1", "worker.min_free_bytes: expected an integer of at least 0, found -1"),
-        ("[worker]\nmax_attempts = true", "worker.max_attempts: expected an integer from 1 to 100, found true"),
+        ("[worker]\nslots = true", "worker.slots: expected an integer from 1 to 64, found true"),
         ("[worker]\njob_types = 'TEST'", "worker.job_types: expected a list, found 'TEST'"),
         ("[worker]\njob_types = []", "worker.job_types: expected at least one entry, found an empty list"),
         ("[worker]\njob_types = ['TEST', 1]", "worker.job_types[1]: expected non-empty text"),
@@ -245,6 +245,14 @@ def test_valid_values_are_accepted(tmp_path: Path, text: str, key: str, value: i
     for part in key.split("."):
         found = getattr(found, part)
     assert len(found) == value
+
+
+def test_inputs_may_come_from_beside_the_configuration_file(tmp_path: Path) -> None:
+    text = "[inputs]\nread_from = ['./garments', 's3://bucket/./x']"
+    assert "inputs.read_from[1]" in "\n".join(problems(tmp_path, text))
+    config = load_config(write(tmp_path / "c.toml", "[inputs]\nread_from = ['./garments', '~/x']"))
+    assert config.inputs.read_from == (str(tmp_path / "garments"), "~/x")
+    assert "inputs.read_from[0]" in "\n".join(problems(tmp_path, "[inputs]\nread_from = ['./../garments']"))
 
 
 def test_s3_storage_needs_nothing_local(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,8 @@ def test_decompression_bomb_is_stopped_at_the_limit_and_uses_little_memory(tmp_p
     path = packed(tmp_path / "x.bw", ("garment", ".vsgx", bomb))
     script = """
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 import psutil
 from openjd_vstitcher.errors import InvalidInput
@@ -224,8 +228,108 @@ print(peak)
 """
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     message, peak_bytes = done.stdout.splitlines()
-    assert "garment.vsgx decompresses to more than the limit of 256 MiB" in message
-    assert int(peak_bytes) < 500_000_000
+    assert "garment.vsgx decompresses to more than the limit of 39 MiB" in message
+    assert int(peak_bytes) < 150_000_000
+
+
+def tiny(path: Path, part: bytes, size: int) -> Path:
+    """A file of a few kilobytes whose garment is `size` bytes of the same part again and again."""
+    compressor = zstandard.ZstdCompressor().compressobj()
+    block = part * (2**20 // len(part))
+    content = b"".join(compressor.compress(block) for _ in range(size // len(block))) + compressor.flush()
+    return packed(path, ("garment", ".vsgx", content))
+
+
+def within_limits(path: Path) -> str:
+    """What is said of a file; reading it must be quick and light."""
+    tracemalloc.start()
+    began = time.monotonic()
+    try:
+        return refusal(path)
+    finally:
+        assert time.monotonic() - began < 8
+        assert tracemalloc.get_traced_memory()[1] < 120 * 2**20
+        tracemalloc.stop()
+
+
+PART = b"shapeIds" + b"\1" * 14 + b"edgeId" + b"\1" * 6
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (b"Ruler", "has more than 10000 rulers"),
+        (b"Ruler" + PART + b"rulerName\1\1\0", "has more than 10000 rulers"),
+        (b"Ruler" + PART * 1500 + b"rulerName\1\1\0", "has more than 10000 rulers, or 100000 parts"),
+        (b"shapeIds", None),
+    ],
+    ids=["marks", "rulers", "parts", "no ruler"],
+)
+def test_rulers_without_end_are_refused_quickly(tmp_path, part, said):
+    path = tiny(tmp_path / "x.bw", part, 15 * 2**20)
+    if said is None:
+        assert open_garment(path).rulers == ()
+    else:
+        assert said in within_limits(path)
+
+
+def test_small_file_cannot_become_hundreds_of_megabytes(tmp_path):
+    path = tiny(tmp_path / "x.bw", b"Ruler", 250 * 2**20)
+    assert path.stat().st_size < 50_000
+    assert "decompresses to more than the limit of" in within_limits(path)
+
+
+@pytest.mark.parametrize("value", [b"[],", b"{},", b"0,", b"[[[0]]],", b'"",'])
+def test_garment_section_of_too_many_values_is_refused(tmp_path, value):
+    content = b'{"a": [' + value * 1_000_000 + b"0]}"
+    body = reader.DOCUMENT_KEY + struct.pack("<Q", len(content)) + content
+    path = packed(tmp_path / "x.bw", ("garment", ".vsgx", zstd(body)))
+    assert within_limits(path) == "has more than 500000 values in its garment section"
+
+
+def test_number_of_many_digits_is_refused(tmp_path):
+    content = b'{"a": ' + b"9" * 1_000_000 + b"}"
+    body = reader.DOCUMENT_KEY + struct.pack("<Q", len(content)) + content
+    assert "is not valid JSON" in within_limits(packed(tmp_path / "x.bw", ("garment", ".vsgx", zstd(body))))
+
+
+def test_reading_ends_at_the_time_limit_in_every_loop(tmp_path, monkeypatch):
+    monkeypatch.setattr("openjd_vstitcher.garment.file._TIME_LIMIT_S", -1.0)
+    assert refusal(packed(tmp_path / "x.bw", ("garment", ".vsgx", zstd(b"x")))) == "takes longer than -1 s to read"
+    calls = []
+    parse_rulers(b"Ruler" * 5, lambda: calls.append(1))
+    assert len(calls) == 5
+
+
+def varint(number: int) -> bytes:
+    """A number in three bytes, as SQLite stores it."""
+    return bytes([0x80 | number >> 14, 0x80 | number >> 7 & 0x7F, number & 0x7F])
+
+
+def test_content_that_claims_to_be_larger_than_the_file_is_refused(tmp_path):
+    """Its pages could be a circle, so that it never ends."""
+    path = packed(tmp_path / "x.bw", ("garment", ".vsgx", zstd(b"")), ("photo", ".jpg", bytes(20_000)))
+
+    def cell(size: int) -> bytes:
+        return varint(size + 16) + b"\x02\x07\x00\x17\x15" + varint(12 + 2 * size)
+
+    data = path.read_bytes()
+    assert data.count(cell(20_000)) == 1
+    path.write_bytes(data.replace(cell(20_000), cell(1_000_000)))
+    garment = open_garment(path)
+    assert garment.files[1].size_bytes == 1_000_000
+    with pytest.raises(InvalidInput, match=r"the contained photo\.jpg is larger than the file"):
+        garment.read("photo", ".jpg")
+
+
+def test_only_a_few_pictures_are_tried_as_the_preview(tmp_path, monkeypatch):
+    pictures = [(str(number), ".png", zstd(b"no picture")) for number in range(100)]
+    garment = open_garment(packed(tmp_path / "x.bw", ("garment", ".vsgx", zstd(b"")), *pictures))
+    read = []
+    original = reader.file._content
+    monkeypatch.setattr(reader.file, "_content", lambda *a, **k: read.append(1) or original(*a, **k))
+    assert garment.preview() is None
+    assert len(read) == 20
 
 
 def test_garment_section_that_is_not_json(tmp_path):

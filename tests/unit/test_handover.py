@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from openjd_vstitcher import handover
+from openjd_vstitcher.cli import _service, main
 from openjd_vstitcher.errors import OpenjdVsError
+from openjd_vstitcher.platform import adapters
 
 LINUX = sys.platform == "linux"
 BECOME_NOBODY = (
@@ -94,3 +97,24 @@ def test_secrets_that_did_not_arrive_completely_are_an_error(monkeypatch: pytest
     with pytest.raises(OpenjdVsError, match="not handed over completely"):
         handover.receive()
     assert handover.SECRETS_VARIABLE not in os.environ
+
+
+@pytest.mark.parametrize("command", ["daemon", "run-job", "finish-job"])
+@pytest.mark.parametrize("handed_over", [True, False])
+def test_each_service_takes_its_secrets_and_guards_them_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, handed_over: bool
+) -> None:
+    called: list[str] = []
+
+    def step(name: str, value: object = None) -> None:
+        monkeypatch.setattr(handover, name, lambda *_: called.append(name) or value)
+
+    for name, value in (("receive", handed_over), ("restart_without_secrets", None), ("make_unreadable", None)):
+        step(name, value)
+    monkeypatch.setattr(_service, "_log_without_secrets", lambda also: called.append("log"))
+    monkeypatch.setattr(adapters, "open_platform", lambda *_: sys.exit(9))
+    arguments = [] if command == "daemon" else [str(tmp_path)]
+    result = CliRunner().invoke(main, [command, *arguments], obj=_service.COMMAND_LINE)
+    assert result.exit_code == 9
+    restarted = [] if handed_over else ["restart_without_secrets"]
+    assert called == ["receive", *restarted, "make_unreadable", "log"]

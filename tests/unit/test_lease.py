@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,8 @@ from openjd_vstitcher.attempt.lease import LOST_EXIT_CODE, Lease, LeaseTimes, St
 from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.status import StatusFile
 from openjd_vstitcher.errors import ClaimLost, PlatformError
+from openjd_vstitcher.events import ActionStatus, SessionEnded, SessionStarted
+from openjd_vstitcher.journal import Entry, Journal
 from openjd_vstitcher.platform.values import Beat, Claim, Job
 
 
@@ -118,6 +120,23 @@ def test_a_request_to_give_the_job_back_is_seen(tmp_path: Path, queue: Queue, st
     assert stops == ["given back"]
 
 
+def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(tmp_path: Path, queue: Queue) -> None:
+    kept: list[str] = []
+
+    def record(claim: Claim, entries: Sequence[Entry]) -> None:
+        if any(entry.name == "action_status" for entry in entries):
+            raise PlatformError("invalid input syntax")
+        kept.extend(entry.name for entry in entries)
+
+    queue.record = record  # type: ignore[method-assign, assignment]
+    lease = lease_of(tmp_path, queue, length_s=120)
+    journal = Journal(tmp_path / "7.1" / "journal.jsonl", job_id="7")
+    for event in (SessionStarted(session="a"), ActionStatus(status="?"), SessionEnded(session="a")):
+        journal.append(event)
+    lease.record()
+    assert kept == ["session_started", "session_ended"]
+
+
 @pytest.mark.parametrize("how", ["heartbeat", "state"])
 def test_a_lost_claim_stops_the_attempt(tmp_path: Path, queue: Queue, stops: list[Stop], how: str) -> None:
     def lost() -> Beat:
@@ -189,3 +208,22 @@ def test_a_process_that_does_not_stop_is_ended_before_its_lease_is(tmp_path: Pat
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60)
     assert done.returncode == LOST_EXIT_CODE
     assert time.monotonic() - began < 30
+
+
+def test_events_that_cannot_be_sent_are_sent_later_in_order(tmp_path: Path, queue: Queue) -> None:
+    lease = lease_of(tmp_path, queue, length_s=120)
+    recorded: list[int] = []
+    away = [True, True, False]
+
+    def record(claim: Claim, entries: Sequence[Entry]) -> None:
+        if away.pop(0):
+            raise PlatformError("the queue is away", transient=True)
+        recorded.extend(entry.seq for entry in entries)
+
+    queue.record = record  # type: ignore[assignment,method-assign]
+    journal = Journal(tmp_path / "7.1" / "journal.jsonl", job_id="7")
+    for session in "abc":
+        journal.append(SessionStarted(session=session))
+        lease.record()
+    journal.close()
+    assert recorded == [1, 2, 3]

@@ -46,6 +46,17 @@ def test_a_preset_of_the_platform_is_named_by_its_key(platform: Platform, tmp_pa
     assert (job.priority, job.type, job.status) == (4, "TEST", "ON_HOLD")
 
 
+def test_what_is_known_of_the_inputs_is_said_at_once(platform: Platform, tmp_path: Path) -> None:
+    replacements = [
+        {"name": "back-print", "remote_file_path": "s3://artworks/a.png"},
+        {"name": "Back_Print", "remote_file_path": "s3://artworks/b.png"},
+    ]
+    details = {"input_file_uri": "https://h:99999/x.bw", "artwork_replacements": replacements}
+    with pytest.raises(InvalidInput) as caught:
+        submit(platform, Request(str(PRESET), details_path=written(tmp_path, {"type": "TEST", "details": details})))
+    assert [problem.pointer for problem in caught.value.problems] == ["/input_file_uri", "/artwork_replacements/1/name"]
+
+
 def test_the_job_file_says_type_and_priority_unless_the_request_does(platform: Platform, tmp_path: Path) -> None:
     row = {"type": "TEST", "priority": 7, "requestor_id": "me", "details": {"body_code": "TK-1"}}
     job = submit(platform, Request(str(PRESET), details_path=written(tmp_path, row)))

@@ -53,6 +53,20 @@ def test_passing_failure_is_tried_again(error: Exception) -> None:
     assert [told[0] for told in waits] == [error, error]
 
 
+@pytest.mark.parametrize("kind", [StorageError, PlatformError])
+def test_refused_credential_is_waited_for(kind: type[StorageError] | type[PlatformError]) -> None:
+    failures = [kind("it is being renewed", transient=False, credential=True)]
+
+    def action() -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    assert (
+        retrying(action, stop=threading.Event(), first_s=0.001, longest_s=0.002, on_wait=lambda *told: None) == "done"
+    )
+
+
 def test_lasting_failure_is_raised_at_once() -> None:
     def action() -> None:
         raise StorageError("no such bucket", transient=False)

@@ -111,6 +111,12 @@ def test_url_that_cannot_be_requested_is_refused_with_its_place(url: str) -> Non
     assert "canary" not in str(caught.value)
 
 
+def test_what_submit_would_refuse_is_refused_in_a_row_of_the_queue_too(root: Path) -> None:
+    items = [{"name": name, "remote_file_path": f"s3://artworks/{name}.png"} for name in ("a_b", "A-B")]
+    problems = _refusal(root, {"input_file_uri": "https://h:99999/x", "artwork_replacements": items})
+    assert [problem.partition(":")[0] for problem in problems] == ["/input_file_uri", "/artwork_replacements/1/name"]
+
+
 def test_replacements_of_one_material_are_refused_with_both_places() -> None:
     items = [
         {"name": "back-print", "remote_file_path": "s3://artworks/a.png"},
@@ -189,7 +195,9 @@ def test_device_or_link_that_leads_out_is_refused(root: Path, tmp_path_factory: 
     os.mkfifo(folder / "pipe.png")
     body = {"body_code": "TK-6129"}
     assert "leads out" in _refusal(root, {**body, "artwork_file_path": "s3://artworks/links/link.png"})[0]
-    assert "leads out" in _refusal(root, {**body, "remote_artwork_bundle_dir_path": "s3://artworks/links"})[0]
+    bundle_of_links = {**body, "remote_artwork_bundle_dir_path": "s3://artworks/links"}
+    (problem,) = _refusal(root, bundle_of_links)
+    assert problem.startswith("/remote_artwork_bundle_dir_path: 's3://artworks/links/link.png' is a symbolic link")
     assert "is not a file" in _refusal(root, {**body, "artwork_file_path": "s3://artworks/links/pipe.png"})[0]
     near = _resolve(root, {**body, "artwork_file_path": "s3://artworks/links/near.png"})[1]
     assert near.url == (root / "artworks/stripes.png").as_uri()

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from openjd_vstitcher.daemon.supervision import (
-    LONGEST_PAUSE_S,
+from openjd_vstitcher.daemon.messages import (
     Claim,
     Claimed,
     ClaimFailed,
@@ -22,16 +21,16 @@ from openjd_vstitcher.daemon.supervision import (
     Instruction,
     JobsAnnounced,
     Kill,
-    Limits,
     NothingToClaim,
     Return,
     SignOfLife,
     Start,
     StartFailed,
     StopAsked,
-    Supervision,
     Unfit,
+    Warn,
 )
+from openjd_vstitcher.daemon.supervision import LONGEST_PAUSE_S, Limits, Supervision
 
 LIMITS = Limits(slots=2, poll_s=10, start_s=60, hang_s=100, stop_s=30)
 
@@ -72,6 +71,43 @@ TABLE: dict[str, list[tuple[float, list[Event], list[Instruction]]]] = {
         (0, [StartFailed("a"), NothingToClaim()], []),
         (10, [], [Claim()]),
     ],
+    "a machine that cannot make attempts rests for longer each time, whatever the queue has": [
+        (0, [], [Claim()]),
+        (0, [Claimed("a")], [Start("a"), Claim()]),
+        (1, [NothingToClaim(), Ended("a", reported=True, machine=True)], []),
+        (2, [JobsAnnounced()], []),
+        (10, [], []),
+        (11, [], [Claim()]),
+        (11, [Claimed("b")], [Start("b"), Claim()]),
+        (12, [NothingToClaim(), Ended("b", reported=True, machine=True), JobsAnnounced()], []),
+        (31, [], []),
+        (32, [], [Claim()]),
+    ],
+    "a process that never began its work is a fault of the machine, and is reported": [
+        (0, [], [Claim()]),
+        (0, [Claimed("a")], [Start("a"), Claim()]),
+        (1, [NothingToClaim(), Ended("a", reported=False, machine=True)], [Finish("a")]),
+        (2, [Ended("a", reported=True, machine=True)], []),
+        (10, [JobsAnnounced()], []),
+        (11, [], [Claim()]),
+    ],
+    "after three faults in a row it says so, and tries one at a time": [
+        (0, [StartFailed("a"), StartFailed("b"), StartFailed("c")], [
+            Warn("3 attempts in a row could not be made on this machine; trying one at a time")]),
+        (39, [], []),
+        (40, [], [Claim()]),
+        (40, [Claimed("d")], [Start("d")]),
+        (41, [JobsAnnounced()], []),
+        (42, [Ended("d", reported=True)], [Claim()]),
+        (42, [Claimed("e")], [Start("e"), Claim()]),
+    ],
+    "one that ended badly by itself is no news of the machine": [
+        (0, [StartFailed("a"), StartFailed("b"), Found("c", alive=True)], []),
+        (1, [Ended("c", reported=False)], [Finish("c")]),
+        (2, [Ended("c", reported=True)], []),
+        (19, [], []),
+        (20, [StartFailed("d")], [Warn("3 attempts in a row could not be made on this machine; trying one at a time")]),
+    ],
     "a job that could not be started for its own fault costs no pause": [
         (0, [], [Claim()]),
         (0, [Claimed("a")], [Start("a"), Claim()]),
@@ -83,10 +119,10 @@ TABLE: dict[str, list[tuple[float, list[Event], list[Instruction]]]] = {
         (50, [JobsAnnounced()], []),
         (60, [Fit()], [Claim()]),
     ],
-    "an attempt that ended without a reported outcome is finished at once": [
+    "what ended without a reported outcome is finished at once, and then its job may be back": [
         (0, [Found("a", alive=True)], [Claim()]),
         (1, [NothingToClaim(), Ended("a", reported=False)], [Finish("a")]),
-        (2, [Ended("a", reported=True)], []),
+        (2, [Ended("a", reported=True)], [Claim()]),
     ],
     "one that cannot be finished is tried again with growing pauses": [
         (0, [Found("a", alive=False), Unfit("x")], [Finish("a")]),
@@ -192,6 +228,8 @@ class RandomWalk(RuleBasedStateMachine):
         self.started: set[str] = set()
         self.returned: set[str] = set()
         self.killable: set[str] = set()
+        self.faults = 0
+        self.fault_s = float("-inf")
 
     @initialize(slots=st.integers(1, 4), left=st.integers(0, 3))
     def begin(self, slots: int, left: int) -> None:
@@ -217,7 +255,11 @@ class RandomWalk(RuleBasedStateMachine):
             case Claim():
                 assert not self.asked
                 assert not self.stops
+                assert self.now_s >= self.fault_s + self.limits.poll_s * min(self.faults, 1)
+                assert self.faults < 3 or "attempt" not in self.alive.values()
                 self.asked = True
+            case Warn():
+                assert self.faults >= 3
             case Start(key):
                 assert key not in self.started
                 self.started.add(key)
@@ -254,14 +296,22 @@ class RandomWalk(RuleBasedStateMachine):
             self.tell(NothingToClaim() if answer == "nothing" else ClaimFailed())
 
     @precondition(lambda self: self.alive)
-    @rule(data=st.data(), reported=st.booleans())
-    def process_ends(self, data: st.DataObject, reported: bool) -> None:
+    @rule(data=st.data(), reported=st.booleans(), machine=st.booleans())
+    def process_ends(self, data: st.DataObject, reported: bool, machine: bool) -> None:
         key = data.draw(st.sampled_from(sorted(self.alive)))
-        del self.alive[key]
+        what = self.alive.pop(key)
         self.killable.discard(key)
         if not reported:
             self.unreported.add(key)
-        self.tell(Ended(key, reported))
+        if what == "attempt":
+            self.judge(machine, well=reported)
+        self.tell(Ended(key, reported, machine))
+
+    def judge(self, machine: bool, *, well: bool) -> None:
+        if machine:
+            self.faults, self.fault_s = self.faults + 1, self.now_s
+        elif well:
+            self.faults = 0
 
     @precondition(lambda self: any(key in self.started for key in self.alive))
     @rule(data=st.data(), machine=st.booleans())
@@ -270,6 +320,7 @@ class RandomWalk(RuleBasedStateMachine):
         if self.alive[key] == "attempt":
             del self.alive[key]
             self.killable.discard(key)
+            self.judge(machine, well=False)
             self.tell(StartFailed(key, machine))
 
     @precondition(lambda self: self.alive)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...errors import NotFound
+from ..storable import storable
 from ..values import Asset, Claim, NewAsset
 from . import rows
 from .database import Database
@@ -34,7 +35,7 @@ class Catalogue:
                 is_public_facing=asset.is_public_facing,
                 style_id=asset.style_id,
                 body_id=asset.body_id,
-                details=json.dumps({**asset.details, "attempt": claim.attempt}),
+                details=rows.json_text({**asset.details, "attempt": claim.attempt}),
                 now=rows.now(),
             )
             (row,) = self._db.run("asset_of_name", job_id=claim.job.id, name=asset.name)
@@ -48,7 +49,7 @@ class Catalogue:
             if row is None:
                 raise NotFound(f"job {claim.job.id} has no asset {asset_id}")
             before = json.loads(row["details"])
-            merged = {**before, **details}
+            merged = {**before, **storable(details)}
             if row["status"] != "UPLOADED" or merged != before:
                 self._db.run("asset_uploaded", asset_id=asset_id, details=json.dumps(merged), now=rows.now())
 

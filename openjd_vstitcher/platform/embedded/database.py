@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PlatformError
+from ..storable import storable
 from .sql import script, statements
 
 _SCHEMA_VERSION = 1
@@ -78,7 +79,7 @@ class Database:
 
     def run(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
         """Run a named statement inside a transaction and return its rows."""
-        return self._db.execute(self._sql[name], values).fetchall()
+        return self._db.execute(self._sql[name], storable(values)).fetchall()
 
     def one(self, name: str, /, **values: Any) -> sqlite3.Row | None:
         """Run a named statement inside a transaction and return its first row, if there is one."""

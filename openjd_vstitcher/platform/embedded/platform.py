@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +14,23 @@ from typing import Any
 
 from ...errors import NotFound, PlatformError
 from ...journal import Entry
-from ..values import ENDED, WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from ..values import (
+    ENDED,
+    MOST_CRASHES,
+    WAITING,
+    Asset,
+    Beat,
+    Claim,
+    ClaimState,
+    Job,
+    JobStatus,
+    NewAsset,
+    NewJob,
+    Outcome,
+    on_hold,
+    pause_s,
+    unusable,
+)
 from . import rows
 from .catalogue import Catalogue
 from .database import Database
@@ -51,17 +68,21 @@ class EmbeddedPlatform:
         """Take the next job of these types."""
         now = datetime.now(UTC)
         with self._db.transaction():
-            row = self._db.one(
-                "claim",
-                now=rows.text(now),
-                worker=worker,
-                types=json.dumps(list(job_types)),
-                lease_expires_at=rows.text(now + timedelta(seconds=lease_s)),
-            )
-            if row is None:
-                return None
-            job = rows.job(row)
-            return Claim(job, self.preset(job.preset_key), job.attempt, worker, job.lease_expires_at)
+            while True:
+                row = self._db.one(
+                    "claim",
+                    now=rows.text(now),
+                    worker=worker,
+                    types=json.dumps(list(job_types)),
+                    lease_expires_at=rows.text(now + timedelta(seconds=lease_s)),
+                )
+                if row is None:
+                    return None
+                try:
+                    job = rows.job(row)
+                    return Claim(job, self.preset(job.preset_key), job.attempt, worker, job.lease_expires_at)
+                except Exception as error:  # noqa: BLE001  # whatever its row holds, this job ends and the next one is taken
+                    self._end(row, unusable(row["id"], error))
 
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
@@ -106,37 +127,42 @@ class EmbeddedPlatform:
             row = self._db.one("job", job_id=claim.job.id)
             if row is None or (row["attempt"], row["worker"]) != (claim.attempt, claim.worker):
                 raise lost(claim)
-            status: JobStatus = outcome.status
-            if status == "NEW" and row["cancel_requested"]:
-                status = "CANCELED"
-            if row["status"] == status:
+            if row["status"] == _status_after(row, outcome) or (
+                outcome.crashed and row["status"] in ("NEW", "ON_HOLD")
+            ):
                 return
             if row["status"] != "IN_PROGRESS":
                 raise lost(claim)
             if outcome.hide_previous_style_assets:
                 self._db.run("hide_previous_style_assets", job_id=claim.job.id, started_at=row["started_at"], now=now)
-            self._db.run(
-                "finish",
-                job_id=claim.job.id,
-                status=status,
-                status_details=outcome.status_details,
-                errors=json.dumps(list(outcome.errors)),
-                counted=outcome.counted,
-                now=now,
-            )
+            self._end(row, outcome)
 
-    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
-        """Make jobs with an expired lease claimable again, or end them with errors after the last attempt."""
+    def requeue_expired(self) -> Sequence[str]:
+        """Make jobs with an expired lease claimable again; one that has crashed too often is put on hold."""
+        now = rows.now()
         with self._db.transaction():
-            touched = self._db.run("requeue_expired", max_attempts=max_attempts, now=rows.now())
-        return [row["id"] for row in touched]
+            expired = self._db.run("expired", now=now)
+            for row in expired:
+                status = _status_after(row, Outcome("NEW", crashed=True))
+                reason = f"the lease of worker {row['worker']} ran out in attempt {row['attempt']}"
+                crashes = row["crashes"] + 1
+                self._db.run(
+                    "requeue",
+                    job_id=row["id"],
+                    status=status,
+                    status_details=on_hold(reason, crashes, row["id"]) if status == "ON_HOLD" else reason,
+                    reason=reason,
+                    crashes=crashes,
+                    now=now,
+                )
+        return [row["id"] for row in expired]
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
         """Wait until a job of these types may be waiting; False if the time is over first."""
         deadline = time.monotonic() + timeout_s
         types = json.dumps(list(job_types))
         while True:
-            if self._db.peek("claimable", types=types)[0][0]:
+            if self._db.peek("claimable", types=types, now=rows.now())[0][0]:
                 return True
             left = deadline - time.monotonic()
             if left <= 0:
@@ -155,7 +181,7 @@ class EmbeddedPlatform:
                     seq=entry.seq,
                     time=rows.text(entry.time),
                     event=entry.name,
-                    fields=json.dumps(entry.fields),
+                    fields=rows.json_text(entry.fields),
                 )
 
     def events(self, job_id: str) -> Sequence[Entry]:
@@ -213,19 +239,16 @@ class EmbeddedPlatform:
             return self.job(job_id)
 
     def retry(self, job_id: str) -> Job:
-        """Put an ended job back into the queue and reset its count of automatic retries."""
-        with self._db.transaction():
-            self._expect(job_id, "retry", ENDED)
-            self._db.run("retry", job_id=job_id, now=rows.now())
-            return self.job(job_id)
+        """Put an ended job back into the queue and reset its retries, returns and crashes."""
+        return self._steer(job_id, "retry", ENDED)
 
     def hold(self, job_id: str) -> Job:
         """Put a waiting job on hold, so that it is not claimed."""
-        return self._steer(job_id, "hold", WAITING, "ON_HOLD")
+        return self._steer(job_id, "hold", WAITING)
 
     def release(self, job_id: str) -> Job:
-        """Put a job on hold back into the queue."""
-        return self._steer(job_id, "release", ("ON_HOLD",), "NEW")
+        """Put a job on hold back into the queue and reset its returns and crashes."""
+        return self._steer(job_id, "release", ("ON_HOLD",))
 
     def preset(self, key: str) -> Mapping[str, Any]:
         """One preset row: key, name, version, description, job_type, details."""
@@ -268,13 +291,38 @@ class EmbeddedPlatform:
         """The types that an asset may have."""
         return self._catalogue.asset_types()
 
-    def _steer(self, job_id: str, what: str, before: Sequence[str], after: str) -> Job:
+    def _end(self, row: sqlite3.Row, outcome: Outcome) -> None:
+        """Write an outcome into the row of a held job, inside a transaction."""
+        now, status = datetime.now(UTC), _status_after(row, outcome)
+        crashes = row["crashes"] + outcome.crashed
+        pauses = status == "NEW" and (outcome.pause or outcome.crashed)
+        details = outcome.status_details
+        self._db.run(
+            "finish",
+            job_id=row["id"],
+            status=status,
+            status_details=on_hold(details, crashes, row["id"]) if status == "ON_HOLD" else details,
+            errors=rows.json_text(list(outcome.errors)),
+            counted=outcome.counted,
+            not_before=rows.text(now + timedelta(seconds=pause_s(row["returns"]))) if pauses else None,
+            returns=row["returns"] + pauses,
+            crashes=crashes,
+            now=rows.text(now),
+        )
+
+    def _steer(self, job_id: str, what: str, before: Sequence[str]) -> Job:
         with self._db.transaction():
-            self._expect(job_id, what, before)
-            self._db.run("set_status", job_id=job_id, status=after, now=rows.now())
+            status = self.job(job_id).status
+            if status not in before:
+                raise PlatformError(f"cannot {what} job {job_id}: it is {status}, expected {' or '.join(before)}")
+            self._db.run(what, job_id=job_id, now=rows.now())
             return self.job(job_id)
 
-    def _expect(self, job_id: str, what: str, statuses: Sequence[str]) -> None:
-        status = self.job(job_id).status
-        if status not in statuses:
-            raise PlatformError(f"cannot {what} job {job_id}: it is {status}, expected {' or '.join(statuses)}")
+
+def _status_after(row: sqlite3.Row, outcome: Outcome) -> JobStatus:
+    """The status of a held job after an outcome."""
+    if outcome.status != "NEW":
+        return outcome.status
+    if row["cancel_requested"]:
+        return "CANCELED"
+    return "ON_HOLD" if outcome.crashed and row["crashes"] + 1 >= MOST_CRASHES else "NEW"

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...events import event_of
 from ...journal import Entry
+from ..storable import storable
 from ..values import JOB_TIMES, Asset, Job
 
 
@@ -42,6 +43,11 @@ def entry(row: sqlite3.Row) -> Entry:
     """A recorded event from its row."""
     time = datetime.fromisoformat(row["time"])
     return Entry(row["seq"], time, row["job_id"], row["attempt"], event_of(row["event"], json.loads(row["fields"])))
+
+
+def json_text(value: Any) -> str:
+    """Data as JSON for its column."""
+    return json.dumps(storable(value))
 
 
 def text(moment: datetime) -> str:

@@ -21,11 +21,12 @@ from ...errors import PlatformError
 from ...retry import Backoff
 from .credentials import Credential
 from .refusal import REFUSED_CREDENTIAL, RequestRefused, refusal
-from .transports import NO_REDIRECTS, WebsocketTransport, http_transport
+from .transports import NO_REDIRECTS, WebsocketTransport, http_transport, version_at
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+_GRAPHQL = "/v1/graphql"
 _REQUEST_LIMIT_S = 30
 _RETRIES = Backoff(first_s=0.2, longest_s=5.0)
 
@@ -128,6 +129,13 @@ class Connection:
         async with Client(transport=transport, execute_timeout=None) as session:
             async for result in session.subscribe(GraphQLRequest(document, variable_values=dict(variables))):
                 yield result
+
+    def version(self) -> str:
+        """Hasura's version, such as `v2.48.1`; "" if the endpoint does not say."""
+        if not self._address.path.endswith(_GRAPHQL):
+            return ""
+        path = self._address.path.removesuffix(_GRAPHQL) + "/v1/version"
+        return self.run(version_at(urlunsplit(self._address._replace(path=path))))
 
     def forget_credential(self) -> None:
         """Read the credential again before the next request."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost
+from ...errors import ClaimLost, NotFound, PlatformError
 from ...journal import Entry
-from ..values import Beat, Claim, Job, NewAsset, Outcome
+from ..storable import storable
+from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, unusable
 from . import rows
 from .connection import Connection
+from .presets import preset_of
 
 
 class ExtendedWork:
@@ -30,17 +32,29 @@ class ExtendedWork:
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
         """Take the next job; a request repeated after a lost answer returns the same claim."""
         self._connection.worker = worker
-        request = str(uuid.uuid4())
-        found = self._call("Claim", worker=worker, types=list(job_types), lease_s=lease_s, request=request)
-        if not found:
-            return None
-        job = rows.job(found[0])
-        return Claim(job, rows.preset(found[0]["preset"]), job.attempt, worker, job.lease_expires_at)
+        while True:
+            request = {"worker": worker, "types": list(job_types), "lease_s": lease_s, "request": str(uuid.uuid4())}
+            try:
+                found = self._call("Claim", **request)
+                if not found:
+                    return None
+                job = rows.job(found[0])
+                preset = preset_of(found[0], self._connection, self._requests)
+                return Claim(job, preset, job.attempt, worker, job.lease_expires_at)
+            except Exception as error:  # whatever its row holds, this job ends and the next one is taken
+                if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+                    raise
+                self._end_unusable(request, error)
 
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
         """Renew the lease and report the progress."""
         row = self._fenced("Heartbeat", claim, lease_s=lease_s, progress=progress, status_details=status_details)
         return Beat(rows.moment(row["lease_expires_at"]), row["cancel_requested"])
+
+    def waiting(self, job_types: Sequence[str]) -> dict[str, Any]:
+        """The condition that a job's row meets while it can be claimed."""
+        may_begin = [{"not_before": {"_is_null": True}}, {"not_before": {"_lte": "now()"}}]
+        return {"status": {"_in": list(WAITING)}, "type": {"_in": list(job_types)}, "_or": may_begin}
 
     def held(self, claim: Claim) -> dict[str, Any]:
         """The condition that the job's row meets while the claim holds the job."""
@@ -54,19 +68,11 @@ class ExtendedWork:
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt."""
-        self._fenced(
-            "Finish",
-            claim,
-            status=outcome.status,
-            status_details=outcome.status_details,
-            errors=list(outcome.errors),
-            hide_previous_style_assets=outcome.hide_previous_style_assets,
-            counted=outcome.counted,
-        )
+        self._fenced("Finish", claim, **_ending(outcome))
 
-    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
-        """Requeue or end the jobs whose lease has expired."""
-        return [row["id"] for row in self._call("RequeueExpired", max_attempts=max_attempts)]
+    def requeue_expired(self) -> Sequence[str]:
+        """Requeue the jobs whose lease has expired, or put them on hold."""
+        return [row["id"] for row in self._call("RequeueExpired", max_crashes=MOST_CRASHES)]
 
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Store events of the attempt's journal with the job."""
@@ -101,8 +107,19 @@ class ExtendedWork:
         """Mark an asset as `UPLOADED`."""
         self._fenced("AssetUploaded", claim, asset_id=asset_id, details=dict(details))
 
+    def _end_unusable(self, request: Mapping[str, Any], error: Exception) -> None:
+        """End the job that a request claimed but whose row cannot be read; raise the error if there is none.
+
+        The same request, asked again, returns the same claim, so its id is known without reading the row.
+        """
+        found = self._call("ClaimedId", **request)
+        if not found:
+            raise error
+        claimed = {"job_id": found[0]["id"], "attempt": found[0]["attempt"], "worker": request["worker"]}
+        self._call("Finish", **claimed, **_ending(unusable(found[0]["id"], error)))
+
     def _call(self, operation: str, /, **args: Any) -> list[dict[str, Any]]:
-        answer = self._connection.execute(self._requests[operation], {"args": args})
+        answer = self._connection.execute(self._requests[operation], {"args": storable(args)})
         found: list[dict[str, Any]] = next(iter(answer.values()))
         return found
 
@@ -112,3 +129,17 @@ class ExtendedWork:
         if not found:
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
         return found[0]
+
+
+def _ending(outcome: Outcome) -> dict[str, Any]:
+    """The arguments of `finish_job` that say how an attempt ended."""
+    return {
+        "status": outcome.status,
+        "status_details": outcome.status_details,
+        "errors": list(outcome.errors),
+        "hide_previous_style_assets": outcome.hide_previous_style_assets,
+        "counted": outcome.counted,
+        "pause": outcome.pause,
+        "crashed": outcome.crashed,
+        "max_crashes": MOST_CRASHES,
+    }

@@ -11,11 +11,14 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, InvalidInput, NotFound, Problem
+from ...errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem
 from ...journal import Entry
-from ..values import ENDED, WAITING, Beat, Claim, Job, JobStatus, NewAsset, Outcome
+from ..storable import storable
+from ..values import ENDED, MOST_CRASHES, WAITING, Beat, Claim, Job, JobStatus, NewAsset, Outcome, on_hold, unusable
 from . import rows
 from .connection import Connection
+from .pauses import Pauses
+from .presets import preset_of
 
 _CANDIDATES = 20
 _CANCELED = "canceled"
@@ -50,19 +53,24 @@ class LegacyWork:
         self._requests = requests
         self._job_root = job_root
         self._assets_know_job = assets_know_job
+        self._pauses = Pauses()
 
     def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
         """Take the next job with an update conditional on its status; exactly one changed row is a claim."""
-        waiting = {"status": {"_in": list(WAITING)}, "type": {"_in": list(job_types)}}
         while True:
+            waiting = {**self.waiting(job_types), "id": {"_nin": self._pauses.now()}}
             found = self._query("Next", where=waiting, limit=_CANDIDATES)[self._job_root]
             for candidate in found:
-                row = self._take(candidate["id"])
-                if row is not None:
-                    job = rows.job(row)
-                    return Claim(job, rows.preset(row["preset"]), job.attempt, worker, None)
+                if self._pauses.may_begin(candidate["id"], candidate["started_at"]):
+                    claim = self._claimed(candidate["id"], worker)
+                    if claim is not None:
+                        return claim
             if len(found) < _CANDIDATES:
                 return None
+
+    def waiting(self, job_types: Sequence[str]) -> dict[str, Any]:
+        """The condition that a job's row meets while it can be claimed."""
+        return {"status": {"_in": list(WAITING)}, "type": {"_in": list(job_types)}}
 
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
         """Check that the claim still holds the job; there is no lease to renew and no column for progress."""
@@ -85,9 +93,11 @@ class LegacyWork:
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
         now = rows.text(datetime.now(UTC))
-        ended = "COMPLETED_ERRORS" if outcome.status == "CANCELED" else outcome.status
-        reason = outcome.status_details or (_CANCELED if outcome.status == "CANCELED" else None)
-        retries = claim.job.auto_retries + (1 if outcome.counted else 0)
+        ended: JobStatus = "COMPLETED_ERRORS" if outcome.status == "CANCELED" else outcome.status
+        reason = storable(outcome.status_details) or (_CANCELED if outcome.status == "CANCELED" else None)
+        retries = claim.job.auto_retries + (1 if outcome.counted or outcome.crashed else 0)
+        if outcome.crashed and retries >= MOST_CRASHES:
+            ended, reason = "ON_HOLD", on_hold(reason, retries, claim.job.id)
         if not self._query("Claimed", where=self.held(claim))[self._job_root]:
             self._already(claim, ended, reason)
             return
@@ -105,13 +115,14 @@ class LegacyWork:
             set={
                 "status": ended,
                 "status_details": reason,
-                **({"auto_retries": retries} if ended == "NEW" else {"ended_at": now}),
+                **({"auto_retries": retries} if ended in ("NEW", "ON_HOLD") else {"ended_at": now}),
             },
         )
+        self._pauses.ended(claim.job.id, pauses=ended == "NEW" and (outcome.pause or outcome.crashed))
         if not answer[f"update_{self._job_root}"]["affected_rows"]:
             self._already(claim, ended, reason)
 
-    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
+    def requeue_expired(self) -> Sequence[str]:
         """Do nothing: without leases, the job of a dead worker looks like a long one."""
         return ()
 
@@ -137,6 +148,7 @@ class LegacyWork:
             before = _ENDED_TODAY
             changes = {**_RETRIED, "auto_retries": rows.job(row).auto_retries + 1 if row else 0}
         found = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes)
+        self._pauses.forget(job_id)
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
@@ -178,6 +190,25 @@ class LegacyWork:
         )["update_create_asset"]["affected_rows"]
         if not changed and not self._query("AssetOfName", where=of_job)["create_asset"]:
             raise NotFound(f"job {claim.job.id} has no asset {asset_id}")
+
+    def _claimed(self, job_id: str, worker: str) -> Claim | None:
+        """Take a job; None if somebody else has it, or if its row cannot be used and it has therefore ended."""
+        row = self._take(job_id)
+        if row is None:
+            return None
+        self._pauses.claimed(job_id, row["started_at"])
+        held = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": row["started_at"]}}
+        try:
+            job = rows.job(row)
+            return Claim(job, preset_of(row, self._connection, self._requests), job.attempt, worker, None)
+        except Exception as error:  # whatever its row holds, this job ends and the next one is taken
+            if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+                self._update(held, {"status": "NEW"})
+                raise
+            outcome = unusable(job_id, error)
+            now = rows.text(datetime.now(UTC))
+            self._update(held, {"status": outcome.status, "status_details": outcome.status_details, "ended_at": now})
+            return None
 
     def _take(self, job_id: str) -> dict[str, Any] | None:
         started_at = rows.text(datetime.now(UTC))
@@ -223,7 +254,7 @@ class LegacyWork:
         return found
 
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
-        return self._connection.execute(self._requests[name], variables)
+        return self._connection.execute(self._requests[name], storable(variables))
 
 
 def refuse_unrecorded(*, status: JobStatus | None, worker: str | None) -> None:

@@ -18,6 +18,7 @@ from websockets.exceptions import WebSocketException
 from ...errors import PlatformError
 from ...retry import Backoff
 from .connection import Connection
+from .transports import refuses_credential
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class LiveQuery:
             await asyncio.sleep(next(pauses))
 
     def _note(self, error: Exception) -> None:
-        if isinstance(error, TransportQueryError) or "jwt" in str(error).lower():
+        if isinstance(error, TransportQueryError) or refuses_credential(error):
             self._connection.forget_credential()
         reason = " ".join(str(error.__cause__ or error).split())[:300] or type(error).__name__
         _log.info("no subscription, looking for %s every %g s: %s", self._subject, self._poll_s, reason)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +15,16 @@ import psycopg
 
 from ...errors import PlatformError
 from ...resources import resource
+from ...retry import Backoff
+
+_log = logging.getLogger(__name__)
 
 JOB_TABLE = "platform.job"
 
 _LOCK = 0x76735F6D69677261
 _CONNECT_LIMIT_S = 10
+_LOCK_TIMEOUT_S = 1
+_PATIENCE_S = 120.0
 _KEEP = """
 CREATE SCHEMA IF NOT EXISTS openjd_vs;
 CREATE TABLE IF NOT EXISTS openjd_vs.migration (
@@ -51,7 +58,7 @@ class Database:
 
     Raises
     ------
-    PlatformError: the database cannot be reached, or a migration failed (and was rolled back).
+    PlatformError: the database cannot be reached, or a migration failed (and was rolled back; those before it stay).
     """
 
     def __init__(self, url: str, *, job_table: str = JOB_TABLE) -> None:
@@ -74,38 +81,74 @@ class Database:
         return [Migration(m.version, m.name, m.directory, applied.get(m.version)) for m in _shipped()]
 
     def migrate(self, *, to: int | None = None) -> Sequence[Migration]:
-        """Apply missing migrations, or revert to a version, in one transaction. Returns what was done, in order.
+        """Apply missing migrations, or revert to a version. Returns what was done, in order.
+
+        Each migration is one transaction that locks at most one table in use, and waits for that lock only as long as
+        its `lock_timeout` says, so that writers go on; it is tried again until it succeeds. Indexes are built
+        concurrently. What was interrupted is continued by calling this again.
 
         Parameters
         ----------
         to: the last version to keep or apply, 0 for none; None for all.
         """
-        with _failures("the migration failed, nothing has changed"), self._db.transaction():
-            self._db.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            self._db.execute(_KEEP)
+        with self._alone():
+            with _failures("cannot keep the state of the migrations"):
+                self._db.execute(_KEEP)
             state = self.status()
-            if not any(m.applied_at for m in state) and self._extended_otherwise():
-                raise PlatformError(
-                    "another tool, such as Hasura's own, has applied the migrations; continue with that tool"
-                )
             undone = [m for m in reversed(state) if m.applied_at and to is not None and m.version > to]
             missing = [m for m in state if not m.applied_at and (to is None or m.version <= to)]
             for migration in undone:
                 self._run(migration, "down.sql", "DELETE FROM openjd_vs.migration WHERE (version, name) = (%s, %s)")
             for migration in missing:
+                self._build_indexes(migration)
                 self._run(migration, "up.sql", "INSERT INTO openjd_vs.migration (version, name) VALUES (%s, %s)")
             if undone and not any(m.applied_at for m in self.status()):
-                self._db.execute("DROP SCHEMA openjd_vs CASCADE")
+                with _failures("cannot remove the state of the migrations"):
+                    self._db.execute("DROP SCHEMA openjd_vs CASCADE")
         return undone or missing
 
-    def _extended_otherwise(self) -> bool:
-        found = self._db.execute("SELECT count(*) FROM pg_proc WHERE oid = to_regproc('platform.claim_job')")
-        return found.fetchone() != (0,)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other migrations out. It asks again and again: a session that waits would hold up a concurrent index."""
+
+        def take() -> None:
+            taken = self._db.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+            if taken != (True,):
+                raise PlatformError("another migration of this database is running", transient=True)
+
+        _patiently(take)
+        try:
+            yield
+        finally:
+            if not self._db.closed:
+                self._db.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+    def _build_indexes(self, migration: Migration) -> None:
+        """Build the indexes of a migration outside a transaction. Those that an interrupted build left are replaced."""
+        file = migration.directory / "concurrently.sql"
+        if not file.is_file():
+            return
+
+        def build() -> None:
+            with _failures(f"the indexes of migration {migration.name} are not all built"):
+                for (statement,) in self._db.execute(self._text(file)).fetchall():
+                    self._db.execute(statement.encode())
+
+        _patiently(build)
 
     def _run(self, migration: Migration, file: str, note: str) -> None:
-        text = (migration.directory / file).read_text(encoding="utf-8")
-        self._db.execute(with_job_table(text, self._job_table).encode())
-        self._db.execute(note, [migration.version, migration.name])
+        text = self._text(migration.directory / file)
+
+        def run() -> None:
+            with _failures(f"migration {migration.name} failed and was rolled back"), self._db.transaction():
+                self._db.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'")
+                self._db.execute(text)
+                self._db.execute(note, [migration.version, migration.name])
+
+        _patiently(run)
+
+    def _text(self, file: Path) -> bytes:
+        return with_job_table(file.read_text(encoding="utf-8"), self._job_table).encode()
 
 
 def _shipped() -> Iterator[Migration]:
@@ -127,10 +170,26 @@ def with_job_table(sql: str, job_table: str) -> str:
     )
 
 
+def _patiently(action: Callable[[], None]) -> None:
+    """Call `action` again while it fails for a passing reason, such as a lock that others hold."""
+    deadline = time.monotonic() + _PATIENCE_S
+    for pause_s in Backoff(first_s=0.2, longest_s=3.0):
+        try:
+            action()
+        except PlatformError as error:
+            if not error.transient or time.monotonic() + pause_s > deadline:
+                raise
+            _log.info("trying again: %s", error)
+        else:
+            return
+        time.sleep(pause_s)
+
+
 @contextmanager
 def _failures(what: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
-        raise PlatformError(f"{what}: {reason}", transient=isinstance(error, psycopg.OperationalError)) from error
+        transient = isinstance(error, psycopg.OperationalError | psycopg.errors.UniqueViolation)
+        raise PlatformError(f"{what}: {reason}", transient=transient) from error

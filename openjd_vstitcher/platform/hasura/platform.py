@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ...config import PlatformConfig
 from ...errors import NotFound, PlatformError
 from ...journal import Entry
-from ..values import WAITING, Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from ..values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
 from .connection import Connection
 from .extended import ExtendedWork
@@ -30,9 +30,10 @@ class _Work(Protocol):
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None
     ) -> Beat: ...
+    def waiting(self, job_types: Sequence[str]) -> dict[str, Any]: ...
     def held(self, claim: Claim) -> dict[str, Any]: ...
     def finish(self, claim: Claim, outcome: Outcome) -> None: ...
-    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]: ...
+    def requeue_expired(self) -> Sequence[str]: ...
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None: ...
     def events(self, job_id: str) -> Sequence[Entry]: ...
     def steer(self, what: str, job_id: str) -> Job | None: ...
@@ -109,15 +110,15 @@ class HasuraPlatform:
         self._work.finish(claim, outcome)
         self._stop_watching(claim)
 
-    def requeue_expired(self, *, max_attempts: int) -> Sequence[str]:
-        """Make jobs with an expired lease claimable again, or end them with errors after the last attempt."""
-        return self._work.requeue_expired(max_attempts=max_attempts)
+    def requeue_expired(self) -> Sequence[str]:
+        """Make jobs with an expired lease claimable again; one that has crashed too often is put on hold."""
+        return self._work.requeue_expired()
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
         """Wait until a job of these types may be waiting; False if the time is over first."""
         types = tuple(job_types)
         if types not in self._jobs_watches:
-            where = {"status": {"_in": list(WAITING)}, "type": {"_in": list(types)}}
+            where = self._work.waiting(types)
             self._jobs_watches[types] = watch_jobs(
                 self._connection, self._requests["Waiting"], where, root=self._job_root, poll_s=self._poll_s
             )
@@ -181,7 +182,7 @@ class HasuraPlatform:
         return self._steer("cancel", job_id)
 
     def retry(self, job_id: str) -> Job:
-        """Put an ended job back into the queue."""
+        """Put an ended job back into the queue and reset its retries, returns and crashes."""
         return self._steer("retry", job_id)
 
     def hold(self, job_id: str) -> Job:
@@ -189,7 +190,7 @@ class HasuraPlatform:
         return self._steer("hold", job_id)
 
     def release(self, job_id: str) -> Job:
-        """Put a job on hold back into the queue."""
+        """Put a job on hold back into the queue and reset its returns and crashes."""
         return self._steer("release", job_id)
 
     def preset(self, key: str) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ class RequestRefused(PlatformError):
 
     def __init__(self, message: str, *, code: str, transient: bool) -> None:
         self.code = code
-        super().__init__(message, transient=transient)
+        super().__init__(message, transient=transient, credential=code in REFUSED_CREDENTIAL)
 
 
 def refusal(error: TransportQueryError) -> RequestRefused:

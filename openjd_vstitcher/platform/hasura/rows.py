@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ...errors import NotFound
 from ...events import event_of
 from ...journal import Entry
 from ..values import JOB_TIMES, Asset, Job
 
-_PLAIN = ("status_details", "requestor_id", "worker", "progress")
+_PLAIN = ("status_details", "requestor_id", "worker")
 
 
 def job(row: Mapping[str, Any]) -> Job:
-    """A job from its row; missing columns get their defaults."""
+    """A job from its row; missing columns get their defaults.
+
+    `progress` is text where Hasura runs with `HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES`.
+    """
+    progress = row.get("progress")
     values: dict[str, Any] = {name: row.get(name) for name in _PLAIN}
     values.update((name, moment(row.get(name))) for name in JOB_TIMES)
     return Job(
@@ -27,7 +32,10 @@ def job(row: Mapping[str, Any]) -> Job:
         auto_retries=row["auto_retries"] or 0,
         attempt=row.get("attempt", (row["auto_retries"] or 0) + 1),
         cancel_requested=row.get("cancel_requested", False),
+        progress=None if progress is None else float(progress),
         errors=tuple(row.get("errors") or ()),
+        returns=row.get("returns", 0),
+        crashes=row.get("crashes", 0),
         **values,
     )
 
@@ -48,8 +56,15 @@ def asset(row: Mapping[str, Any]) -> Asset:
     )
 
 
-def preset(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset from its row."""
+def preset(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A preset from its row.
+
+    Raises
+    ------
+    NotFound: the job has none.
+    """
+    if row is None:
+        raise NotFound("it names no preset: preset_key is null, or there is no such preset")
     return {"job_type": None, **row, "version": row["version"] or 0}
 
 
@@ -66,10 +81,13 @@ def entry_row(of: Entry) -> dict[str, Any]:
 
 
 def moment(value: str | None) -> datetime | None:
-    """A time in UTC from a column of type timestamptz."""
-    return datetime.fromisoformat(value).astimezone(UTC) if value else None
+    """A time in UTC from a column of type timestamptz, or timestamp, which has no zone and is taken as UTC."""
+    if not value:
+        return None
+    time = datetime.fromisoformat(value)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def text(value: datetime) -> str:
-    """A time for a column of type timestamptz, to the microsecond."""
+    """A time for a column of type timestamptz or timestamp, to the microsecond."""
     return value.astimezone(UTC).isoformat(timespec="microseconds")

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.common.adapters.websockets import WebSocketsAdapter
 from gql.transport.exceptions import TransportConnectionFailed, TransportServerError
 from gql.transport.websockets_protocol import WebsocketsProtocolTransportBase
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
+
+_VERSION_LIMIT_S = 5
+_CREDENTIAL_CODES = (4400, 4401, 4403)
+"""Of Hasura's `ServerErrorCode`: a generic error, unauthorized, forbidden."""
 
 
 def http_transport(endpoint: str, *, limit_s: int) -> AIOHTTPTransport:
@@ -30,6 +35,19 @@ def http_transport(endpoint: str, *, limit_s: int) -> AIOHTTPTransport:
 
 NO_REDIRECTS = {"allow_redirects": False}
 """The arguments of each request over `http_transport`."""
+
+
+async def version_at(address: str) -> str:
+    """The version that a server says it has at `/v1/version`, asked without a credential; "" if it does not say."""
+    timeout = ClientTimeout(total=_VERSION_LIMIT_S)
+    try:
+        async with (
+            ClientSession(trust_env=True, timeout=timeout) as session,
+            session.get(address, allow_redirects=False) as response,
+        ):
+            return str((await response.json(content_type=None))["version"])
+    except (ClientError, TimeoutError, ValueError, TypeError, KeyError):
+        return ""
 
 
 class WebsocketTransport(WebsocketsProtocolTransportBase):
@@ -60,6 +78,15 @@ class _Adapter(WebSocketsAdapter):
             raise TransportConnectionFailed("Connect failed") from error
         assert self.websocket.response is not None
         self._response_headers = self.websocket.response.headers
+
+
+def refuses_credential(error: BaseException | None) -> bool:
+    """Whether a websocket was closed because of its credential: the code says so, Hasura gives no reason."""
+    while error is not None:
+        if isinstance(error, ConnectionClosed):
+            return error.rcvd is not None and error.rcvd.code in _CREDENTIAL_CODES
+        error = error.__cause__ or error.__context__
+    return False
 
 
 async def _refuse_redirect(response: ClientResponse) -> None:

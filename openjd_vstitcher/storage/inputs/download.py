@@ -19,7 +19,7 @@ from typing import BinaryIO
 from urllib.parse import urljoin
 
 from ...errors import InvalidInput, Problem, StorageError
-from ...files import is_disk_fault, move_into_place, part_path, remove_if_there
+from ...files import is_machine_fault, move_into_place, part_path, remove_if_there
 from ...retry import Backoff
 from ..address import local_path
 from .cache import Cache
@@ -86,7 +86,9 @@ def fetch(
             cache.keep(entry, partial, sha256)
         move_into_place(partial, target, durable=False)
     except OSError as error:
-        raise StorageError(f"cannot fetch {_shown(entry)}: {_reason(error)}", transient=is_disk_fault(error)) from error
+        raise StorageError(
+            f"cannot fetch {_shown(entry)}: {_reason(error)}", transient=is_machine_fault(error)
+        ) from error
     finally:
         remove_if_there(partial)
     return Fetched(target, size, sha256)

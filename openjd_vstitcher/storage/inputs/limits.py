@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from ...errors import InvalidInput, Problem, StorageError
-from ...files import is_disk_fault
+from ...files import is_machine_fault
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def check_free(folder: Path, min_free_bytes: int, shown: str) -> None:
 def disk_error(shown: str, folder: Path, error: OSError) -> StorageError:
     """The error for a write that failed; transient if the machine is to blame."""
     reason = error.strerror or type(error).__name__
-    return StorageError(f"cannot fetch {shown}: the disk of {folder}: {reason}", transient=is_disk_fault(error))
+    return StorageError(f"cannot fetch {shown}: the disk of {folder}: {reason}", transient=is_machine_fault(error))
 
 
 def _refused(message: str) -> InvalidInput:

@@ -13,6 +13,8 @@ from botocore.exceptions import (
     FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
     ResponseStreamingError,
     SSLError,
 )
@@ -37,6 +39,13 @@ _TRANSIENT = {
     "NoSuchUpload",
     "InvalidPart",
     "MalformedXML",
+}
+_REFUSED_CREDENTIAL = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "InvalidToken",
+    "ExpiredToken",
+    "RequestTimeTooSkewed",
 }
 _CONNECTION_ERRORS = (
     ConnectionError,
@@ -79,7 +88,11 @@ def explained(what: str, uri: str) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         reason = _MEANING.get(code) or error.response.get("Error", {}).get("Message") or f"HTTP {status}"
         transient = code in _TRANSIENT or status in (408, 429) or status >= 500
-        raise StorageError(f"cannot {what} {uri}: {reason} ({code})", transient=transient) from error
+        credential = code in _REFUSED_CREDENTIAL or status in (401, 403)
+        message = f"cannot {what} {uri}: {reason} ({code})"
+        raise StorageError(message, transient=transient, credential=credential) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise StorageError(f"cannot {what} {uri}: {error}", transient=False, credential=True) from error
     except SSLError as error:
         raise StorageError(f"cannot {what} {uri}: {error}", transient="CERTIFICATE" not in str(error)) from error
     except _CONNECTION_ERRORS as error:

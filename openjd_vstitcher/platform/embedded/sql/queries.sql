@@ -2,10 +2,11 @@
 UPDATE job SET
   status = 'IN_PROGRESS', started_at = :now, updated_at = :now, ended_at = NULL, status_details = NULL,
   attempt = attempt + 1, worker = :worker, lease_expires_at = :lease_expires_at,
-  progress = NULL, cancel_requested = 0, errors = '[]'
+  progress = NULL, cancel_requested = 0, errors = '[]', not_before = NULL
 WHERE id = (
   SELECT id FROM job
   WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type IN (SELECT value FROM json_each(:types))
+    AND (not_before IS NULL OR not_before <= :now)
   ORDER BY type DESC, priority DESC, updated_at, id
   LIMIT 1
 )
@@ -15,6 +16,7 @@ RETURNING *;
 SELECT EXISTS (
   SELECT 1 FROM job
   WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type IN (SELECT value FROM json_each(:types))
+    AND (not_before IS NULL OR not_before <= :now)
 );
 
 -- heartbeat --
@@ -36,25 +38,24 @@ WHERE is_public_facing AND job_id <> :job_id AND created_at < :started_at
 -- finish --
 UPDATE job SET
   status = :status, status_details = :status_details, errors = :errors, updated_at = :now,
-  ended_at = iif(:status = 'NEW', NULL, :now),
+  ended_at = iif(:status IN ('NEW', 'ON_HOLD'), NULL, :now),
   lease_expires_at = NULL,
   progress = CASE :status WHEN 'COMPLETED_SUCCESS' THEN 100.0 WHEN 'NEW' THEN NULL ELSE progress END,
-  auto_retries = auto_retries + iif(:status = 'NEW' AND :counted, 1, 0)
+  auto_retries = auto_retries + iif(:status = 'NEW' AND :counted, 1, 0),
+  not_before = :not_before, returns = :returns, crashes = :crashes
 WHERE id = :job_id;
 
--- requeue_expired --
+-- expired --
+SELECT * FROM job WHERE status = 'IN_PROGRESS' AND lease_expires_at <= :now;
+
+-- requeue --
 UPDATE job SET
-  status = CASE
-    WHEN cancel_requested THEN 'CANCELED' WHEN auto_retries + 1 < :max_attempts THEN 'NEW' ELSE 'COMPLETED_ERRORS' END,
-  ended_at = iif(cancel_requested OR auto_retries + 1 >= :max_attempts, :now, NULL),
-  auto_retries = auto_retries + iif(cancel_requested OR auto_retries + 1 >= :max_attempts, 0, 1),
-  status_details = 'the lease of worker ' || worker || ' ran out in attempt ' || attempt
-    || iif(cancel_requested OR auto_retries + 1 < :max_attempts, '', '; no attempt is left'),
-  errors = json_array(json_object('stage', 'worker', 'message',
-    'the lease of worker ' || worker || ' ran out in attempt ' || attempt)),
+  status = :status, status_details = :status_details,
+  errors = json_array(json_object('stage', 'worker', 'message', :reason)),
+  ended_at = iif(:status = 'CANCELED', :now, NULL),
+  auto_retries = auto_retries + iif(:status = 'NEW', 1, 0), crashes = :crashes,
   updated_at = :now, worker = NULL, lease_expires_at = NULL, progress = NULL
-WHERE status = 'IN_PROGRESS' AND lease_expires_at <= :now
-RETURNING id;
+WHERE id = :job_id;
 
 -- submit --
 INSERT INTO job (id, created_at, updated_at, status, type, preset_key, requestor_id, details, priority)
@@ -82,11 +83,14 @@ UPDATE job SET cancel_requested = 1, updated_at = :now WHERE id = :job_id;
 -- retry --
 UPDATE job SET
   status = 'NEW', status_details = NULL, errors = '[]', updated_at = :now, started_at = NULL, ended_at = NULL,
-  worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0
+  worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0
 WHERE id = :job_id;
 
--- set_status --
-UPDATE job SET status = :status, updated_at = :now WHERE id = :job_id;
+-- hold --
+UPDATE job SET status = 'ON_HOLD', updated_at = :now WHERE id = :job_id;
+
+-- release --
+UPDATE job SET status = 'NEW', not_before = NULL, returns = 0, crashes = 0, updated_at = :now WHERE id = :job_id;
 
 -- preset --
 SELECT key, name, version, description, job_type, details FROM job_preset WHERE key = :key;

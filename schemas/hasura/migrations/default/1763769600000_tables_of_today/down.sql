@@ -14,7 +14,7 @@ BEGIN
 END
 $$;
 
-DROP FUNCTION platform.set_updated_at();
+DROP FUNCTION IF EXISTS platform.openjd_vstitcher_set_updated_at();
 
 DO $$
 DECLARE

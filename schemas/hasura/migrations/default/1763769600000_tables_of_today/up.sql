@@ -1,9 +1,10 @@
 -- Creates the platform's existing tables in a database that does not have them yet.
 -- A comment marks what this creates, so that down.sql drops nothing else.
+-- Every up.sql can be repeated, and locks at most one table that is in use. See README.md.
 CREATE SCHEMA IF NOT EXISTS platform;
 CREATE SCHEMA IF NOT EXISTS "create";
 
-CREATE OR REPLACE FUNCTION platform.set_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION platform.openjd_vstitcher_set_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   NEW.updated_at := clock_timestamp();
   RETURN NEW;
@@ -46,7 +47,7 @@ BEGIN
     );
     COMMENT ON TABLE platform.job_preset IS 'made by openjd-vstitcher';
     CREATE TRIGGER set_updated_at BEFORE UPDATE ON platform.job_preset
-      FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+      FOR EACH ROW EXECUTE FUNCTION platform.openjd_vstitcher_set_updated_at();
   END IF;
 
   IF to_regclass(/*job*/'platform.job') IS NULL THEN
@@ -67,7 +68,7 @@ BEGIN
     );
     COMMENT ON TABLE /*job*/platform.job IS 'made by openjd-vstitcher';
     CREATE TRIGGER set_updated_at BEFORE UPDATE ON /*job*/platform.job
-      FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+      FOR EACH ROW EXECUTE FUNCTION platform.openjd_vstitcher_set_updated_at();
   END IF;
 
   IF to_regclass('"create".asset_type') IS NULL THEN
@@ -94,7 +95,34 @@ BEGIN
     );
     COMMENT ON TABLE "create".asset IS 'made by openjd-vstitcher';
     CREATE TRIGGER set_updated_at BEFORE UPDATE ON "create".asset
-      FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+      FOR EACH ROW EXECUTE FUNCTION platform.openjd_vstitcher_set_updated_at();
+  END IF;
+END
+$$;
+
+-- What stands in the way of the next migrations is refused here, before anything has changed. The functions compare
+-- statuses and types as text.
+DO $$
+DECLARE
+  other text;
+BEGIN
+  SELECT string_agg(format('%s has the type %s, expected %s', attname, format_type(atttypid, NULL), expected), '; ')
+    INTO other
+    FROM pg_attribute JOIN (VALUES
+      ('status', 'text'), ('type', 'text'), ('preset_key', 'text'), ('attempt', 'integer'), ('worker', 'text'),
+      ('lease_expires_at', 'timestamp with time zone'), ('claim_request', 'uuid'), ('progress', 'double precision'),
+      ('cancel_requested', 'boolean'), ('errors', 'jsonb'), ('not_before', 'timestamp with time zone'),
+      ('returns', 'integer'), ('crashes', 'integer')
+    ) AS needed (name, expected) ON attname = name
+    WHERE attrelid = to_regclass(/*job*/'platform.job')
+      AND replace(format_type(atttypid, NULL), 'character varying', 'text') <> expected;
+  IF other IS NOT NULL THEN
+    RAISE EXCEPTION 'the table of jobs cannot be extended: %', other
+      USING HINT = 'workers can use it as it is, without leases';
+  END IF;
+  IF to_regclass('platform.job_event') IS NOT NULL
+    AND obj_description(to_regclass('platform.job_event'), 'pg_class') IS DISTINCT FROM 'made by openjd-vstitcher' THEN
+    RAISE EXCEPTION 'platform.job_event exists, and openjd-vstitcher has not made it';
   END IF;
 END
 $$;

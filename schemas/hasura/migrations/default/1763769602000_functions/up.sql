@@ -1,9 +1,26 @@
 -- Each function is one round trip and one transaction. A fenced function returns no row if the claim is lost.
-
--- A session with the role worker may act only as the worker that its token or the gateway names.
-CREATE FUNCTION platform.check_worker(worker text, hasura_session json) RETURNS void LANGUAGE plpgsql STABLE AS $$
+-- They are the functions of these names; one that openjd-vstitcher has not made is not replaced.
+DO $$
+DECLARE
+  other text;
 BEGIN
-  IF hasura_session ->> 'x-hasura-role' = 'worker'
+  SELECT string_agg(oid::regprocedure::text, ', ') INTO other FROM pg_proc
+    WHERE pronamespace = 'platform'::regnamespace
+      AND obj_description(oid, 'pg_proc') IS DISTINCT FROM 'made by openjd-vstitcher'
+      AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
+        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job',
+        'hold_job', 'release_job');
+  IF other IS NOT NULL THEN
+    RAISE EXCEPTION '% exists, and openjd-vstitcher has not made it', other;
+  END IF;
+END
+$$;
+
+-- A session may act only as the worker that its token or the gateway names, unless it is an administrator's. Whatever
+-- the role is called: it may be an inherited one, or the deployment's own.
+CREATE OR REPLACE FUNCTION platform.check_worker(worker text, hasura_session json) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF coalesce(hasura_session ->> 'x-hasura-role', 'admin') <> 'admin'
     AND hasura_session ->> 'x-hasura-worker-id' IS DISTINCT FROM worker THEN
     RAISE check_violation USING MESSAGE = format(
       'worker %s may not act as %s', coalesce(hasura_session ->> 'x-hasura-worker-id', 'without x-hasura-worker-id'), worker);
@@ -11,7 +28,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.held_job(job_id uuid, attempt int, worker text, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.held_job(job_id uuid, attempt int, worker text, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
@@ -23,7 +40,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.claim_job(
+CREATE OR REPLACE FUNCTION platform.claim_job(
   worker text, types jsonb, lease_s double precision, request uuid, hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -32,7 +49,7 @@ DECLARE
   next_id uuid;
 BEGIN
   PERFORM platform.check_worker(claim_job.worker, hasura_session);
-  INSERT INTO platform.worker (id) VALUES (claim_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
+  INSERT INTO platform.job_worker (id) VALUES (claim_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
   RETURN QUERY SELECT * FROM /*job*/platform.job
     WHERE worker = claim_job.worker AND status = 'IN_PROGRESS' AND claim_request = claim_job.request;
   IF FOUND THEN
@@ -43,6 +60,7 @@ BEGIN
   LOOP
     SELECT id INTO next_id FROM /*job*/platform.job
       WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type = wanted
+        AND (not_before IS NULL OR not_before <= clock_timestamp())
       ORDER BY priority DESC, updated_at, id
       LIMIT 1
       FOR UPDATE SKIP LOCKED;
@@ -51,7 +69,7 @@ BEGIN
         status = 'IN_PROGRESS', started_at = clock_timestamp(), ended_at = NULL, status_details = NULL,
         attempt = attempt + 1, worker = claim_job.worker, claim_request = claim_job.request,
         lease_expires_at = clock_timestamp() + make_interval(secs => claim_job.lease_s),
-        progress = NULL, cancel_requested = false, errors = '[]'
+        progress = NULL, cancel_requested = false, errors = '[]', not_before = NULL
       WHERE id = next_id
       RETURNING *;
       RETURN;
@@ -60,14 +78,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.heartbeat_job(
+CREATE OR REPLACE FUNCTION platform.heartbeat_job(
   job_id uuid, attempt int, worker text, lease_s double precision, progress double precision, status_details text,
   hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM platform.check_worker(heartbeat_job.worker, hasura_session);
-  INSERT INTO platform.worker (id) VALUES (heartbeat_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
+  INSERT INTO platform.job_worker (id) VALUES (heartbeat_job.worker) ON CONFLICT (id) DO UPDATE SET seen_at = now();
   RETURN QUERY UPDATE /*job*/platform.job SET
     lease_expires_at = clock_timestamp() + make_interval(secs => heartbeat_job.lease_s),
     progress = coalesce(heartbeat_job.progress, progress),
@@ -79,7 +97,7 @@ END
 $$;
 
 -- Called before each write of the asset's object: an asset that is written again is IN_PROGRESS again.
-CREATE FUNCTION platform.begin_asset(
+CREATE OR REPLACE FUNCTION platform.begin_asset(
   job_id uuid, attempt int, worker text, name text, type text, path text, is_public_facing boolean,
   style_id text, body_id text, details jsonb, hasura_session json
 ) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
@@ -110,7 +128,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.asset_uploaded(
+CREATE OR REPLACE FUNCTION platform.asset_uploaded(
   job_id uuid, attempt int, worker text, asset_id uuid, details jsonb, hasura_session json
 ) RETURNS SETOF "create".asset LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -130,7 +148,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.record_job_events(
+CREATE OR REPLACE FUNCTION platform.record_job_events(
   job_id uuid, attempt int, worker text, events jsonb, hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -146,15 +164,23 @@ BEGIN
 END
 $$;
 
+-- The status details of a job that is put on hold because its process ended too often without an outcome.
+CREATE OR REPLACE FUNCTION platform.on_hold(reason text, crashes int, job_id uuid) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT format('%s; its process ended %s times without an outcome, so the job is on hold; '
+    '`openjd-vs jobs release %s` puts it back into the queue', coalesce(reason, 'no reason is known'), crashes, job_id)
+$$;
+
 -- Ends an attempt and hides the older assets of its styles: all or nothing. Repeating it returns the row unchanged.
-CREATE FUNCTION platform.finish_job(
+CREATE OR REPLACE FUNCTION platform.finish_job(
   job_id uuid, attempt int, worker text, status text, status_details text, errors jsonb,
-  hide_previous_style_assets boolean, counted boolean, hasura_session json
+  hide_previous_style_assets boolean, counted boolean, pause boolean, crashed boolean, max_crashes int,
+  hasura_session json
 ) RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
   before /*job*/platform.job;
   after text := finish_job.status;
+  pauses boolean;
 BEGIN
   PERFORM platform.check_worker(finish_job.worker, hasura_session);
   IF after NOT IN ('NEW', 'COMPLETED_SUCCESS', 'COMPLETED_ERRORS', 'CANCELED') THEN
@@ -167,8 +193,11 @@ BEGIN
   END IF;
   IF after = 'NEW' AND before.cancel_requested THEN
     after := 'CANCELED';
+  ELSIF after = 'NEW' AND finish_job.crashed AND before.crashes + 1 >= finish_job.max_crashes THEN
+    after := 'ON_HOLD';
   END IF;
-  IF before.status = after THEN
+  pauses := after = 'NEW' AND (finish_job.pause OR finish_job.crashed);
+  IF before.status = after OR (finish_job.crashed AND before.status IN ('NEW', 'ON_HOLD')) THEN
     RETURN NEXT before;
     RETURN;
   END IF;
@@ -181,17 +210,25 @@ BEGIN
         AND style_id IN (SELECT style_id FROM "create".asset WHERE job_id = before.id AND status = 'UPLOADED');
   END IF;
   RETURN QUERY UPDATE /*job*/platform.job SET
-    status = after, status_details = finish_job.status_details, errors = finish_job.errors,
-    ended_at = CASE WHEN after <> 'NEW' THEN clock_timestamp() END,
+    status = after, errors = finish_job.errors,
+    status_details = CASE after
+      WHEN 'ON_HOLD' THEN platform.on_hold(finish_job.status_details, crashes + 1, id)
+      ELSE finish_job.status_details
+    END,
+    ended_at = CASE WHEN after NOT IN ('NEW', 'ON_HOLD') THEN clock_timestamp() END,
     progress = CASE after WHEN 'COMPLETED_SUCCESS' THEN 100 WHEN 'NEW' THEN NULL ELSE progress END,
-    auto_retries = coalesce(auto_retries, 0) + CASE WHEN after = 'NEW' AND finish_job.counted THEN 1 ELSE 0 END
+    auto_retries = coalesce(auto_retries, 0) + CASE WHEN after = 'NEW' AND finish_job.counted THEN 1 ELSE 0 END,
+    not_before = CASE WHEN pauses
+      THEN clock_timestamp() + make_interval(secs => least(900, 5 * power(2, least(returns, 10)))) END,
+    returns = returns + pauses::int,
+    crashes = crashes + finish_job.crashed::int
   WHERE id = before.id
   RETURNING *;
 END
 $$;
 
--- Requeues jobs with an expired lease, or ends them after the last attempt.
-CREATE FUNCTION platform.requeue_expired_jobs(max_attempts int)
+-- Requeues jobs with an expired lease, which counts as a crash, or puts them on hold.
+CREATE OR REPLACE FUNCTION platform.requeue_expired_jobs(max_crashes int)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -205,16 +242,17 @@ BEGIN
   LOOP
     after := CASE
       WHEN expired.cancel_requested THEN 'CANCELED'
-      WHEN coalesce(expired.auto_retries, 0) + 1 < requeue_expired_jobs.max_attempts THEN 'NEW'
-      ELSE 'COMPLETED_ERRORS'
+      WHEN expired.crashes + 1 < requeue_expired_jobs.max_crashes THEN 'NEW'
+      ELSE 'ON_HOLD'
     END;
     reason := format('the lease of worker %s ran out in attempt %s', expired.worker, expired.attempt);
     RETURN QUERY UPDATE /*job*/platform.job SET
       status = after,
-      status_details = reason || CASE after WHEN 'COMPLETED_ERRORS' THEN '; no attempt is left' ELSE '' END,
+      status_details = CASE after WHEN 'ON_HOLD' THEN platform.on_hold(reason, crashes + 1, id) ELSE reason END,
       errors = jsonb_build_array(jsonb_build_object('stage', 'worker', 'message', reason)),
-      ended_at = CASE WHEN after <> 'NEW' THEN clock_timestamp() END,
+      ended_at = CASE WHEN after = 'CANCELED' THEN clock_timestamp() END,
       auto_retries = coalesce(auto_retries, 0) + CASE after WHEN 'NEW' THEN 1 ELSE 0 END,
+      crashes = crashes + 1,
       worker = NULL, progress = NULL
     WHERE id = expired.id
     RETURNING *;
@@ -222,20 +260,20 @@ BEGIN
 END
 $$;
 
--- A session with the role submitter may change only the jobs that it requested.
-CREATE FUNCTION platform.steered_job(job_id uuid, hasura_session json)
+-- A session may change only the jobs that it requested, unless it is an administrator's.
+CREATE OR REPLACE FUNCTION platform.steered_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT * FROM /*job*/platform.job
     WHERE id = steered_job.job_id AND (
-      coalesce(hasura_session ->> 'x-hasura-role', '') <> 'submitter'
+      coalesce(hasura_session ->> 'x-hasura-role', 'admin') = 'admin'
       OR requestor_id = hasura_session ->> 'x-hasura-user-id')
     FOR UPDATE;
 END
 $$;
 
-CREATE FUNCTION platform.cancel_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.cancel_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -254,7 +292,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.retry_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.retry_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -264,13 +302,13 @@ BEGIN
   IF before.status IN ('COMPLETED_SUCCESS', 'COMPLETED_ERRORS', 'CANCELED') THEN
     RETURN QUERY UPDATE /*job*/platform.job SET
       status = 'NEW', status_details = NULL, errors = '[]', started_at = NULL, ended_at = NULL, worker = NULL,
-      progress = NULL, cancel_requested = false, auto_retries = 0
+      progress = NULL, cancel_requested = false, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0
     WHERE id = before.id RETURNING *;
   END IF;
 END
 $$;
 
-CREATE FUNCTION platform.hold_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.hold_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
@@ -280,12 +318,27 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION platform.release_job(job_id uuid, hasura_session json)
+CREATE OR REPLACE FUNCTION platform.release_job(job_id uuid, hasura_session json)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY UPDATE /*job*/platform.job SET status = 'NEW'
+  RETURN QUERY UPDATE /*job*/platform.job SET status = 'NEW', not_before = NULL, returns = 0, crashes = 0
     WHERE id = (SELECT id FROM platform.steered_job(release_job.job_id, hasura_session)) AND status = 'ON_HOLD'
     RETURNING *;
+END
+$$;
+
+DO $$
+DECLARE
+  made regprocedure;
+BEGIN
+  FOR made IN SELECT oid FROM pg_proc
+    WHERE pronamespace = 'platform'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+      AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
+        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job',
+        'hold_job', 'release_job')
+  LOOP
+    EXECUTE format('COMMENT ON FUNCTION %s IS %L', made, 'made by openjd-vstitcher');
+  END LOOP;
 END
 $$;

@@ -1,4 +1,4 @@
-"""Reads garment files, mainly `.bw`, as untrusted input: read-only and within limits. Starts no engine."""
+"""Opens and checks garment files. A `.bw` is an SQLite database of files compressed with zstd."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import InvalidInput, Problem
+from ..errors import InvalidInput, Problem
+from .rulers import Ruler, parse_rulers
 
 DOCUMENT_KEY = b"standinGarment"
 """Precedes the garment section of files written by the stand-in: a length (8 bytes, little-endian), then JSON."""
@@ -26,8 +27,11 @@ _MAX_VSGX = 256 * _MIB
 _MAX_EXTRACTED = 128 * _MIB
 _MAX_DOCUMENT = 16 * _MIB
 _MAX_WINDOW = 32 * _MIB
-_MAX_RULERS = 10_000
-_MAX_COMPONENTS = 1_000
+_MAX_EXPANSION = 1_000
+"""Content that is more than 16 MiB may be at most this many times larger than it was compressed."""
+_ALWAYS_ALLOWED = 16 * _MIB
+_MAX_VALUES = 500_000
+_MAX_PREVIEWS = 20
 _TIME_LIMIT_S = 20.0
 _STEP = 1024
 """Bytes fed to the decompressor at a time; they expand to at most 32 MiB."""
@@ -44,23 +48,6 @@ class PackedFile:
     name: str
     ext: str
     size_bytes: int
-
-
-@dataclass(frozen=True)
-class RulerComponent:
-    """A part of a ruler: an edge of a shape, or an internal line if `edge` is -1."""
-
-    shape: int
-    edge: int
-    internal_line: int | None = None
-
-
-@dataclass(frozen=True)
-class Ruler:
-    """A ruler of a garment, as stored in the `.vsgx`."""
-
-    name: str
-    components: tuple[RulerComponent, ...]
 
 
 @dataclass(frozen=True)
@@ -95,16 +82,22 @@ class GarmentFile:
         for file in self.files:
             if (file.name, file.ext) == (name, ext):
                 with _database(self.path) as connection:
-                    return bytes(_content(connection, self.path, file, _MAX_EXTRACTED))
+                    return bytes(_content(connection, self.path, file, _MAX_EXTRACTED, _Deadline(self.path)))
         return None
 
     def preview(self) -> tuple[str, bytes] | None:
-        """The extension and bytes of the preview image, None if there is none."""
+        """The extension and bytes of the preview image, None if there is none.
+
+        Raises
+        ------
+        InvalidInput: a picture is corrupt or larger than 128 MiB, or they take too long to read.
+        """
+        deadline = _Deadline(self.path)
         images = [file for file in self.files if file.ext in _IMAGES]
         images.sort(key=lambda file: "preview" not in file.name.lower())
-        for file in images:
+        for file in images[:_MAX_PREVIEWS]:
             with _database(self.path) as connection:
-                content = bytes(_content(connection, self.path, file, _MAX_EXTRACTED))
+                content = bytes(_content(connection, self.path, file, _MAX_EXTRACTED, deadline))
             if content.startswith(_IMAGES[file.ext]):
                 return file.ext, content
         return None
@@ -122,13 +115,18 @@ def open_garment(path: Path) -> GarmentFile:
         raise _refused(path, f"{size} bytes exceeds the limit of {_MAX_FILE} bytes for a garment")
     if _head(path, 16) != b"SQLite format 3\x00":
         raise _refused(path, "is not a .bw file: it is not a SQLite database")
+    deadline = _Deadline(path)
     with _database(path) as connection:
         files = _list_files(connection, path)
         main = next((file for file in files if file.ext == ".vsgx"), None)
         if main is None:
             raise _refused(path, "is not a .bw file: its file_tree has no row with ext '.vsgx'")
-        content = _content(connection, path, main, _MAX_VSGX, compressed=True)
-    return GarmentFile(path, size, files, parse_rulers(content), _document(path, content))
+        content = _content(connection, path, main, _MAX_VSGX, deadline, compressed=True)
+    try:
+        rulers = parse_rulers(content, deadline.check)
+    except ValueError as error:
+        raise _refused(path, str(error)) from error
+    return GarmentFile(path, size, files, rulers, _document(path, content))
 
 
 def check_garment(path: Path) -> None:
@@ -186,49 +184,6 @@ def describe(garment: GarmentFile, preview: tuple[str, bytes] | None) -> dict[st
     }
 
 
-def parse_rulers(content: bytes | bytearray) -> tuple[Ruler, ...]:
-    """The rulers in a decompressed `.vsgx`. Incomplete rulers are skipped."""
-    found: list[Ruler] = []
-    starts = [match.start() for match in re.finditer(rb"Ruler", content)]
-    for start, end in zip(starts, [*starts, len(content)][1:], strict=True):
-        ruler = _ruler(bytes(content[start : min(end, start + 64 * _MAX_COMPONENTS)]))
-        if ruler is not None:
-            found.append(ruler)
-            if len(found) == _MAX_RULERS:
-                break
-    return tuple(found)
-
-
-def _ruler(data: bytes) -> Ruler | None:
-    name_at = data.find(b"rulerName")
-    if name_at < 0:
-        return None
-    components = []
-    at = data.find(b"shapeIds", 0, name_at)
-    while at >= 0:
-        following = data.find(b"shapeIds", at + 8, name_at)
-        part = data[at : following if following >= 0 else name_at]
-        shape = _number(part, b"shapeIds", 10, signed=False)
-        edge = _number(part, b"edgeId", 2, signed=True)
-        if shape is None or edge is None:
-            return None
-        internal = _number(part, b"internalLineId", 2, signed=True) if edge == -1 else None
-        components.append(RulerComponent(shape, edge, internal))
-        at = following
-    after = name_at + len(b"rulerName") + 2
-    size = data[after] if after < len(data) else 0
-    name = data[after + 1 : after + 1 + size]
-    if not components or len(name) < size:
-        return None
-    return Ruler(name.decode("utf-8", "replace"), tuple(components))
-
-
-def _number(data: bytes, key: bytes, skip: int, *, signed: bool) -> int | None:
-    at = data.find(key)
-    field = data[at + len(key) + skip :][:4] if at >= 0 else b""
-    return int.from_bytes(field, "little", signed=signed) if len(field) == 4 else None
-
-
 def _document(path: Path, content: bytearray) -> dict[str, Any] | None:
     at = content.rfind(DOCUMENT_KEY)
     if at < 0:
@@ -237,6 +192,8 @@ def _document(path: Path, content: bytearray) -> dict[str, Any] | None:
     size = int.from_bytes(content[start - 8 : start], "little")
     if size > min(_MAX_DOCUMENT, len(content) - start):
         raise _refused(path, "is corrupt: its garment section exceeds the file or the limit of 16 MiB")
+    if sum(content.count(mark, start, start + size) for mark in (b",", b"[", b"{")) > _MAX_VALUES:
+        raise _refused(path, f"has more than {_MAX_VALUES} values in its garment section")
     try:
         document = json.loads(content[start : start + size])
     except (ValueError, RecursionError) as error:
@@ -274,7 +231,7 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
         uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None)
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VSGX + _MIB)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(_MAX_VSGX, path.stat().st_size) + _MIB)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
         deadline = time.monotonic() + _TIME_LIMIT_S
@@ -284,7 +241,7 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     except (sqlite3.Error, OverflowError, ValueError, OSError) as error:
         if "interrupted" in str(error):
-            raise _refused(path, f"takes longer than {_TIME_LIMIT_S:.0f} s to read") from error
+            raise _too_slow(path) from error
         raise _refused(path, f"is a corrupt database: {error}") from error
     finally:
         if connection is not None:
@@ -313,15 +270,24 @@ def _list_files(connection: sqlite3.Connection, path: Path) -> tuple[PackedFile,
 
 
 def _content(
-    connection: sqlite3.Connection, path: Path, file: PackedFile, limit: int, *, compressed: bool = False
+    connection: sqlite3.Connection,
+    path: Path,
+    file: PackedFile,
+    limit: int,
+    deadline: _Deadline,
+    *,
+    compressed: bool = False,
 ) -> bytearray:
     """The content of a row, decompressed if it is zstd. With `compressed`, anything else is an error."""
     label = f"{file.name}{file.ext}"
     with connection.blobopen("file_tree", "content", file.row, readonly=True) as blob:
+        if len(blob) > path.stat().st_size:
+            raise _refused(path, f"is corrupt: the contained {label} is larger than the file")
         packed = blob.read(4) == _ZSTD_MAGIC
         blob.seek(0)
         if packed:
-            return _decompressed(blob, path, label, limit)
+            limit = min(limit, max(_ALWAYS_ALLOWED, _MAX_EXPANSION * len(blob)))
+            return _decompressed(blob, path, label, limit, deadline)
         if compressed:
             raise _refused(path, f"is corrupt: the contained {label} is not compressed with zstd")
         if len(blob) > limit:
@@ -329,13 +295,14 @@ def _content(
         return bytearray(blob.read())
 
 
-def _decompressed(blob: sqlite3.Blob, path: Path, label: str, limit: int) -> bytearray:
+def _decompressed(blob: sqlite3.Blob, path: Path, label: str, limit: int, deadline: _Deadline) -> bytearray:
     import zstandard
 
     stream = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
     content = bytearray()
     try:
         while not stream.eof:
+            deadline.check()
             chunk = blob.read(_STEP)
             if not chunk:
                 raise _refused(path, f"is corrupt: the contained {label} is truncated")
@@ -347,6 +314,23 @@ def _decompressed(blob: sqlite3.Blob, path: Path, label: str, limit: int) -> byt
     except zstandard.ZstdError as error:
         raise _refused(path, f"is corrupt: the contained {label} cannot be decompressed ({error})") from error
     return content
+
+
+class _Deadline:
+    """Ends the reading of one file when it takes too long."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._end = time.monotonic() + _TIME_LIMIT_S
+
+    def check(self) -> None:
+        """Raise `InvalidInput` if the time is over."""
+        if time.monotonic() > self._end:
+            raise _too_slow(self._path)
+
+
+def _too_slow(path: Path) -> InvalidInput:
+    return _refused(path, f"takes longer than {_TIME_LIMIT_S:.0f} s to read")
 
 
 def _refused(path: Path, message: str) -> InvalidInput:

@@ -1,0 +1,1 @@
+ALTER TABLE platform.job_preset DROP COLUMN IF EXISTS job_type;

@@ -1,0 +1,107 @@
+"""The session user on Windows, by what is called, and what is said where a user cannot be used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openjd.sessions import PosixSessionUser
+
+from openjd_vstitcher.attempt import isolation
+from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.session import user
+from openjd_vstitcher.session.user import SessionUserError, check_reach, session_user
+
+
+class Windows:
+    """The two libraries of Windows, and the class of OpenJD, as far as they are called."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, session: int, accepts: bool = True) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self._session, self._accepts = session, accepts
+        monkeypatch.setattr(user, "_windows_libraries", lambda: (self, self))
+        monkeypatch.setattr(user, "WindowsSessionUser", self._user)
+
+    def _user(self, name: str, **given: Any) -> tuple[str, dict[str, Any]]:
+        return name, {key: getattr(value, "value", value) for key, value in given.items()}
+
+    def ProcessIdToSessionId(self, pid: int, session: Any) -> int:
+        session._obj.value = self._session
+        return int(pid == os.getpid())
+
+    def LogonUserW(self, *arguments: Any) -> int:
+        self.calls.append(arguments[:-1])
+        arguments[-1]._obj.value = 77
+        return int(self._accepts)
+
+    def GetLastError(self) -> int:
+        return 1326
+
+
+def test_on_a_desktop_the_password_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = Windows(monkeypatch, session=1)
+    assert user._windows_user("job", "pw") == ("job", {"password": "pw"})
+    assert windows.calls == []
+
+
+@pytest.mark.parametrize(("name", "asked"), [("job", ("job", None)), ("STUDIO\\job", ("job", "STUDIO"))])
+def test_a_service_logs_the_user_on_itself(
+    monkeypatch: pytest.MonkeyPatch, name: str, asked: tuple[str, str | None]
+) -> None:
+    windows = Windows(monkeypatch, session=0)
+    assert user._windows_user(name, "pw") == (name, {"logon_token": 77})
+    assert windows.calls == [(*asked, "pw", 2, 0)]
+
+
+def test_a_refused_logon_is_said_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    Windows(monkeypatch, session=0, accepts=False)
+    with pytest.raises(SessionUserError, match="refused the logon of 'job': 1326") as caught:
+        user._windows_user("job", "pw-4711")
+    assert "4711" not in str(caught.value)
+
+
+def test_windows_grants_the_user_only_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(isolation.subprocess, "run", run)
+    directory = AttemptDirectory(tmp_path)
+    isolation._open_to_user(directory, "job")
+    assert {(command[1], command[3]) for command in calls} == {
+        (str(directory.inputs), "job:R"),
+        (str(directory.session_config), "job:R"),
+        (str(directory.commands), "job:(OI)(CI)RX"),
+        (str(directory.engine), "job:(OI)(CI)M"),
+        (str(directory.output), "job:(OI)(CI)M"),
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+def test_the_session_user_of_this_machine_needs_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(SessionUserError, match="needs sudo"):
+        check_reach(PosixSessionUser("somebody-else", group="x"), tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+def test_the_refusal_of_sudo_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sudo = tmp_path / "sudo"
+    sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
+    sudo.chmod(0o700)
+    monkeypatch.setattr(user.shutil, "which", lambda *_, **__: str(sudo))
+    with pytest.raises(SessionUserError, match="a password is required") as caught:
+        check_reach(PosixSessionUser("somebody-else", group="x"), tmp_path)
+    assert caught.value.transient
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+@pytest.mark.parametrize("name", ["root\n", "no-such-user-4711", "-u"])
+def test_an_unknown_user_is_refused(name: str) -> None:
+    with pytest.raises(SessionUserError, match=r"worker\.session_user"):
+        session_user(name)
