@@ -75,9 +75,16 @@ def test_attempt_that_lost_its_claim_while_it_waited_stores_nothing(tmp_path: Pa
     assert bench.named("output_failed", "a.png")[0].fields["cause"] == "claim_lost"
 
 
-def test_attempt_that_is_overtaken_after_its_claim_was_checked_replaces_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [None, b"of an earlier job"])
+def test_attempt_that_is_overtaken_after_its_claim_was_checked_replaces_nothing(
+    tmp_path: Path, there: bytes | None
+) -> None:
     """The worst moment: the claim is held when it is checked, and lost before the bytes are in place."""
     bench = Bench(tmp_path, ["a.png"])
+    target = bench.root / "bucket/exports/job-1/a.png"
+    target.parent.mkdir(parents=True)
+    if there is not None:
+        target.write_bytes(there)
 
     def overtaken() -> None:
         bench.catalogue.before_write = lambda: None
@@ -88,7 +95,6 @@ def test_attempt_that_is_overtaken_after_its_claim_was_checked_replaces_nothing(
             bench.catalogue.platform.begin_asset = begin  # type: ignore[method-assign]
             second = bench.catalogue.claim_again()
             assert begin(second, asset) == asset_id
-            target = bench.root / "bucket/exports/job-1/a.png"
             target.write_bytes(b"second")
             bench.catalogue.platform.asset_uploaded(second, asset_id, {"sha256": "second"})
             return asset_id

@@ -34,19 +34,16 @@ _CONFIG = OutputsConfig(keep_done_days=1, keep_failed_days=14)
 _AT_ONCE = OutputsConfig(keep_done_days=0, keep_failed_days=0)
 
 
-def _ended(days: float, *, complete: bool, undelivered: bool = False, size: int = 100) -> EndedJob:
+def _ended(
+    days: float, *, complete: bool, undelivered: bool = False, reported: bool = True, size: int = 100
+) -> EndedJob:
     names = ("a.png",) if undelivered else ()
     path = Path(f"/jobs/{days}-{complete}-{undelivered}")
-    return EndedJob(path, names, complete, True, days * _DAY_S, -days, size)
+    return EndedJob(path, names, complete, reported, days * _DAY_S, -days, size)
 
 
 def test_complete_jobs_go_soon_and_failed_ones_later() -> None:
-    jobs = [
-        _ended(20, complete=False),
-        _ended(10, complete=False),
-        _ended(2, complete=True),
-        _ended(0.5, complete=True),
-    ]
+    jobs = [_ended(days, complete=days < 5) for days in (20, 10, 2, 0.5)]
     assert [job for job, _ in removable(jobs, _CONFIG)] == [jobs[0], jobs[2]]
 
 
@@ -58,15 +55,15 @@ def test_a_job_with_an_output_that_is_not_delivered_never_goes() -> None:
 
 
 def test_bytes_take_the_oldest_complete_jobs_first() -> None:
-    jobs = [
-        _ended(9, complete=False),
-        _ended(8, complete=False),
-        _ended(0.5, complete=True),
-        _ended(0.6, complete=True),
-    ]
+    jobs = [_ended(days, complete=days < 1) for days in (9, 8, 0.5, 0.6)]
     config = dataclasses.replace(_CONFIG, keep_bytes=150)
     assert [job for job, _ in removable(jobs, config)] == [jobs[3], jobs[2], jobs[0]]
     assert removable(jobs, dataclasses.replace(_CONFIG, keep_bytes=400)) == []
+
+
+def test_bytes_take_no_job_whose_end_the_queue_does_not_know() -> None:
+    jobs = [_ended(9, complete=False, reported=False), _ended(8, complete=False)]
+    assert [job for job, _ in removable(jobs, dataclasses.replace(_CONFIG, keep_bytes=1))] == [jobs[1]]
 
 
 def _job(
@@ -121,6 +118,19 @@ def test_an_output_that_is_there_is_lost_with_its_directory_unless_it_is_deliver
     assert ([each.name for each in lost_with(directory)], is_unfinished(directory)) == (["a.png"] * lost, lost)
     (directory.output / "a.png").unlink()
     assert (lost_with(directory), is_unfinished(directory)) == ([], False)
+
+
+def test_links_directories_and_empty_files_are_no_outputs(tmp_path: Path) -> None:
+    directory = _job(tmp_path, "job", "failed", content=b"")
+    output = directory.output / "a.png"
+    output.symlink_to(directory.request_file)
+    assert lost_with(directory) == []
+    output.unlink()
+    output.mkdir()
+    assert lost_with(directory) == []
+    output.rmdir()
+    output.touch()
+    assert lost_with(directory) == []
 
 
 def test_an_output_that_changed_after_its_delivery_would_be_lost(tmp_path: Path) -> None:
@@ -257,23 +267,23 @@ def test_a_broken_directory_keeps_no_other_from_being_removed(work_dir: Path, st
         assert (work_dir / "broken/output/a.png").exists()
 
 
-def test_a_directory_that_cannot_be_removed_keeps_no_other(
+def test_a_directory_that_cannot_be_removed_keeps_no_other_and_can_be_removed_later(
     work_dir: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "b"):
         _job(work_dir, name, "registered")
-    remove = shutil.rmtree
+    unlink = Path.unlink
 
-    def refuse(path: Path, **given: bool) -> None:
-        if "/a/" in f"{path}/":
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        if path == work_dir / "a/ledger.sqlite":
             raise PermissionError(13, "Permission denied", str(path))
-        remove(path, **given)
+        unlink(path, missing_ok=missing_ok)
 
-    monkeypatch.setattr(shutil, "rmtree", refuse)
-    done = {removal.path.name: removal.error for removal in clean(work_dir, _AT_ONCE, storage)}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        done = {removal.path.name: removal.error for removal in clean(work_dir, _AT_ONCE, storage)}
     assert "Permission denied" in (done["a"] or "")
     assert done["b"] is None
-    monkeypatch.undo()
     assert [removal.error for removal in clean(work_dir, _AT_ONCE, storage)] == [None]
     assert list(work_dir.iterdir()) == []
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
+from openjd_vstitcher.files import move_into_place
 from openjd_vstitcher.storage.adapters import open_storage
-from openjd_vstitcher.storage.ports import Storage, Transfer
+from openjd_vstitcher.storage.ports import ObjectChanged, Storage, Transfer
 from openjd_vstitcher.storage.values import PutOptions
 
 
@@ -101,3 +105,28 @@ def test_link_in_a_local_path_does_not_lead_out_of_root(tmp_path: Path) -> None:
 def test_unknown_kind_of_storage_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match="expected local or s3"):
         open_storage(Config(storage=StorageConfig(kind="ftp")))
+
+
+def test_two_writers_that_may_replace_the_same_object_do_not_both(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody writes between the look at the object and its replacement; if both writers got there, they would meet."""
+    both_there = threading.Barrier(2)
+
+    def meet(part: Path, target: Path) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both_there.wait(0.3)
+        move_into_place(part, target)
+
+    monkeypatch.setattr("openjd_vstitcher.storage.local.move_into_place", meet)
+
+    def put(name: str) -> bool:
+        (tmp_path / name).write_text(name)
+        try:
+            _put(storage, tmp_path / name, "s3://bucket/a.png", transfer=Transfer(replaces=""))
+        except ObjectChanged:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(put, ["one", "two"])) == [False, True]
