@@ -120,7 +120,7 @@ def test_jobs_of_today_are_claimed_and_ended_after_the_migration(today: str) -> 
     migrate(today)
     (claimed,) = run(today, "SELECT * FROM platform.claim_job('w', '[\"DXA_EXPORT_BODY_BUNDLE\"]', 60, NULL, '{}')")
     assert (str(claimed["id"])[-1], claimed["attempt"]) == ("4", 1)
-    finish = "SELECT * FROM platform.finish_job('%s', 1, 'w', 'NEW', 'x', '[]', true, true, '{}')"
+    finish = "SELECT * FROM platform.finish_job('%s', 1, 'w', 'NEW', 'x', '[]', true, true, NULL, NULL, 3, '{}')"
     (given_back,) = run(today, finish % claimed["id"])
     assert (given_back["status"], given_back["auto_retries"]) == ("NEW", 1)
 

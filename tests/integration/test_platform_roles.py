@@ -22,7 +22,10 @@ from tests.contract.platforms import JWT_KEY, PROJECT, Deployment
 
 pytest_plugins = ["tests.contract.fixtures"]
 
-WORKER = {"Claim", "Heartbeat", "BeginAsset", "AssetUploaded", "RecordEvents", "Finish", "RequeueExpired", "Waiting"}
+WORKER = {
+    *("Claim", "ClaimedId", "Heartbeat", "BeginAsset", "AssetUploaded", "RecordEvents", "Finish", "RequeueExpired"),
+    "Waiting",
+}
 SUBMITTER = {"Submit", "Cancel", "Retry", "Hold", "Release", "PutPreset"}
 READING = {"Job", "Jobs", "Events", "Preset", "Presets", "Assets", "Waiting", "Held", "HeldRow", "AssetTypes"}
 

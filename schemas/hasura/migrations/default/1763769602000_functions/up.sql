@@ -196,7 +196,7 @@ BEGIN
   ELSIF after = 'NEW' AND finish_job.crashed AND before.crashes + 1 >= finish_job.max_crashes THEN
     after := 'ON_HOLD';
   END IF;
-  pauses := after = 'NEW' AND (finish_job.pause OR finish_job.crashed);
+  pauses := after = 'NEW' AND (coalesce(finish_job.pause, false) OR coalesce(finish_job.crashed, false));
   IF before.status = after OR (finish_job.crashed AND before.status IN ('NEW', 'ON_HOLD')) THEN
     RETURN NEXT before;
     RETURN;
@@ -221,7 +221,7 @@ BEGIN
     not_before = CASE WHEN pauses
       THEN clock_timestamp() + make_interval(secs => least(900, 5 * power(2, least(returns, 10)))) END,
     returns = returns + pauses::int,
-    crashes = crashes + finish_job.crashed::int
+    crashes = crashes + coalesce(finish_job.crashed, false)::int
   WHERE id = before.id
   RETURNING *;
 END
