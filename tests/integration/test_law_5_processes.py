@@ -118,7 +118,7 @@ def test_a_secret_on_the_last_line_of_a_process_log_is_not_told(farm: Farm, monk
     python.chmod(0o700)
     monkeypatch.setattr("openjd_vstitcher.daemon.process.sys.executable", str(python))
     job_id = farm.submit()
-    farm.work()
+    farm.work(poll_s=0.1)
     wait_until(lambda: farm.job(job_id).status != "IN_PROGRESS")
     details = farm.job(job_id).status_details or ""
     assert "with token=[redacted]" in details

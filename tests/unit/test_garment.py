@@ -219,10 +219,13 @@ try:
     open_garment(Path(sys.argv[1]))
 except InvalidInput as error:
     print(error)
-try:
+if sys.platform == "linux":  # ru_maxrss would be that of the process which started this one
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+elif sys.platform == "darwin":
     import resource
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-except ImportError:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+else:
     peak = psutil.Process().memory_info().peak_wset
 print(peak)
 """
