@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OPENJD := .venv-openjd
 AUDIT := .venv-audit
 FRESH := .venv-constraints
-PARALLEL := -n 3 --dist loadfile
+PARALLEL := -n 4 --dist worksteal
 
 # $(call install,VENV,ARGUMENTS): make a virtual environment and install into it, with uv if it is there, else with pip.
 with_uv = uv venv --quiet --allow-existing --python $(PYTHON) $(1) && uv pip install --quiet --python $(1) $(2)

@@ -172,7 +172,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
-        for thread in self._threads:
+        for thread in self._threads if not self.lost else ():  # else a queue that does not answer would hold it up
             thread.join(_JOIN_S)
 
     def work_over(self) -> None:

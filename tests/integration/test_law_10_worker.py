@@ -44,7 +44,10 @@ def test_details_nested_too_deeply_end_their_job_alone(farm: Farm, scan: Callabl
     assert "nested" in row[1] or "recursion" in row[1] or "details" in row[1]
 
 
-@pytest.mark.parametrize("job_id", ["../../outside", "a/b", ".", "x" * 65, "-rf", "a\nb"])
+@pytest.mark.parametrize(
+    "job_id",
+    ["../../outside", *(pytest.param(name, marks=pytest.mark.slow) for name in ("a/b", ".", "x" * 65, "-rf", "a\nb"))],
+)
 def test_a_job_id_is_never_a_path(farm: Farm, scan: Callable[[], str], job_id: str) -> None:
     scan()
     farm.platform.submit(NewJob("DXA_EXPORT_ASSET_BUNDLE", "scan", {}, id=job_id, priority=9))
@@ -84,6 +87,7 @@ def test_what_the_configuration_does_not_allow_ends_the_job_before_anything_runs
     assert not list(farm.directory(job_id).sessions.iterdir())
 
 
+@pytest.mark.slow
 def test_a_job_that_can_never_be_prepared_now_lets_the_others_have_their_turn(
     farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +150,7 @@ def test_a_machine_that_cannot_run_attempts_leaves_the_queue_alone(
     assert sum(job.attempt for job in told) == 2
 
 
+@pytest.mark.slow
 def test_a_configuration_that_was_broken_under_the_daemon_stops_claims_and_ends_no_job(
     farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,6 +186,7 @@ def test_a_ledger_that_cannot_be_opened_gives_the_job_back_uncounted(
     assert job.errors[0]["stage"] == "machine"
 
 
+@pytest.mark.slow
 def test_a_job_comes_back_after_the_machines_fault_and_succeeds(
     farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +256,7 @@ def test_what_a_killed_attempt_left_with_a_broken_ledger_is_reported_all_the_sam
     assert (farm.status(job_id), farm.job(job_id).crashes) == ("NEW", 1)
 
 
+@pytest.mark.slow
 def test_an_engine_that_dies_after_its_last_output_was_delivered_fails_no_job(
     farm: Farm, python: Callable[[str], None]
 ) -> None:

@@ -32,6 +32,7 @@ def limits(monkeypatch: pytest.MonkeyPatch, **limits_s: float) -> None:
     monkeypatch.setattr(sv, "Limits", functools.partial(sv.Limits, **limits_s))
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_before_its_first_status_is_ended(
     farm: Farm, scan: Callable[[], str], python: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_process_whose_work_is_stuck_is_ended_although_its_threads_live(
     farm: Farm, python: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_process_whose_work_is_stuck_is_ended_although_its_threads_live(
     assert farm.job(job_id).status in ("NEW", "IN_PROGRESS", "COMPLETED_SUCCESS")
 
 
+@pytest.mark.slow
 def test_a_job_longer_than_its_lease_stays_its_workers(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon itself asks again and again for jobs whose lease has run out; this one's is renewed all the time."""
     flag = farm.folder / "works"

@@ -160,6 +160,7 @@ def test_a_directory_without_a_readable_request_is_passed_over(farm: Farm) -> No
     assert farm.job(job_id).status == "COMPLETED_ERRORS"
 
 
+@pytest.mark.slow
 def test_three_slots_run_twelve_jobs_in_order_and_a_hung_one_holds_up_nobody(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

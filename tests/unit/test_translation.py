@@ -235,7 +235,7 @@ def assert_translates(row: dict[str, Any]) -> None:
     assert len(plan.output_names) == sum(i["type"] == "EXPORT" for i in row["details"]["instructions"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(rows)
 def test_every_preset_that_is_accepted_becomes_a_template_that_openjd_accepts(row: dict[str, Any]) -> None:
     try:
