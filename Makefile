@@ -14,7 +14,7 @@ install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint graph format bench chaos mutants audit constraints clean
+.PHONY: help setup demo test test-slow lint graph format bench chaos fuzz mutants audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench: setup  ## Run the benchmarks
 
 chaos: setup  ## Run 200 jobs while every process is killed and frozen at random (many minutes; CHAOS_JOBS, CHAOS_SEED)
 	$(BIN)/python -m pytest -m long -s tests/long/test_chaos.py
+
+fuzz: setup  ## 10,000 random files, outputs and messages of engines each (many minutes)
+	$(BIN)/python -m pytest -m long tests/unit
 
 mutants: setup  ## Put small faults into the code and list those that no test notices (hours; SAMPLE=300 SEED=1)
 	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)

@@ -159,7 +159,7 @@ def test_any_file_is_checked(
     _is_checked(tmp_path_factory.getbasetemp(), config, content, name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @settings(max_examples=10_000, deadline=None)
 @given(content=contents, name=st.sampled_from(["p.json", "p.yaml"]))

@@ -240,8 +240,8 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     _is_read_or_refused(tmp_path_factory.getbasetemp(), content, name)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 @settings(max_examples=10_000, deadline=None)
 @given(content=any_bytes(), name=st.sampled_from(["p.json", "p.yaml"]))
 def test_ten_thousand_contents_are_read_or_refused(

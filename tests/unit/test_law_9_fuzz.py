@@ -140,7 +140,7 @@ def test_no_message_of_an_engine_is_more_than_one_report_of_its_kind(message: di
 _MANY = settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @given(BYTES)
 @_MANY
@@ -148,7 +148,7 @@ def test_no_output_sets_a_variable_or_cancels_in_10000_tries(output: bytes) -> N
     check_raw_output(output)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @given(MESSAGES)
 @_MANY
