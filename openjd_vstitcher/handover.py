@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Mapping
 
 from .errors import OpenjdVsError
-from .redaction import is_secret
+from .redaction import secrets_in
 
 SECRETS_VARIABLE = "OPENJD_VS_SECRETS"
 """Names the descriptor from which a process must read its secrets, as a JSON object."""
@@ -29,7 +29,7 @@ def split(environment: Mapping[str, str], also: Collection[str] = ()) -> tuple[d
     ----------
     also: variables that are secrets whatever they are named.
     """
-    secrets = {name: value for name, value in environment.items() if name in also or is_secret(name, value)}
+    secrets = secrets_in(environment, also)
     return {name: value for name, value in environment.items() if name not in secrets}, secrets
 
 

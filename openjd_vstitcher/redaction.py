@@ -50,6 +50,16 @@ def is_secret(name: str, value: str) -> bool:
     return bool(named or _SECRET_VALUE.search(value))
 
 
+def secrets_in(environment: Mapping[str, str], also: Collection[str] = ()) -> dict[str, str]:
+    """The variables of an environment that may hold a credential.
+
+    Parameters
+    ----------
+    also: the names of further ones that do, whatever they are named.
+    """
+    return {name: value for name, value in environment.items() if name in also or is_secret(name, value)}
+
+
 def masked(value: str) -> str:
     """A value of the configuration without credentials: user and password of URLs, signatures, keys and tokens."""
     plain = without_credentials(_USER_INFORMATION.sub(rf"\1{_HIDDEN}@", value))
@@ -87,9 +97,7 @@ class Redaction:
     """
 
     def __init__(self, environment: Mapping[str, str], also: Collection[str] = ()) -> None:
-        self._values = {
-            v for name, v in environment.items() if (name in also or is_secret(name, v)) and len(v) >= _LEAST_CHARACTERS
-        }
+        self._values = {v for v in secrets_in(environment, also).values() if len(v) >= _LEAST_CHARACTERS}
         self._known: tuple[str, ...] | None = None
         self._secrets: re.Pattern[str] | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,6 +33,19 @@ class Backoff:
             bound = max(min(bound, self.longest_s), _SHORTEST_S)
             yield random.uniform(bound / 2, bound)  # noqa: S311  (spreads load, guards nothing)
             bound *= 2
+
+
+@contextmanager
+def set_after(limit_s: float) -> Iterator[threading.Event]:
+    """An event that is set when the block has run for a number of seconds: the `stop` of work that has a time limit."""
+    over = threading.Event()
+    timer = threading.Timer(limit_s, over.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield over
+    finally:
+        timer.cancel()
 
 
 def retrying(

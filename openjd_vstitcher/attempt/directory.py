@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidInput, Problem
-from ..files import write_whole
+from ..files import write_json
 from .request import AttemptRequest
 
 
@@ -132,7 +132,7 @@ class AttemptDirectory:
         try:
             self.output.mkdir()
             self.sessions.mkdir(mode=0o700)
-            write_whole(self.request_file, json.dumps(vars(request), default=str))
+            write_json(self.request_file, vars(request), default=str)
         except (OSError, RecursionError):
             shutil.rmtree(self.path, ignore_errors=True)
             raise

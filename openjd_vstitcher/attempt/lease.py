@@ -253,9 +253,7 @@ class Lease:
 
     def _must_stop(self, reason: Stop) -> None:
         with self._lock:
-            if self._stop == reason or self._stop == "lost":
-                return
-            if reason != "lost" and self._stop is not None:
+            if self._stop == "lost" or (self._stop is not None and reason != "lost"):
                 return
             self._stop = reason
             call = self._on_stop

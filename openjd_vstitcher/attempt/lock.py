@@ -17,7 +17,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from ..errors import OpenjdVsError
-from ..files import write_whole
+from ..files import write_json
 from .directory import AttemptDirectory
 
 
@@ -71,7 +71,7 @@ def holder(directory: AttemptDirectory) -> psutil.Process | None:
 def _write_holder(directory: AttemptDirectory) -> None:
     pid = os.getpid()
     try:
-        write_whole(directory.holder, json.dumps({"pid": pid, "started": _started(pid)}))
+        write_json(directory.holder, {"pid": pid, "started": _started(pid)})
     except OSError:
         return  # a full disk: the lock itself is what counts
 

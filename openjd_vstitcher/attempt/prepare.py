@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from ..config import Config
 from ..export_types import extra_exports
-from ..files import write_whole
+from ..files import write_json, write_whole
 from ..garment import check_garment
 from ..outputs.provenance import Provenance
 from ..outputs.values import Delivery
@@ -61,7 +60,7 @@ def prepare(
     source = str(directory.template)
     digest = template_digest(job.template)
     write_whole(directory.template, to_yaml(job.template))
-    write_whole(directory.parameters, json.dumps(dict(job.parameters), indent=1))
+    write_json(directory.parameters, dict(job.parameters))
     check_commands(job.template, config.worker.allowed_commands, source)
     plan = make_plan(decode(job.template, source), job.parameters, source=source, base=directory.path)
     delivery = Delivery(

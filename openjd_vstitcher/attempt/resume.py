@@ -68,7 +68,7 @@ def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platfo
         with lease:
             if outcome is None:
                 _deliver(directory, config, platform, lease, status)
-                outcome = outcome_of_killed(directory)
+                outcome = outcome_of_killed(directory, config)
             lease.work_over()
             return report(platform, request.claim, outcome, directory, lease, alive=status.alive)
 
@@ -151,14 +151,14 @@ def _resumed(directory: AttemptDirectory, config: Config, catalogue: AssetCatalo
         journal.close()
 
 
-def outcome_of_killed(directory: AttemptDirectory) -> Outcome:
+def outcome_of_killed(directory: AttemptDirectory, config: Config) -> Outcome:
     """The outcome of an attempt whose process ended without one."""
-    return given_back() if directory.give_back_request.exists() else crashed(_last_line(directory))
+    return given_back() if directory.give_back_request.exists() else crashed(_last_line(directory, config))
 
 
-def _last_line(directory: AttemptDirectory) -> str:
+def _last_line(directory: AttemptDirectory, config: Config) -> str:
     try:
         lines = directory.process_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return Redaction(os.environ)(lines[-1]) if lines else ""
+    return Redaction(os.environ, also=config.secret_variables)(lines[-1]) if lines else ""

@@ -174,9 +174,10 @@ def _removed(job: EndedJob, reason: str, storage: Storage) -> Removal:
     directory = AttemptDirectory(job.path)
     try:
         with hold(directory):
-            if lost_with(directory):
+            entries = _entries(directory)
+            if undelivered(directory.output, entries):
                 return Removal(job.path, job.size_bytes, reason, "an output has appeared in it")
-            _abandon(_entries(directory), storage)
+            _abandon(entries, storage)
             _remove(directory)
         shutil.rmtree(job.path)
     except (OSError, OpenjdVsError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -27,10 +27,11 @@ from ..session.log import SessionLog
 from ..session.plan import Plan
 from ..session.runner import SessionRunner
 from ..storage.address import join
+from ..storage.ports import Storage
 from ..translation.outputs import ExpectedOutput
 from .directory import AttemptDirectory
 from .isolation import Isolation, isolated
-from .lease import Lease, Stop
+from .lease import Lease
 from .lock import hold
 from .outcome import AttemptResult, outcome_of, outcome_of_error
 from .prepare import PreparedAttempt, prepare
@@ -78,8 +79,7 @@ class PlanRun:
         self._alive = alive
         self._delivering = False
         self._lifeline = Lifeline()
-        credential = (config.platform.credential_variable,)
-        redact = Redaction(os.environ, also=credential)
+        redact = Redaction(os.environ, also=config.secret_variables)
         self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append)
         self._sync = OutputSync(
             output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
@@ -89,7 +89,7 @@ class PlanRun:
             lifeline=self._lifeline.address,
             engine_log=isolation.engine_log if isolation else directory.engine_log,
             config=isolation.config if isolation else config.source,
-            secrets=credential,
+            secrets=config.secret_variables,
         )
         if queued:
             environment = queue_environment(
@@ -168,11 +168,7 @@ def run_attempt(
         ) as lease:
             on_started(lease)
             journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
-            outcome = _outcome(directory, request, config, platform, status, journal, lease)
-            hide = Redaction(os.environ, also=(config.platform.credential_variable,))
-            outcome = replace(
-                outcome, status_details=hide.json(outcome.status_details), errors=hide.json(outcome.errors)
-            )
+            outcome = _Attempt(directory, request, config, status, journal, lease).outcome(platform)
             lease.work_over()
             told = asdict(outcome)
             journal.append(
@@ -189,84 +185,70 @@ def run_attempt(
             return reported
 
 
-def _outcome(
-    directory: AttemptDirectory,
-    request: AttemptRequest,
-    config: Config,
-    platform: Platform,
-    status: StatusFile,
-    journal: Journal,
-    lease: Lease,
-) -> Outcome:
-    try:
-        status.alive(_PREPARE_S)
-        prepared = prepare(directory, request, config, platform)
-        return _run(prepared, directory, request, config, status, journal, lease)
-    except Exception as error:  # noqa: BLE001  # whatever happens, the queue must hear how it ended
-        if not isinstance(error, OpenjdVsError):
-            _log.exception("the attempt failed")
-        job = request.claim.job
-        return outcome_of_error(error, returns=max(job.returns, job.auto_retries))
+@dataclass(frozen=True)
+class _Attempt:
+    """The work of an attempt, between its claim and its report."""
 
+    directory: AttemptDirectory
+    request: AttemptRequest
+    config: Config
+    status: StatusFile
+    journal: Journal
+    lease: Lease
 
-def _run(
-    prepared: PreparedAttempt,
-    directory: AttemptDirectory,
-    request: AttemptRequest,
-    config: Config,
-    status: StatusFile,
-    journal: Journal,
-    lease: Lease,
-) -> Outcome:
-    status.planned(sum(step.task_count for step in prepared.plan.steps))
-    journal.append(
-        events.JobPlanned(
-            template_sha256=prepared.template_sha256,
-            steps=[step.name for step in prepared.plan.steps],
-            parameters={name: str(value.value) for name, value in prepared.plan.values.items()},
-            destination=prepared.delivery.destination,
+    def outcome(self, platform: Platform) -> Outcome:
+        """Work, and say how it ended, whatever happens: the queue must hear of it."""
+        try:
+            self.status.alive(_PREPARE_S)
+            outcome = self._run(prepare(self.directory, self.request, self.config, platform))
+        except Exception as error:  # noqa: BLE001  # see above
+            if not isinstance(error, OpenjdVsError):
+                _log.exception("the attempt failed")
+            job = self.request.claim.job
+            outcome = outcome_of_error(error, returns=max(job.returns, job.auto_retries))
+        hide = Redaction(os.environ, also=self.config.secret_variables)
+        return replace(outcome, status_details=hide.json(outcome.status_details), errors=hide.json(outcome.errors))
+
+    def _run(self, prepared: PreparedAttempt) -> Outcome:
+        plan = prepared.plan
+        self.status.planned(sum(step.task_count for step in plan.steps))
+        self.journal.append(
+            events.JobPlanned(
+                template_sha256=prepared.template_sha256,
+                steps=[step.name for step in plan.steps],
+                parameters={name: str(value.value) for name, value in plan.values.items()},
+                destination=prepared.delivery.destination,
+            )
         )
-    )
-    with isolated(directory, config) as isolation:
-        run = PlanRun(
-            prepared.plan,
-            prepared.job.outputs,
-            directory=directory,
-            output=directory.output,
-            journal=journal,
-            config=config,
-            delivery=prepared.delivery,
-            queued=True,
-            isolation=isolation,
-            alive=status.alive,
-        )
+        with isolated(self.directory, self.config) as isolation:
+            run = PlanRun(
+                plan,
+                prepared.job.outputs,
+                directory=self.directory,
+                output=self.directory.output,
+                journal=self.journal,
+                config=self.config,
+                delivery=prepared.delivery,
+                queued=True,
+                isolation=isolation,
+                alive=self.status.alive,
+            )
+            self.lease.on_stop(lambda reason: run.cancel(now=reason == "lost"))
+            result = run.run()
+        for failure in result.run.failures if result.succeeded else ():
+            warning = f"{failure.message}; every output of the job was delivered all the same"
+            self.journal.append(events.ActionWarning(kind="run", step=failure.step, message=warning))
+        hides = prepared.job.hides_previous_style_assets
+        outcome = outcome_of(result, stop=self.lease.stop, hide_previous_style_assets=hides)
+        return self._with_logs(outcome, prepared.delivery.storage)
 
-        def stop(reason: Stop) -> None:
-            run.cancel(now=reason == "lost")
-
-        lease.on_stop(stop)
-        result = run.run()
-    for failure in result.run.failures if result.succeeded else ():
-        warning = f"{failure.message}; every output of the job was delivered all the same"
-        journal.append(events.ActionWarning(kind="run", step=failure.step, message=warning))
-    outcome = outcome_of(result, stop=lease.stop, hide_previous_style_assets=prepared.job.hides_previous_style_assets)
-    return _with_logs(outcome, directory, request, config, prepared, journal)
-
-
-def _with_logs(
-    outcome: Outcome,
-    directory: AttemptDirectory,
-    request: AttemptRequest,
-    config: Config,
-    prepared: PreparedAttempt,
-    journal: Journal,
-) -> Outcome:
-    """Store the logs of the attempt where the configuration says, and name the place in the status details."""
-    if not config.outputs.logs_prefix:
-        return outcome
-    prefix = join(config.outputs.logs_prefix, request.job_id, str(request.attempt))
-    files = (directory.session_log, directory.engine_log, directory.journal, directory.template)
-    storage = prepared.delivery.storage
-    if not store_logs({file.name: file for file in files}, prefix, storage=storage, journal=journal):
-        return outcome
-    return replace(outcome, status_details=f"{outcome.status_details or 'done'}; logs: {prefix}")
+    def _with_logs(self, outcome: Outcome, storage: Storage) -> Outcome:
+        """Store the logs of the attempt where the configuration says, and name the place in the status details."""
+        if not self.config.outputs.logs_prefix:
+            return outcome
+        prefix = join(self.config.outputs.logs_prefix, self.request.job_id, str(self.request.attempt))
+        directory = self.directory
+        files = (directory.session_log, directory.engine_log, directory.journal, directory.template)
+        if not store_logs({file.name: file for file in files}, prefix, storage=storage, journal=self.journal):
+            return outcome
+        return replace(outcome, status_details=f"{outcome.status_details or 'done'}; logs: {prefix}")

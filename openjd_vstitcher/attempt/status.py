@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from .. import events
 from ..errors import OpenjdVsError
-from ..files import write_whole
+from ..files import write_json
 from ..journal import Entry
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def read_status(path: Path) -> Status | None:
 
 def write_status(path: Path, status: Status) -> None:
     """Write a status, so that a reader sees the old one or this."""
-    write_whole(path, json.dumps(asdict(status), indent=1, default=lambda moment: moment.isoformat()))
+    write_json(path, asdict(status), default=datetime.isoformat)
 
 
 class StatusFile:
@@ -107,8 +107,8 @@ class StatusFile:
     @property
     def told(self) -> tuple[float, str]:
         """Progress in percent and the last message, for the queue."""
-        with self._lock:
-            return self._status.progress, self._status.message
+        status = self._status  # not under the lock: a full disk holds it for long, and heartbeats must not wait
+        return status.progress, status.message
 
     def alive(self, for_s: float = _ALIVE_S) -> None:
         """Say that the work goes on. May be called from any thread, as often as wanted.

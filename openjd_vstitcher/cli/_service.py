@@ -30,18 +30,13 @@ def begin(config_path: Path | None) -> Config:
 
     handed_over = receive()
     config = load_config(config_path)
-    also = secret_variables(config)
+    also = config.secret_variables
     if click.get_current_context().find_root().obj == COMMAND_LINE:
         if not handed_over:
             restart_without_secrets(also)
         make_unreadable()
         _log_without_secrets(also)
     return config
-
-
-def secret_variables(config: Config) -> tuple[str, ...]:
-    """The environment variables that the configuration names as credentials."""
-    return tuple(filter(None, [config.platform.credential_variable]))
 
 
 def _log_without_secrets(also: Collection[str]) -> None:

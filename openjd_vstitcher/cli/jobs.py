@@ -136,14 +136,15 @@ def show_events(job_id: str, config_path: Path | None, as_json: bool) -> None:
 @config_option
 def show_logs(job_id: str, attempt: int | None, journal: bool, config_path: Path | None) -> None:
     """Print the session log or the journal of a job that ran on this machine."""
+    from ..attempt.directory import AttemptDirectory
     from ..config import load_config
     from ..errors import NotFound
 
     if attempt is None:
         with configured_platform(config_path) as platform:
             attempt = platform.job(job_id).attempt
-    directory = load_config(config_path).worker.work_dir / f"{job_id}.{attempt}"
-    file = directory / ("journal.jsonl" if journal else "session.log")
+    directory = AttemptDirectory(load_config(config_path).worker.work_dir / f"{job_id}.{attempt}")
+    file = directory.journal if journal else directory.session_log
     if not file.is_file():
         raise NotFound(f"this machine has no {file.name} of job {job_id}, attempt {attempt}: looked for {file}")
     with file.open(encoding="utf-8", errors="replace") as lines:

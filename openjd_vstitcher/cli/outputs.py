@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +12,6 @@ from ._console import config_option, configured_platform, json_option, print_jso
 
 if TYPE_CHECKING:
     from ..attempt.directory import AttemptDirectory
-    from ..outputs.values import SyncReport
 
 _directories = click.argument(
     "directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False)
@@ -65,7 +63,7 @@ def resume(directories: tuple[Path, ...], timeout_s: float | None, as_json: bool
             for path in directories
         }
     if as_json:
-        print_json({path: _plain(report) for path, report in reports.items()})
+        print_json(reports)
     else:
         rows = [
             (Path(path).name, output.name, output.fate, output.size_bytes, output.uri, output.reason)
@@ -131,7 +129,3 @@ def _losses(directory: AttemptDirectory) -> list[tuple[object, ...]]:
     except StorageError as error:
         return [(job, "unknown", None, str(error))]
     return [(job, each.name, each.size_bytes, each.reason) for each in lost] or [(job, "none", None, "")]
-
-
-def _plain(report: SyncReport) -> dict[str, Any]:
-    return dataclasses.asdict(report)

@@ -366,6 +366,11 @@ class Config:
     engine: EngineConfig = table(EngineConfig, "How engines are started and watched.")
     source: Path | None = None
 
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """The environment variables that hold credentials because a key says so, whatever they are named."""
+        return tuple(filter(None, [self.platform.credential_variable]))
+
 
 def default_config_path() -> Path:
     """`$OPENJD_VS_CONFIG`, else `config.toml` in the user's configuration directory."""

@@ -57,7 +57,7 @@ def commented_file() -> str:
 
 def effective_values(read: ReadConfig) -> list[dict[str, Any]]:
     """Each key with its value and origin (`default`, `file` or `environment VARIABLE`), secrets masked."""
-    hide = Redaction(os.environ, also=(read.config.platform.credential_variable,))
+    hide = Redaction(os.environ, also=read.config.secret_variables)
     values = []
     for name, _, _ in _tables():
         table: Any = read.config

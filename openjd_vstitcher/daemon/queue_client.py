@@ -13,7 +13,7 @@ from ..config import WorkerConfig
 from ..errors import ClaimLost, PlatformError
 from ..platform.ports import Platform
 from ..platform.values import Claim, Outcome
-from ..retry import retrying
+from ..retry import retrying, set_after
 from .messages import ClaimFailed, Event, JobsAnnounced, NothingToClaim
 
 _log = logging.getLogger(__name__)
@@ -109,18 +109,15 @@ class QueueClient:
 
     def _finish(self, claim: Claim, outcome: Outcome, then: Callable[[bool], None]) -> None:
         told = False
-        over = threading.Event()
-        timer = threading.Timer(min(self._config.lease_s, _REPORT_S), over.set)
-        timer.daemon = True
-        timer.start()
         try:
-            retrying(
-                lambda: self._platform.finish(claim, outcome),
-                stop=over,
-                first_s=0.5,
-                longest_s=10.0,
-                on_wait=lambda error, wait_s: _log.warning("%s is not reported yet: %s", claim.job.id, error),
-            )
+            with set_after(min(self._config.lease_s, _REPORT_S)) as over:
+                retrying(
+                    lambda: self._platform.finish(claim, outcome),
+                    stop=over,
+                    first_s=0.5,
+                    longest_s=10.0,
+                    on_wait=lambda error, wait_s: _log.warning("%s is not reported yet: %s", claim.job.id, error),
+                )
             told = True
         except ClaimLost as error:
             _log.warning("%s", error)
@@ -130,7 +127,6 @@ class QueueClient:
         except Exception:  # noqa: BLE001  # the lease of this job ends, the daemon lives
             _log.exception("the outcome of %s could not be reported", claim.job.id)
         finally:
-            timer.cancel()
             then(told)
 
     def _listen(self) -> None:

@@ -22,14 +22,14 @@ from filelock import FileLock, Timeout
 
 from ..attempt.directory import AttemptDirectory
 from ..attempt.lock import is_held
-from ..attempt.outcome import is_machine_fault, machine_fault
+from ..attempt.outcome import given_back, is_machine_fault, machine_fault
 from ..attempt.request import AttemptRequest
 from ..attempt.resume import outcome_of_killed
 from ..attempt.status import StatusUnreadable, read_status
 from ..config import CONFIG_VARIABLE, Config
 from ..errors import InvalidInput, OpenjdVsError, Problem
 from ..platform.ports import Platform
-from ..platform.values import Claim, Outcome, unusable
+from ..platform.values import Claim, unusable
 from ..storage.adapters import open_storage
 from . import messages as msg
 from . import supervision as sv
@@ -187,7 +187,7 @@ class Worker:
                 self._start(key)
             case msg.Return(key):
                 claim, _ = self._claims.pop(key)
-                self._queue.finish(claim, Outcome("NEW", "given back: the worker was told to stop", counted=False))
+                self._queue.finish(claim, given_back())
             case msg.Finish(key):
                 self._finish(key, AttemptDirectory(self._work_dir / key))
             case msg.GiveBack(key):
@@ -224,7 +224,7 @@ class Worker:
             self._run(key, directory, "finish-job")
             return
         try:
-            claim, outcome = directory.request().claim, outcome_of_killed(directory)
+            claim, outcome = directory.request().claim, outcome_of_killed(directory, self._config)
         except Exception as error:  # noqa: BLE001  # the process that delivers says what is wrong with the directory
             _log.warning("%s: %s", key, error)
             self._run(key, directory, "finish-job")
@@ -245,7 +245,7 @@ class Worker:
                 [command, str(directory.path)],
                 self._environment(),
                 on_end=lambda: self._inbox.put(None),
-                secrets=(self._config.platform.credential_variable,),
+                secrets=self._config.secret_variables,
             )
         except OSError as error:
             if claim is not None:

@@ -18,6 +18,8 @@ MAX_VALUES = 50_000
 MAX_DIGITS = 100
 MAX_KEY = 1024
 """Characters of a key. YAML has the same limit."""
+TOO_MANY_VALUES = f"there are too many values; expected at most {MAX_VALUES} in the whole document"
+TOO_DEEP = f"nested too deeply; expected at most {MAX_DEPTH} levels"
 _MAX_PROBLEMS = 20
 _MAX_INTEGER = 10**MAX_DIGITS
 
@@ -57,10 +59,10 @@ def _text_size(value: Any) -> int:
 def _limit(values: int, size: int, depth: int) -> str:
     """Which limit is exceeded, "" if none is."""
     if values > MAX_VALUES:
-        return f"there are too many values; expected at most {MAX_VALUES} in the whole document"
+        return TOO_MANY_VALUES
     if size > MAX_BYTES:
         return f"there is too much text; expected at most {MAX_BYTES >> 20} MiB in the whole document"
-    return f"is nested too deeply; expected at most {MAX_DEPTH} levels" if depth > MAX_DEPTH else ""
+    return f"is {TOO_DEEP}" if depth > MAX_DEPTH else ""
 
 
 def _messages(value: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from .data import MAX_DEPTH, MAX_DIGITS, MAX_VALUES
+from .data import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, TOO_DEEP, TOO_MANY_VALUES
 from .text import BadText, bad_text_at, shortened
 
 _PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],]|[^\s{}\[\],:"]+', re.DOTALL)
@@ -46,15 +46,9 @@ def _check(text: str) -> None:
             if piece in "[{":
                 open_objects.append(set() if piece == "{" else None)
             if values > MAX_VALUES or len(open_objects) > MAX_DEPTH:
-                raise bad_text_at(text, match.start(), _limit(values))
+                raise bad_text_at(text, match.start(), TOO_MANY_VALUES if values > MAX_VALUES else TOO_DEEP)
             _check_number(piece, text, match.start())
         key_expected = piece in "{," and bool(open_objects) and open_objects[-1] is not None
-
-
-def _limit(values: int) -> str:
-    if values > MAX_VALUES:
-        return f"there are too many values; expected at most {MAX_VALUES} in the whole document"
-    return f"nested too deeply; expected at most {MAX_DEPTH} levels"
 
 
 def _add_key(keys: set[str] | None, piece: str, text: str, index: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .data import MAX_DEPTH, MAX_DIGITS, MAX_VALUES
+from .data import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, TOO_DEEP, TOO_MANY_VALUES
 from .text import BadText, bad_text_at, shortened
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -97,9 +97,9 @@ class _Composer:
         self._values += 1
         depth_inside = depth + isinstance(value, dict | list)
         if self._values > MAX_VALUES:
-            raise _bad_text(f"there are too many values; expected at most {MAX_VALUES} in the whole document", mark)
+            raise _bad_text(TOO_MANY_VALUES, mark)
         if depth_inside > MAX_DEPTH:
-            raise _bad_text(f"nested too deeply; expected at most {MAX_DEPTH} levels", mark)
+            raise _bad_text(TOO_DEEP, mark)
         for each in inside:
             self._count(each, depth_inside, mark)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import PlatformError, StorageError
 from ..events import LogFailed, LogsStored, LogWaiting
 from ..journal import Journal
-from ..retry import retrying
+from ..retry import retrying, set_after
 from ..storage.address import join
 from ..storage.ports import Storage
 from ..storage.values import PutOptions
@@ -29,19 +29,13 @@ def store_logs(files: Mapping[str, Path], prefix: str, *, storage: Storage, jour
     Returns the URI of each stored log. A log that cannot be stored within a minute is reported to the journal only:
     logs never change the outcome of a job.
     """
-    timed_out = threading.Event()
-    timer = threading.Timer(_WAIT_S, timed_out.set)
-    timer.daemon = True
-    timer.start()
     stored = {}
-    try:
+    with set_after(_WAIT_S) as timed_out:
         for name, path in files.items():
             if path.is_file() and path.stat().st_size > 0:
                 uri = _store(path, join(prefix, name), storage, journal, timed_out)
                 if uri is not None:
                     stored[name] = uri
-    finally:
-        timer.cancel()
     journal.append(LogsStored(logs=stored))
     return stored
 

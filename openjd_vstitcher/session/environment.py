@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..config import CONFIG_VARIABLE
 from ..lifeline import ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
-from ..redaction import is_secret
+from ..redaction import secrets_in
 
 COMMANDS = {"openjd-vs": "openjd_vstitcher.cli", "vstitcher-openjd": "openjd_vstitcher.engine"}
 """The commands that our templates call, and the modules that they run."""
@@ -50,9 +50,7 @@ def session_environment(
     config: the configuration file for the commands of the session.
     secrets: the names of further variables that hold credentials.
     """
-    changes: dict[str, str | None] = {
-        name: None for name, value in inherited.items() if name in secrets or is_secret(name, value)
-    }
+    changes: dict[str, str | None] = dict.fromkeys(secrets_in(inherited, secrets))
     changes["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), inherited.get("PATH", os.defpath)])
     changes[LIFELINE_VARIABLE] = lifeline
     changes[ENGINE_LOG_VARIABLE] = str(engine_log)

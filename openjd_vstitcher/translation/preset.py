@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..presets import DEFAULT_SNAPSHOTS, Export, Preset
+from ..presets import Export, Preset
 from .environments import CONNECTION_FILE, action, common_parameters, environments, json_file
 from .text import MAX_NAME, Template, plain, step_name
 
@@ -86,7 +86,7 @@ def _snapshot_parameters(preset: Preset) -> dict[int, dict[str, Any]]:
         export.index: {
             "name": "Snapshots" if place == 1 else f"Snapshots{place}",
             "type": "INT",
-            "default": export.snapshots if "number_of_snapshots" in export.raw else DEFAULT_SNAPSHOTS,
+            "default": export.snapshots,
             "minValue": 1,
             "maxValue": 1024,
             "description": f"Pictures of {plain(export.output_file_name)}.",

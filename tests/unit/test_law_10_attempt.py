@@ -23,7 +23,9 @@ from openjd_vstitcher.attempt.outcome import (
     outcome_of,
     outcome_of_error,
 )
+from openjd_vstitcher.attempt.resume import outcome_of_killed
 from openjd_vstitcher.attempt.status import StatusFile, read_status
+from openjd_vstitcher.config import Config, PlatformConfig
 from openjd_vstitcher.errors import (
     ClaimLost,
     ConfigError,
@@ -205,6 +207,16 @@ def test_a_process_that_ended_without_an_outcome_says_so_with_its_last_line() ->
     outcome = crashed("MemoryError")
     assert (outcome.status, outcome.crashed) == ("NEW", True)
     assert outcome.status_details == "the job's process was killed; its last line: MemoryError"
+
+
+def test_the_last_line_of_a_killed_process_hides_the_configured_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMLESS", "canary-4711")
+    directory = AttemptDirectory(tmp_path)
+    directory.process_log.write_text("crashed with canary-4711\n", encoding="utf-8")
+    outcome = outcome_of_killed(directory, Config(platform=PlatformConfig(credential_variable="HARMLESS")))
+    assert (outcome.status_details or "").endswith("its last line: crashed with [redacted]")
 
 
 def test_outcomes_of_another_process_keep_what_they_say_about_pauses(tmp_path: Path) -> None:
