@@ -34,7 +34,7 @@ root = "storage"
 [worker]
 id = "w"
 work_dir = "jobs"
-lease_s = 4
+lease_s = 8
 [engine]
 kind = "standin"
 """

@@ -217,7 +217,7 @@ def test_a_machine_is_unfit_when_its_disk_is_full_or_cannot_be_written(
         patch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
         assert fitness.unfitness(config) == f"{config.worker.work_dir} cannot be used: Read-only file system"
     (farm.folder / "c.toml").write_text(
-        CONFIG.replace("lease_s = 4", "lease_s = 4\nmin_free_bytes = 9000000000000000000")
+        CONFIG.replace("lease_s = 8", "lease_s = 8\nmin_free_bytes = 9000000000000000000")
     )
     farm.configure((farm.folder / "c.toml").read_text())
     assert "MiB are free in" in fitness.unfitness(farm.config)

@@ -25,7 +25,7 @@ def test_outputs_that_a_killed_attempt_had_not_even_seen_are_delivered_by_the_da
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process stands still while the engine writes; then it is killed."""
-    farm.configure(CONFIG.replace("lease_s = 4", "lease_s = 60"))
+    farm.configure(CONFIG.replace("lease_s = 8", "lease_s = 60"))
     flag = hang_once(farm, monkeypatch)
     job_id = farm.submit()
     daemon = threading.Thread(target=farm.work)

@@ -78,7 +78,7 @@ def farm(open_folder: Path, user: str) -> Iterator[Farm]:
     folder = Path(tempfile.mkdtemp(dir=open_folder))
     folder.chmod(0o755)
     made = Farm(folder)
-    made.configure(CONFIG.replace("lease_s = 4", f'lease_s = 30\nsession_user = "{user}"'))
+    made.configure(CONFIG.replace("lease_s = 8", f'lease_s = 30\nsession_user = "{user}"'))
     yield made
     made.platform.close()
 

@@ -114,9 +114,9 @@ def test_a_process_whose_work_is_stuck_is_ended_although_its_threads_live(
 def test_a_job_longer_than_its_lease_stays_its_workers(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon itself asks again and again for jobs whose lease has run out; this one's is renewed all the time."""
     flag = farm.folder / "works"
-    rule = {"what": "slow", "in": "GarmentTechpackExport", "seconds": 9, "once": str(flag)}
+    rule = {"what": "slow", "in": "GarmentTechpackExport", "seconds": 13, "once": str(flag)}
     monkeypatch.setenv(MISBEHAVE, json.dumps(rule))
-    farm.configure(CONFIG.replace("lease_s = 4", "lease_s = 2"))
+    farm.configure(CONFIG.replace("lease_s = 8", "lease_s = 5"))
     job_id = farm.submit()
     with farm.working(slots=2, poll_s=0.2):
         wait_until(flag.exists)
@@ -129,7 +129,7 @@ def test_a_claim_that_another_worker_has_taken_stops_the_process_and_its_engine(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flag = hang_once(farm, monkeypatch)
-    farm.configure(CONFIG.replace("lease_s = 4", "lease_s = 600"))
+    farm.configure(CONFIG.replace("lease_s = 8", "lease_s = 600"))
     job_id = farm.submit()
     daemon = farm.daemon()
     wait_until(flag.exists)

@@ -22,7 +22,7 @@ from openjd_vstitcher.attempt.lock import is_held
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
 from openjd_vstitcher.documents import read_document
-from openjd_vstitcher.events import ActionStatus
+from openjd_vstitcher.events import ActionEnded, ActionStatus, Event
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
@@ -217,10 +217,17 @@ def test_cancel_is_heard_and_ended_within_two_seconds(site: Site, monkeypatch: p
     site.platform.request_cancel(job_id)
     worker.join(60)
     entries = read_journal(site.directory(job_id).journal)
-    canceled = [e.time for e in entries if isinstance(e.event, ActionStatus) and "cancel" in e.event.status]
+    canceled = [e.time for e in entries if _is_sign_of_cancel(e.event)]
     assert (canceled[0] - asked).total_seconds() < 2
     assert site.platform.job(job_id).status in ("CANCELED", "COMPLETED_ERRORS")
     assert "canceled" in (site.platform.job(job_id).status_details or "")
+
+
+def _is_sign_of_cancel(event: Event) -> bool:
+    """An action that was notified says so; on today's tables the claim is lost, and the action ends at once."""
+    if isinstance(event, ActionStatus):
+        return "cancel" in event.status
+    return isinstance(event, ActionEnded) and event.state == "canceled"
 
 
 @pytest.mark.slow
