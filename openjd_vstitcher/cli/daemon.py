@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import closing
 from pathlib import Path
 
 import click
 
+from ..errors import OpenjdVsError
 from ._console import config_option
 from ._service import begin
 from ._signals import StopSignals
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -22,13 +27,14 @@ def command(once: bool, config_path: Path | None) -> None:
     from ..daemon.worker import Worker
     from ..platform.adapters import open_platform
 
-    config = begin(config_path)
+    config = begin(config_path, log_file=True)
     signals = StopSignals()
-    platform = open_platform(config.platform)
     try:
-        worker = Worker(config, platform)
-        signals.bind(lambda count: worker.stop())
-        handled = worker.run(once=once)
-    finally:
-        platform.close()
+        with closing(open_platform(config.platform)) as platform:
+            worker = Worker(config, platform)
+            signals.bind(lambda count: worker.stop())
+            handled = worker.run(once=once)
+    except OpenjdVsError as error:
+        _log.critical("the daemon ends: %s", error)
+        raise
     click.echo(f"{handled} {'job' if handled == 1 else 'jobs'} run")

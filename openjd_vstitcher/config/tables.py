@@ -348,6 +348,24 @@ class EngineConfig:
 
 
 @dataclass(frozen=True)
+class LogConfig:
+    """`[log]`."""
+
+    file: Path | None = key(
+        None,
+        "A file for the daemon's log, beside standard error; a new one begins at max_bytes.",
+        example='"/var/log/openjd-vs/daemon.log"',
+    )
+    format: str = key(
+        "text",
+        "Lines for people, or one JSON object a line with time, level, message, job and attempt.",
+        one_of("text", "json"),
+    )
+    max_bytes: int = key(10 << 20, "The size at which the file becomes FILE.1 and a new one begins.", at_least(1 << 16))
+    keep_files: int = key(5, "How many of those earlier files are kept.", between(1, 1000))
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration.
 
@@ -364,6 +382,7 @@ class Config:
         OutputsConfig, "How outputs get into storage, and how long job directories are kept."
     )
     engine: EngineConfig = table(EngineConfig, "How engines are started and watched.")
+    log: LogConfig = table(LogConfig, "The daemon's own log. Each job has logs of its own in its directory.")
     source: Path | None = None
 
     @property

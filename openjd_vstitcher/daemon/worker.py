@@ -28,6 +28,7 @@ from ..attempt.resume import outcome_of_killed
 from ..attempt.status import StatusUnreadable, read_status
 from ..config import CONFIG_VARIABLE, Config
 from ..errors import InvalidInput, OpenjdVsError, Problem
+from ..log_lines import about
 from ..platform.ports import Platform
 from ..platform.values import Claim, unusable
 from ..storage.adapters import open_storage
@@ -35,6 +36,7 @@ from . import messages as msg
 from . import supervision as sv
 from .cleaning import Cleaner
 from .fitness import unfitness
+from .narration import Narrator
 from .process import AttemptProcess, set_aside
 from .queue_client import QueueClient
 
@@ -50,6 +52,7 @@ class _Watched:
     """An attempt's process, and the last sign of life that it gave."""
 
     process: AttemptProcess
+    narrator: Narrator
     heartbeat: datetime | None = None
 
 
@@ -71,6 +74,7 @@ class Worker:
         self._claims: dict[str, tuple[Claim, float]] = {}
         self._watched: dict[str, _Watched] = {}
         self._handled = 0
+        self._stops = 0
         self._fitness_look_s = float("-inf")
         self._unfit = ""
 
@@ -79,6 +83,12 @@ class Worker:
 
         May be called from any thread, and from a signal handler through a thread.
         """
+        self._stops += 1
+        if self._stops == 1:
+            what = "claiming no more, and ending after the running jobs; asked again, they go back to the queue"
+        else:
+            what = "giving the running jobs back to the queue"
+        _log.info("told to stop: %s", what if self._watched else "no job is running")
         self._inbox.put(msg.StopAsked())
 
     def run(self, *, once: bool = False) -> int:
@@ -134,13 +144,16 @@ class Worker:
                 continue
             alive = is_held(directory)
             if alive:
-                _log.info("taking over %s, which still runs", directory.path.name)
-                self._watched[directory.path.name] = _Watched(AttemptProcess(directory))
+                key = directory.path.name
+                _log.info("taking over %s, which still runs", key, extra=about(key))
+                narrator = Narrator(directory, from_now=True)
+                self._watched[key] = _Watched(AttemptProcess(directory), narrator)
             yield msg.Found(directory.path.name, alive)
 
     def _look(self) -> Iterator[msg.Event]:
         """Signs of life, ends, and the state of the machine."""
         for key, watched in list(self._watched.items()):
+            watched.narrator.tell()
             if not watched.process.alive():
                 yield self._ended(key)
             elif (heartbeat := _heartbeat(watched.process.directory)) != watched.heartbeat:
@@ -150,14 +163,16 @@ class Worker:
             yield from self._fitness()
 
     def _ended(self, key: str) -> msg.Event:
-        directory = self._watched.pop(key).process.directory
+        watched = self._watched.pop(key)
+        watched.narrator.tell()
+        directory = watched.process.directory
         reported = _is_reported(directory)
         machine = _is_fault_of_machine(directory)
         if reported:
             self._handled += 1
-            _log.info("%s ended and is reported", key)
+            _log.info("%s ended and is reported", key, extra=about(key))
         else:
-            _log.warning("%s ended without a reported outcome", key)
+            _log.warning("%s ended without a reported outcome", key, extra=about(key))
         if machine:
             self._fitness_look_s = float("-inf")
         return msg.Ended(key, reported, machine)
@@ -176,6 +191,7 @@ class Worker:
     def _claimed(self, claim: Claim, asked_s: float) -> None:
         """Called by the queue's thread with each claim."""
         key = f"{claim.job.id}.{claim.attempt}"
+        _log.info("claimed %s: %s with preset %s", key, claim.job.type, claim.job.preset_key, extra=about(key))
         self._claims[key] = (claim, asked_s)
         self._inbox.put(msg.Claimed(key))
 
@@ -191,13 +207,13 @@ class Worker:
             case msg.Finish(key):
                 self._finish(key, AttemptDirectory(self._work_dir / key))
             case msg.GiveBack(key):
-                _log.info("telling %s to stop and to give its job back", key)
+                _log.info("telling %s to stop and to give its job back", key, extra=about(key))
                 with suppress(OSError):
                     self._watched[key].process.directory.give_back_request.touch()
             case msg.Warn(message):
                 _log.error("%s", message)
             case msg.Kill(key, reason):
-                _log.error("ending the process of %s: %s", key, reason)
+                _log.error("ending the process of %s: %s", key, reason, extra=about(key))
                 if key in self._watched:
                     self._watched[key].process.kill()
 
@@ -255,8 +271,9 @@ class Worker:
                 _log.error("%s cannot be finished now: %s", key, error)
                 self._inbox.put(msg.Ended(key, reported=False))
             return
-        _log.info("%s %s in %s", "running" if command == "run-job" else "finishing", key, directory.path)
-        self._watched[key] = _Watched(process)
+        does = "running" if command == "run-job" else "finishing"
+        _log.info("%s %s in %s", does, key, directory.path, extra=about(key))
+        self._watched[key] = _Watched(process, Narrator(directory, from_now=command != "run-job"))
 
     def _could_not_start(self, key: str, claim: Claim, error: OSError | MemoryError) -> None:
         _log.error("%s cannot begin on this machine: %s", key, error)
