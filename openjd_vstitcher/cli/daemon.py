@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,13 +16,19 @@ from ._console import config_option
 from ._service import begin
 from ._signals import StopSignals
 
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..daemon.worker import Worker
+    from ..platform.ports import Platform
+
 _log = logging.getLogger(__name__)
 
 
 @click.command()
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Overrides worker.metrics_port.")
 @click.option("--once", is_flag=True, help="End when the queue has no job left for this worker.")
 @config_option
-def command(once: bool, config_path: Path | None) -> None:
+def command(once: bool, metrics_port: int | None, config_path: Path | None) -> None:
     """Run jobs from the queue until told to stop.
 
     SIGTERM or Ctrl-C ends it after the running jobs; a second one gives those jobs back to the queue.
@@ -28,13 +37,32 @@ def command(once: bool, config_path: Path | None) -> None:
     from ..platform.adapters import open_platform
 
     config = begin(config_path, log_file=True)
+    if metrics_port is not None:
+        config = replace(config, worker=replace(config.worker, metrics_port=metrics_port))
     signals = StopSignals()
     try:
         with closing(open_platform(config.platform)) as platform:
             worker = Worker(config, platform)
             signals.bind(lambda count: worker.stop())
-            handled = worker.run(once=once)
+            with _metrics(worker, config, platform):
+                handled = worker.run(once=once)
     except OpenjdVsError as error:
         _log.critical("the daemon ends: %s", error)
         raise
     click.echo(f"{handled} {'job' if handled == 1 else 'jobs'} run")
+
+
+@contextmanager
+def _metrics(worker: Worker, config: Config, platform: Platform) -> Iterator[None]:
+    """Serve metrics meanwhile, where a port is configured."""
+    if not config.worker.metrics_port:
+        yield
+        return
+    from ..daemon.metrics import Metrics
+
+    worker.metrics = Metrics(config, platform, lambda: worker.running)
+    stop = worker.metrics.serve()
+    try:
+        yield
+    finally:
+        stop()

@@ -69,6 +69,10 @@ class WorkerConfig:
         between(1, _DAY_S),
     )
     poll_s: float = key(30.0, "How long to wait for news of a job before asking the queue.", between(0.1, 3600))
+    metrics_port: int = key(
+        0, "The port of Prometheus metrics, at /metrics; 0: none. See docs/monitoring.md.", between(0, 65535)
+    )
+    metrics_address: str = key("127.0.0.1", "The address of that port. There is no login: keep it private.", PLAIN)
     allowed_commands: tuple[str, ...] = key(
         ("openjd-vs", "vstitcher-openjd"),
         "The only commands that a template from the queue may run.",

@@ -39,15 +39,17 @@ class Narrator:
         if from_now:
             self._new()
 
-    def tell(self) -> None:
-        """Log what is new in the journal, and the progress once a minute while there is any."""
-        for entry in self._new():
+    def tell(self) -> list[Entry]:
+        """Log what is new in the journal, and the progress once a minute while there is any. Returns what is new."""
+        new = self._new()
+        for entry in new:
             level = _level(entry)
             if level is not None:
                 self._say(level, sentence(entry.event))
         if time.monotonic() >= self._progress_s:
             self._progress_s = time.monotonic() + _PROGRESS_S
             self._tell_progress()
+        return new
 
     def _new(self) -> list[Entry]:
         """The new entries of the journal; none while the disk cannot be read, which must not end the daemon."""

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -40,6 +41,9 @@ from .narration import Narrator
 from .process import AttemptProcess, set_aside
 from .queue_client import QueueClient
 
+if TYPE_CHECKING:
+    from .metrics import Metrics
+
 _log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _IDLE_LOOK_S = 5.0
@@ -59,12 +63,17 @@ class _Watched:
 class Worker:
     """Runs jobs from the queue, several at a time.
 
+    Attributes
+    ----------
+    metrics: counts what happens, if set before `run`.
+
     Raises
     ------
     OpenjdVsError: the configured storage cannot be used.
     """
 
     def __init__(self, config: Config, platform: Platform) -> None:
+        self.metrics: Metrics | None = None
         self._config = config
         self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
@@ -77,6 +86,11 @@ class Worker:
         self._stops = 0
         self._fitness_look_s = float("-inf")
         self._unfit = ""
+
+    @property
+    def running(self) -> int:
+        """How many attempts run now."""
+        return len(self._watched)
 
     def stop(self) -> None:
         """Claim no more and end after the running attempts; asked a second time, give their jobs back to the queue.
@@ -153,7 +167,7 @@ class Worker:
     def _look(self) -> Iterator[msg.Event]:
         """Signs of life, ends, and the state of the machine."""
         for key, watched in list(self._watched.items()):
-            watched.narrator.tell()
+            self._follow(watched)
             if not watched.process.alive():
                 yield self._ended(key)
             elif (heartbeat := _heartbeat(watched.process.directory)) != watched.heartbeat:
@@ -164,8 +178,10 @@ class Worker:
 
     def _ended(self, key: str) -> msg.Event:
         watched = self._watched.pop(key)
-        watched.narrator.tell()
+        self._follow(watched)
         directory = watched.process.directory
+        if self.metrics is not None:
+            self.metrics.ended(directory)
         reported = _is_reported(directory)
         machine = _is_fault_of_machine(directory)
         if reported:
@@ -173,9 +189,17 @@ class Worker:
             _log.info("%s ended and is reported", key, extra=about(key))
         else:
             _log.warning("%s ended without a reported outcome", key, extra=about(key))
+            if self.metrics is not None:
+                self.metrics.crashed()
         if machine:
             self._fitness_look_s = float("-inf")
         return msg.Ended(key, reported, machine)
+
+    def _follow(self, watched: _Watched) -> None:
+        """Tell, and count, what an attempt has done since the last look."""
+        for entry in watched.narrator.tell():
+            if self.metrics is not None:
+                self.metrics.observe(watched.process.directory, entry)
 
     def _fitness(self) -> Iterator[msg.Event]:
         self._fitness_look_s = time.monotonic()
@@ -187,12 +211,16 @@ class Worker:
             _log.info("claiming again: this machine can work")
             yield msg.Fit()
         self._unfit = unfit
+        if self.metrics is not None:
+            self.metrics.fit(not unfit)
 
     def _claimed(self, claim: Claim, asked_s: float) -> None:
         """Called by the queue's thread with each claim."""
         key = f"{claim.job.id}.{claim.attempt}"
         _log.info("claimed %s: %s with preset %s", key, claim.job.type, claim.job.preset_key, extra=about(key))
         self._claims[key] = (claim, asked_s)
+        if self.metrics is not None:
+            self.metrics.claimed(claim)
         self._inbox.put(msg.Claimed(key))
 
     def _carry_out(self, instruction: msg.Instruction) -> None:

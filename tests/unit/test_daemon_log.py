@@ -84,7 +84,9 @@ def test_progress_is_told_calmly_and_only_when_there_is_any(
 def test_text_of_strangers_stays_in_one_line_of_bounded_length(
     directory: AttemptDirectory, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal.append(events.OutputFailed(output="a.png", cause="storage", reason="x\n2026 CRITICAL forged " + "y " * 9999))
+    journal.append(
+        events.OutputFailed(output="a.png", cause="storage", reason="x\n2026 CRITICAL forged " + "y " * 9999)
+    )
     Narrator(directory, from_now=False).tell()
     line = caplog.records[0].getMessage()
     assert "\n" not in line
