@@ -40,6 +40,7 @@ from .fitness import unfitness
 from .narration import Narrator
 from .process import AttemptProcess, set_aside
 from .queue_client import QueueClient
+from .service_manager import ServiceManager
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -77,6 +78,7 @@ class Worker:
         self._config = config
         self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
+        self._manager = ServiceManager()
         self._inbox: SimpleQueue[msg.Event | None] = SimpleQueue()
         self._cleaner = Cleaner(config, open_storage(config))
         self._queue = QueueClient(config.worker, platform, self._name, self._claimed, self._inbox.put)
@@ -102,7 +104,9 @@ class Worker:
             what = "claiming no more, and ending after the running jobs; asked again, they go back to the queue"
         else:
             what = "giving the running jobs back to the queue"
-        _log.info("told to stop: %s", what if self._watched else "no job is running")
+        doing = what if self._watched else "no job is running"
+        _log.info("told to stop: %s", doing)
+        self._manager.stopping(doing)
         self._inbox.put(msg.StopAsked())
 
     def run(self, *, once: bool = False) -> int:
@@ -127,8 +131,10 @@ class Worker:
         worker = self._config.worker
         supervision = sv.Supervision(sv.Limits(slots=worker.slots, poll_s=worker.poll_s, once=once))
         events: list[msg.Event] = [*self._found(), *self._fitness()]
+        self._manager.ready()
         with self._queue:
             while True:
+                self._manager.alive()
                 now_s = time.monotonic()
                 for instruction in supervision.handle(now_s, *events):
                     if isinstance(instruction, msg.Exit):
