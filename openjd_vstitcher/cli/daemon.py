@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -31,7 +33,8 @@ _log = logging.getLogger(__name__)
 def command(once: bool, metrics_port: int | None, config_path: Path | None) -> None:
     """Run jobs from the queue until told to stop.
 
-    SIGTERM or Ctrl-C ends it after the running jobs; a second one gives those jobs back to the queue.
+    SIGTERM or Ctrl-C ends it after the running jobs; a second one gives those jobs back to the queue. SIGHUP reads the
+    configuration again, unless the daemon runs in a terminal: there it ends the daemon, and the running jobs go on.
     """
     from ..daemon.worker import Worker
     from ..platform.adapters import open_platform
@@ -44,12 +47,19 @@ def command(once: bool, metrics_port: int | None, config_path: Path | None) -> N
         with closing(open_platform(config.platform)) as platform:
             worker = Worker(config, platform)
             signals.bind(lambda count: worker.stop())
+            _reload_on_hangup(worker)
             with _metrics(worker, config, platform):
                 handled = worker.run(once=once)
     except OpenjdVsError as error:
         _log.critical("the daemon ends: %s", error)
         raise
     click.echo(f"{handled} {'job' if handled == 1 else 'jobs'} run")
+
+
+def _reload_on_hangup(worker: Worker) -> None:
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and not sys.stdin.isatty():
+        signal.signal(hangup, lambda *_: worker.reload())
 
 
 @contextmanager
