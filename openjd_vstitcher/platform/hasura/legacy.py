@@ -75,20 +75,14 @@ class LegacyWork:
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
         """Check that the claim still holds the job; there is no lease to renew and no column for progress."""
         if status_details is None:
-            held = bool(self._query("Claimed", where=self.held(claim))[self._job_root])
-        else:
-            held = bool(self._update(self.held(claim), {"status_details": status_details}))
-        if not held:
+            self._held(claim)
+        elif not self._update(self.held(claim), {"status_details": status_details}):
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
         return Beat(None, False)
 
     def held(self, claim: Claim) -> dict[str, Any]:
         """The condition that the job's row meets while the claim holds the job."""
-        return {
-            "id": {"_eq": claim.job.id},
-            "status": {"_eq": "IN_PROGRESS"},
-            "started_at": {"_eq": _started(claim)},
-        }
+        return _held_since(claim.job.id, _started(claim))
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
@@ -98,7 +92,7 @@ class LegacyWork:
         retries = claim.job.auto_retries + (1 if outcome.counted or outcome.crashed else 0)
         if outcome.crashed and retries >= MOST_CRASHES:
             ended, reason = "ON_HOLD", on_hold(reason, retries, claim.job.id)
-        if not self._query("Claimed", where=self.held(claim))[self._job_root]:
+        if not self._exists(self.held(claim)):
             self._already(claim, ended, reason)
             return
         styles = self._styles(claim) if outcome.hide_previous_style_assets else []
@@ -197,7 +191,7 @@ class LegacyWork:
         if row is None:
             return None
         self._pauses.claimed(job_id, row["started_at"])
-        held = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": row["started_at"]}}
+        held = _held_since(job_id, row["started_at"])
         try:
             job = rows.job(row)
             return Claim(job, preset_of(row, self._connection, self._requests), job.attempt, worker, None)
@@ -220,12 +214,11 @@ class LegacyWork:
         if changed["affected_rows"] == 1:
             row: dict[str, Any] = changed["returning"][0]
             return row
-        by_claim = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": started_at}}
-        found = self._query("Claimed", where=by_claim)[self._job_root]
+        found = self._query("Claimed", where=_held_since(job_id, started_at))[self._job_root]
         return found[0] if found else None
 
     def _held(self, claim: Claim) -> None:
-        if not self._query("Claimed", where=self.held(claim))[self._job_root]:
+        if not self._exists(self.held(claim)):
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
 
     def _job_fence(self, claim: Claim) -> dict[str, Any]:
@@ -239,7 +232,7 @@ class LegacyWork:
             "status": {"_eq": status},
             "status_details": {"_is_null": True} if status_details is None else {"_eq": status_details},
         }
-        if not self._query("Claimed", where=by_claim)[self._job_root]:
+        if not self._exists(by_claim):
             raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
 
     def _styles(self, claim: Claim) -> list[str]:
@@ -247,6 +240,9 @@ class LegacyWork:
         found = self._query("Assets", job_id=claim.job.id)["create_asset"]
         styles = {row["style_id"] for row in found if row["status"] == "UPLOADED"}
         return sorted(style for style in styles if style is not None)
+
+    def _exists(self, where: Mapping[str, Any]) -> bool:
+        return bool(self._query("HeldRow", where=where)[self._job_root])
 
     def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
         answer = self._query("UpdateJob", where=where, set=changes)
@@ -273,6 +269,11 @@ def refuse_unrecorded(*, status: JobStatus | None, worker: str | None) -> None:
         problems.append(Problem("/worker", reason))
     if problems:
         raise InvalidInput("list of jobs", problems)
+
+
+def _held_since(job_id: str, started_at: str) -> dict[str, Any]:
+    """The condition that a job's row meets while the claim made at this moment holds it."""
+    return {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": started_at}}
 
 
 def _started(claim: Claim) -> str:
