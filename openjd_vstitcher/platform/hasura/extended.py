@@ -22,7 +22,7 @@ class ExtendedWork:
 
     Parameters
     ----------
-    requests: the operations of `extended.graphql`.
+    requests: the operations for extended tables, of `queries`.
     """
 
     def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode]) -> None:

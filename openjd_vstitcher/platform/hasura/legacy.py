@@ -36,7 +36,7 @@ class LegacyWork:
 
     Parameters
     ----------
-    requests: the operations of `legacy.graphql`.
+    requests: the operations for today's tables, of `queries`.
     job_root: the GraphQL name of the table of jobs.
     assets_know_job: whether assets have the relation `job`, which fences writes about assets.
     """
