@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from ..errors import InvalidInput, Problem
+from ..errors import ClaimLost, InvalidInput, Problem
 from ..events import JobStatus as JobStatus
 from ..events import OutcomeStatus
 
@@ -121,6 +121,11 @@ class Claim:
     attempt: int
     worker: str
     lease_expires_at: datetime | None
+
+
+def lost(claim: Claim) -> ClaimLost:
+    """The error of a write under a claim that no longer holds its job."""
+    return ClaimLost(f"worker {claim.worker} no longer holds attempt {claim.attempt} of job {claim.job.id}")
 
 
 @dataclass(frozen=True)

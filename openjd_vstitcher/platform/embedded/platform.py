@@ -27,6 +27,7 @@ from ..values import (
     NewAsset,
     NewJob,
     Outcome,
+    lost,
     on_hold,
     pause_s,
     unusable,
@@ -34,7 +35,7 @@ from ..values import (
 from . import rows
 from .catalogue import Catalogue
 from .database import Database
-from .fencing import check_held, lost
+from .fencing import check_held
 
 _LOOK_S = 0.2
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, NotFound, PlatformError
+from ...errors import NotFound, PlatformError
 from ...journal import Entry
 from ..storable import storable
-from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, unusable
+from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, lost, unusable
 from . import rows
 from .connection import Connection
 from .presets import preset_of
@@ -127,7 +127,7 @@ class ExtendedWork:
         self._connection.worker = claim.worker
         found = self._call(operation, job_id=claim.job.id, attempt=claim.attempt, worker=claim.worker, **args)
         if not found:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            raise lost(claim)
         return found[0]
 
 

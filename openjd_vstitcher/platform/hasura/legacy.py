@@ -11,10 +11,23 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem
+from ...errors import InvalidInput, NotFound, PlatformError, Problem
 from ...journal import Entry
 from ..storable import storable
-from ..values import ENDED, MOST_CRASHES, WAITING, Beat, Claim, Job, JobStatus, NewAsset, Outcome, on_hold, unusable
+from ..values import (
+    ENDED,
+    MOST_CRASHES,
+    WAITING,
+    Beat,
+    Claim,
+    Job,
+    JobStatus,
+    NewAsset,
+    Outcome,
+    lost,
+    on_hold,
+    unusable,
+)
 from . import rows
 from .connection import Connection
 from .pauses import Pauses
@@ -77,7 +90,7 @@ class LegacyWork:
         if status_details is None:
             self._held(claim)
         elif not self._update(self.held(claim), {"status_details": status_details}):
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            raise lost(claim)
         return Beat(None, False)
 
     def held(self, claim: Claim) -> dict[str, Any]:
@@ -168,7 +181,7 @@ class LegacyWork:
             return str(self._query("InsertAsset", asset=row)["insert_create_asset_one"]["id"])
         fenced = {"id": {"_eq": found[0]["id"]}, **self._job_fence(claim)}
         if not self._query("UpdateAsset", where=fenced, set=values)["update_create_asset"]["affected_rows"]:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            raise lost(claim)
         return str(found[0]["id"])
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
@@ -219,7 +232,7 @@ class LegacyWork:
 
     def _held(self, claim: Claim) -> None:
         if not self._exists(self.held(claim)):
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            raise lost(claim)
 
     def _job_fence(self, claim: Claim) -> dict[str, Any]:
         return {"job": self.held(claim)} if self._assets_know_job else {}
@@ -233,7 +246,7 @@ class LegacyWork:
             "status_details": {"_is_null": True} if status_details is None else {"_eq": status_details},
         }
         if not self._exists(by_claim):
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            raise lost(claim)
 
     def _styles(self, claim: Claim) -> list[str]:
         """The styles of the assets that this job has uploaded."""
