@@ -8,10 +8,9 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import NotFound, PlatformError
 from ...journal import Entry
 from ..storable import storable
-from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, lost, unusable
+from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, blames_row, lost, unusable
 from . import rows
 from .connection import Connection
 from .presets import preset_of
@@ -42,7 +41,7 @@ class ExtendedWork:
                 preset = preset_of(found[0], self._connection, self._requests)
                 return Claim(job, preset, job.attempt, worker, job.lease_expires_at)
             except Exception as error:  # whatever its row holds, this job ends and the next one is taken
-                if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+                if not blames_row(error):
                     raise
                 self._end_unusable(request, error)
 

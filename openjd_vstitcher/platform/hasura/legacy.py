@@ -11,7 +11,7 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import InvalidInput, NotFound, PlatformError, Problem
+from ...errors import InvalidInput, NotFound, Problem
 from ...journal import Entry
 from ..storable import storable
 from ..values import (
@@ -24,6 +24,7 @@ from ..values import (
     JobStatus,
     NewAsset,
     Outcome,
+    blames_row,
     lost,
     on_hold,
     unusable,
@@ -209,7 +210,7 @@ class LegacyWork:
             job = rows.job(row)
             return Claim(job, preset_of(row, self._connection, self._requests), job.attempt, worker, None)
         except Exception as error:  # whatever its row holds, this job ends and the next one is taken
-            if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+            if not blames_row(error):
                 self._update(held, {"status": "NEW"})
                 raise
             outcome = unusable(job_id, error)
