@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin
 
+from ...config import InputsConfig
 from ...errors import InvalidInput, Problem, StorageError
 from ...files import is_machine_fault, move_into_place, part_path, remove_if_there
 from ...retry import Backoff
@@ -25,7 +26,7 @@ from ..address import local_path
 from .cache import Cache
 from .connection import Forbidden, Patience, TooSlow, get
 from .hosts import HttpAddress, parse_url, refusal
-from .limits import Allowance, Limits, Sink
+from .limits import Allowance, Sink
 from .manifest import InputEntry
 
 _CHUNK_BYTES = 1 << 20
@@ -68,7 +69,7 @@ def fetch(
         the job names may be gone for good.
     """
     partial = Path(part_path(target))
-    download = _Download(entry, allow_private_hosts, allowance or Allowance(Limits()), partial)
+    download = _Download(entry, allow_private_hosts, allowance or Allowance(InputsConfig()), partial)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         cached = None
@@ -133,7 +134,7 @@ class _Download:
     def __init__(self, entry: InputEntry, allowed: Collection[str], allowance: Allowance, partial: Path) -> None:
         self._entry = entry
         self._allowed = frozenset(allowed)
-        self._limits = allowance.limits
+        self._limits = allowance.config
         self.sink = Sink(partial, _shown(entry), entry.size_bytes, allowance)
         self._patience = Patience(time.monotonic() + self._limits.timeout_s, self._limits.idle_timeout_s)
 
