@@ -175,7 +175,7 @@ class _Download:
 
     def _receive(self, response: http.client.HTTPResponse, *, append: bool) -> None:
         with self.sink.open(append=append) as sink:
-            sink.announce(sink.size + (response.length or 0))
+            sink.check_size(sink.size + (response.length or 0))
             while chunk := response.read(_CHUNK_BYTES):
                 sink.write(chunk)
         if response.length:

@@ -82,14 +82,19 @@ class Sink:
             if error is None:
                 raise disk_error(self._shown, self.path.parent, failed) from failed
 
-    def announce(self, size: int) -> None:
-        """Refuse at once what will be too large.
+    def check_size(self, size: int) -> None:
+        """Refuse an input of this size in bytes if it is too large.
 
         Raises
         ------
-        InvalidInput: as `write`.
+        InvalidInput: it is.
         """
-        self._check(size)
+        if self._expected is not None and size > self._expected:
+            message = f"has more than the {self._expected} bytes that it had when the job was prepared"
+            raise _refused(f"{self._shown} {message}")
+        allowed = self._allowance.config.max_bytes
+        if size > allowed:
+            raise _refused(f"{self._shown} has more bytes than inputs.max_bytes allows ({allowed})")
 
     def write(self, data: bytes) -> None:
         """Write.
@@ -108,20 +113,12 @@ class Sink:
 
     def count(self, size: int) -> None:
         """Count bytes that were written to the file in another way; the errors of `write`."""
-        self._check(self.size + size)
+        self.check_size(self.size + size)
         self.size += size
         if not self._allowance.take(size):
             allowed = f"inputs.max_total_bytes ({self._allowance.config.max_total_bytes})"
             raise _refused(f"the inputs of the job, with {self._shown}, have more bytes than {allowed} allows")
         check_free(self.path.parent, self._allowance.min_free_bytes, self._shown)
-
-    def _check(self, size: int) -> None:
-        if self._expected is not None and size > self._expected:
-            message = f"has more than the {self._expected} bytes that it had when the job was prepared"
-            raise _refused(f"{self._shown} {message}")
-        allowed = self._allowance.config.max_bytes
-        if size > allowed:
-            raise _refused(f"{self._shown} has more bytes than inputs.max_bytes allows ({allowed})")
 
 
 def check_free(folder: Path, min_free_bytes: int, shown: str) -> None:
