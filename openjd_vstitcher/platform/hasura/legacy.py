@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +35,9 @@ from . import rows
 from .connection import Connection
 from .pauses import Pauses
 from .presets import preset_of
+from .refusal import RequestRefused
+
+_log = logging.getLogger(__name__)
 
 _CANDIDATES = 20
 _CANCELED = "canceled"
@@ -169,21 +174,14 @@ class LegacyWork:
             "is_public_facing": asset.is_public_facing,
             "details": {**asset.details, "attempt": claim.attempt},
         }
-        same_name = {"job_id": {"_eq": claim.job.id}, "name": {"_eq": asset.name}}
-        found = self._query("AssetOfName", where=same_name)["create_asset"]
-        if not found:
-            row = {
-                "job_id": claim.job.id,
-                "name": asset.name,
-                "style_id": asset.style_id,
-                "body_id": asset.body_id,
-                **values,
-            }
-            return str(self._query("InsertAsset", asset=row)["insert_create_asset_one"]["id"])
-        fenced = {"id": {"_eq": found[0]["id"]}, **self._job_fence(claim)}
+        known_id = self._asset_id(claim, asset)
+        if known_id is None:
+            row = {"job_id": claim.job.id, "name": asset.name, "style_id": asset.style_id, "body_id": asset.body_id}
+            return self._insert_asset(claim, asset, {**row, **values})
+        fenced = {"id": {"_eq": known_id}, **self._job_fence(claim)}
         if not self._query("UpdateAsset", where=fenced, set=values)["update_create_asset"]["affected_rows"]:
             raise lost(claim)
-        return str(found[0]["id"])
+        return known_id
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
         """Mark an asset as `UPLOADED`."""
@@ -198,6 +196,25 @@ class LegacyWork:
         )["update_create_asset"]["affected_rows"]
         if not changed and not self._query("AssetOfName", where=of_job)["create_asset"]:
             raise NotFound(f"job {claim.job.id} has no asset {asset_id}")
+
+    def _asset_id(self, claim: Claim, asset: NewAsset) -> str | None:
+        same_name = {"job_id": {"_eq": claim.job.id}, "name": {"_eq": asset.name}}
+        found = self._query("AssetOfName", where=same_name)["create_asset"]
+        return str(found[0]["id"]) if found else None
+
+    def _insert_asset(self, claim: Claim, asset: NewAsset, row: Mapping[str, Any]) -> str:
+        """Add an asset under an id that follows from its job and name: repeating it after a lost answer adds nothing."""
+        asset_id = str(uuid.uuid5(uuid.UUID(claim.job.id), storable(asset.name)))
+        try:
+            return str(self._query("InsertAsset", asset={"id": asset_id, **row})["insert_create_asset_one"]["id"])
+        except RequestRefused as error:
+            if error.transient or error.credential:
+                raise
+            known_id = self._asset_id(claim, asset)
+            if known_id is not None:
+                return known_id
+            _log.info("the id of an asset cannot be chosen: %s", error)
+        return str(self._query("InsertAsset", asset=row)["insert_create_asset_one"]["id"])
 
     def _claimed(self, job_id: str, worker: str) -> Claim | None:
         """Take a job; None if somebody else has it, or if its row cannot be used and it has therefore ended."""
