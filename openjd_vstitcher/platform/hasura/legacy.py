@@ -203,7 +203,7 @@ class LegacyWork:
         return str(found[0]["id"]) if found else None
 
     def _insert_asset(self, claim: Claim, asset: NewAsset, row: Mapping[str, Any]) -> str:
-        """Add an asset under an id that follows from its job and name: repeating it after a lost answer adds nothing."""
+        """Add an asset under an id that follows from its job and name, so that a lost answer leads to no second one."""
         asset_id = str(uuid.uuid5(uuid.UUID(claim.job.id), storable(asset.name)))
         try:
             return str(self._query("InsertAsset", asset={"id": asset_id, **row})["insert_create_asset_one"]["id"])
