@@ -97,8 +97,3 @@ class NotFound(PlatformError):
 
 class ClaimLost(PlatformError):
     """Another attempt has begun, or the job was taken back: this claim may no longer write."""
-
-    @classmethod
-    def of(cls, worker: str, attempt: int, job_id: str) -> ClaimLost:
-        """The error for a claim, with its worker, attempt and job."""
-        return cls(f"worker {worker} no longer holds attempt {attempt} of job {job_id}")

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     StrPath = str | os.PathLike[str]
 
+READ_UNTRUSTED = os.O_RDONLY
+"""For `os.open` of a file that others could have replaced: it follows no link and waits for no pipe."""
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
+    READ_UNTRUSTED |= getattr(os, _name, 0)
 _SUFFIX = ".part"
 _IN_USE = (5, 32)
 """Windows errors (access denied, sharing violation) of a rename onto a file that another process has open."""
@@ -112,6 +116,14 @@ def move_into_place(part: StrPath, path: StrPath, *, durable: bool = True) -> No
 def is_machine_fault(error: OSError) -> bool:
     """Whether the machine is to blame: a full, read-only or broken disk, no memory or no descriptors left."""
     return error.errno in _MACHINE_FAULTS
+
+
+def sha256_of(path: StrPath) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_if_there(path: StrPath) -> None:

@@ -8,7 +8,6 @@ _.format_commands
 # openjd_vstitcher/cli/jobs.py calls these methods of the queue by the name of its command.
 _.request_cancel
 _.retry
-_.release
 
 # Standard library and third-party packages read or call these.
 _.external_attr  # zipfile.ZipInfo
@@ -24,13 +23,11 @@ _.__signature__  # inspect.signature
 _.__qualname__  # tracebacks
 _.encoding  # text streams
 _.writable  # text streams
-trace  # the third argument of __exit__
 
 # BwApi decides these names and numbers of arguments.
 _.data_string  # callbacks of the plugin and of the stand-in
 _.optimized  # EdgeCreateAsPolyline
 _.pointId  # a struct that scripts fill in
-_.plugin_name  # PluginNameSet
 _.created_date  # a garment's field, written into its information
 
 # Fields of values that cross a boundary; tests read them.
@@ -38,9 +35,6 @@ _.created_at  # openjd_vstitcher/platform/values.py: Job
 _.not_before  # openjd_vstitcher/platform/values.py: Job
 _.ended_at  # openjd_vstitcher/platform/values.py: Job
 _.mutation_type  # openjd_vstitcher/presets.py: Mutation
-_.unexpected  # openjd_vstitcher/outputs/values.py: SyncReport
-_.claim_lost  # openjd_vstitcher/outputs/values.py: SyncReport
-_.output_uri  # openjd_vstitcher/storage/destination.py
 
 # Found by their names at run time.
 _.supervise  # openjd_vstitcher/engine/command.py

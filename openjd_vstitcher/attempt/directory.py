@@ -71,7 +71,7 @@ class AttemptDirectory:
 
     @property
     def give_back_request(self) -> Path:
-        """Present when the attempt must stop and its job go back into the queue: the daemon's word to it."""
+        """Present when the attempt must stop and its job go back into the queue. It may hold the reason."""
         return self.path / "give-back"
 
     @property

@@ -16,7 +16,7 @@ from openjd.sessions import PosixSessionUser, SessionUser
 
 from ..config import Config
 from ..config.text import file_for_commands
-from ..files import write_whole
+from ..files import READ_UNTRUSTED, write_whole
 from ..session.user import SessionUserError, check_reach, session_user
 from .directory import AttemptDirectory
 
@@ -146,8 +146,7 @@ def _open_to_user(directory: AttemptDirectory, user: str) -> None:
 
 def _keep_log(source: Path, target: Path) -> None:
     """Copy the engine's log. The session user could have put anything in its place, so only a plain file is read."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with suppress(OSError), os.fdopen(os.open(source, flags), "rb") as log:
+    with suppress(OSError), os.fdopen(os.open(source, READ_UNTRUSTED), "rb") as log:
         found = os.fstat(log.fileno())
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
             target.write_bytes(log.read(_MOST_LOG_BYTES))

@@ -23,6 +23,8 @@ _HEARTBEAT_S = 5.0
 _LEAST_INTERVAL_S = 0.5
 _LAST_WRITE_S = 30.0
 _ALIVE_S = 15.0
+HANG_S = 300.0
+"""An attempt whose work has made no progress for this long is stuck."""
 
 State = Literal["starting", "running", "uploading", "reporting", "ended"]
 
@@ -119,6 +121,11 @@ class StatusFile:
         """
         self._alive_until_s = time.monotonic() + for_s
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the work goes on, as far as `alive` has said."""
+        return time.monotonic() <= self._alive_until_s
+
     def planned(self, tasks: int) -> None:
         """Say how many tasks the job has."""
         self._tasks = tasks
@@ -172,7 +179,7 @@ class StatusFile:
 
     def _beat(self) -> None:
         while not self._ended.wait(_HEARTBEAT_S):
-            if time.monotonic() > self._alive_until_s:
+            if not self.is_alive:
                 continue
             with self._lock:
                 if not self._ended.is_set():

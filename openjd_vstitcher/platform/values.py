@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from ..errors import InvalidInput, Problem
+from ..errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem
 from ..events import JobStatus as JobStatus
 from ..events import OutcomeStatus
 
@@ -123,6 +123,11 @@ class Claim:
     lease_expires_at: datetime | None
 
 
+def lost(claim: Claim) -> ClaimLost:
+    """The error of a write under a claim that no longer holds its job."""
+    return ClaimLost(f"worker {claim.worker} no longer holds attempt {claim.attempt} of job {claim.job.id}")
+
+
 @dataclass(frozen=True)
 class Asset:
     """A row of the catalogue: an output of a job."""
@@ -207,14 +212,21 @@ class Outcome:
         return cls(**{name: data[name] for name in _OUTCOME_FIELDS if name in data})
 
 
+def blames_row(error: Exception) -> bool:
+    """Whether an error says that a job's row cannot be used; else the machine or the connection is at fault."""
+    if isinstance(error, PlatformError):
+        return isinstance(error, NotFound)
+    return not isinstance(error, MemoryError)
+
+
 def unusable(job_id: str, error: Exception) -> Outcome:
     """The outcome of a claimed job whose row cannot be turned into a job.
 
     Raises
     ------
-    Exception: the error itself, if not the row is at fault but the machine or the connection.
+    Exception: the error itself, if it does not blame the row.
     """
-    if isinstance(error, MemoryError) or getattr(error, "transient", False):
+    if not blames_row(error):
         raise error
     reason = f"the job's row cannot be used: {str(error) or type(error).__name__}"
     _log.error("job %s ends: %s", job_id, reason)

@@ -112,6 +112,28 @@ def test_a_lost_answer_does_nothing_twice(line: Line, at: int) -> None:
     assert_ended_once(line, *run_job(line.platform, fault))
 
 
+def test_law_2_an_asset_whose_answer_is_lost_is_one_row(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.platform.submit(NewJob("TEST", "preset_v0", {}))
+    claim = line.platform.claim("worker-1", ["TEST"], lease_s=120)
+    assert claim is not None
+    connection = line.platform._connection  # type: ignore[attr-defined]
+    sends, lost = connection._send, []
+
+    def send(request: Any, deadline: float | None) -> Any:
+        name = request.document.definitions[0].name.value
+        if name in ("BeginAsset", "InsertAsset") and len(lost) < 2:
+            lost.append(name)
+            line.proxy.lose_answers(1)
+        return sends(request, deadline)
+
+    monkeypatch.setattr(connection, "_send", send)
+    asset = NewAsset("front\x00.png", "MEDIA_RENDER", "s3://b/front.png", True)
+    asset_id = line.platform.begin_asset(claim, asset)
+    assert len(lost) == 2
+    assert [found.id for found in line.platform.assets(claim.job.id)] == [asset_id]
+    assert line.platform.begin_asset(claim, asset) == asset_id
+
+
 def test_the_server_restarts(line: Line) -> None:
     def fault(number: int) -> None:
         if number in (1, 4):

@@ -77,7 +77,7 @@ def test_a_role_has_the_requests_that_it_needs_and_no_other(
     answer = extended_deployment.server.request(get_introspection_query(), headers=headers)
     schema = build_client_schema(answer["data"])
     hidden = () if role != "worker" else ("requestor_id",)
-    documents = requests("extended.graphql", without=hidden)
+    documents = requests("extended", without=hidden)
     assert {name for name, document in documents.items() if not validate(schema, document)} == allowed
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from openjd_vstitcher.config import InputsConfig
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.storage.inputs.cache import Cache
 from openjd_vstitcher.storage.inputs.download import Fetched, fetch
-from openjd_vstitcher.storage.inputs.limits import Allowance, Limits
+from openjd_vstitcher.storage.inputs.limits import Allowance
 from openjd_vstitcher.storage.inputs.manifest import InputEntry
 from tests.input_server import CONTENT, InputServer, entry_of, running_input_server
 
@@ -27,8 +28,9 @@ def server() -> Iterator[InputServer]:
         yield server
 
 
-def _fetch(server: InputServer, entry: InputEntry, target: Path, **limits: Any) -> Fetched:
-    return fetch(entry, target, allow_private_hosts=[server.host], allowance=Allowance(Limits(**limits)))
+def _fetch(server: InputServer, entry: InputEntry, target: Path, min_free_bytes: int = 0, **limits: Any) -> Fetched:
+    allowance = Allowance(InputsConfig(**limits), min_free_bytes)
+    return fetch(entry, target, allow_private_hosts=[server.host], allowance=allowance)
 
 
 @pytest.mark.parametrize("path", ["/endless", "/endless?chunked"])
@@ -54,7 +56,7 @@ def test_body_with_more_bytes_than_the_manifest_says_ends_there(server: InputSer
 
 
 def test_inputs_together_end_at_the_limit_of_the_job(server: InputServer, tmp_path: Path) -> None:
-    allowance = Allowance(Limits(max_total_bytes=2 * len(CONTENT)))
+    allowance = Allowance(InputsConfig(max_total_bytes=2 * len(CONTENT)))
     entry = entry_of(f"http://{server.host}/tee.bw", version="")
     server.cut_after = [300_000]
     for name in ("1", "2"):
@@ -68,7 +70,7 @@ def test_inputs_from_the_cache_and_from_files_count_too(server: InputServer, tmp
     fetch(entry, tmp_path / "1", allow_private_hosts=[server.host], cache=cache)
     for url in (entry.url, (tmp_path / "1").as_uri()):
         with pytest.raises(InvalidInput, match=r"inputs\.max_bytes"):
-            fetch(entry_of(url), tmp_path / "2", cache=cache, allowance=Allowance(Limits(max_bytes=1000)))
+            fetch(entry_of(url), tmp_path / "2", cache=cache, allowance=Allowance(InputsConfig(max_bytes=1000)))
     assert len(server.requests) == 1
 
 
@@ -85,7 +87,7 @@ def test_answer_that_drips_ends_at_the_time_limit(server: InputServer, tmp_path:
 def test_connection_that_stands_still_is_tried_again_until_the_time_limit(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        limits = Limits(timeout_s=1.5, idle_timeout_s=0.2)
+        limits = InputsConfig(timeout_s=1.5, idle_timeout_s=0.2)
         with pytest.raises(StorageError, match=r"inputs\.timeout_s"):
             fetch(entry_of(f"http://{host}/x"), tmp_path / "x", allow_private_hosts=[host], allowance=Allowance(limits))
         silent.settimeout(1)

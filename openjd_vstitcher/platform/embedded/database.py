@@ -15,7 +15,7 @@ from ...errors import PlatformError
 from ..storable import storable
 from .sql import script, statements
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _BUSY_LIMIT_S = 60.0
 _PEEK_LIMIT_S = 1.0
 _RETRY_S = 0.2
@@ -124,7 +124,9 @@ class Database:
             if version == 0:
                 for statement in _split(script("schema.sql")):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            elif version == 1:
+                self._db.execute("ALTER TABLE job ADD COLUMN expiries TEXT NOT NULL DEFAULT '{}'")
+            self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def _use_wal(self) -> None:
         # SQLite does not wait for others while it changes the journal mode, whatever the busy timeout.

@@ -27,6 +27,7 @@ from ..values import (
     NewAsset,
     NewJob,
     Outcome,
+    lost,
     on_hold,
     pause_s,
     unusable,
@@ -34,7 +35,7 @@ from ..values import (
 from . import rows
 from .catalogue import Catalogue
 from .database import Database
-from .fencing import check_held, lost
+from .fencing import check_held
 
 _LOOK_S = 0.2
 
@@ -123,6 +124,8 @@ class EmbeddedPlatform:
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
         now = rows.now()
+        if not outcome.crashed:
+            self._uncount_expiry(claim, outcome)
         with self._db.transaction():
             row = self._db.one("job", job_id=claim.job.id)
             if row is None or (row["attempt"], row["worker"]) != (claim.attempt, claim.worker):
@@ -309,6 +312,19 @@ class EmbeddedPlatform:
             crashes=crashes,
             now=rows.text(now),
         )
+
+    def _uncount_expiry(self, claim: Claim, outcome: Outcome) -> None:
+        """Count the expiry of the claim's lease no longer as a crash: its attempt reports an outcome after all."""
+        with self._db.transaction():
+            self._db.run(
+                "uncount_expiry",
+                job_id=claim.job.id,
+                attempt=claim.attempt,
+                worker=claim.worker,
+                status_details=outcome.status_details,
+                max_crashes=MOST_CRASHES,
+                now=rows.now(),
+            )
 
     def _steer(self, job_id: str, what: str, before: Sequence[str]) -> Job:
         with self._db.transaction():

@@ -17,6 +17,7 @@ from ..values import JOB_TIMES, Asset, Job
 def job(row: sqlite3.Row) -> Job:
     """A job from its row."""
     values: dict[str, Any] = dict(row)
+    del values["expiries"]
     for name in JOB_TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["details"] = json.loads(values["details"])

@@ -96,17 +96,12 @@ class Connection:
         for pause_s in _RETRIES:
             try:
                 return self._send(request, None if limit_s is None else deadline)
-            except RequestRefused as error:
-                renewable = error.code in REFUSED_CREDENTIAL and not renewed
+            except PlatformError as error:
+                renewable = error.credential and not renewed
                 if not (renewable or error.transient) or time.monotonic() + pause_s > deadline:
                     raise
                 renewed = renewed or renewable
-                failure: PlatformError = error
-            except PlatformError as error:
-                if not error.transient or time.monotonic() + pause_s > deadline:
-                    raise
-                failure = error
-            _log.info("trying again: %s", failure)
+                _log.info("trying again: %s", error)
             time.sleep(pause_s)
         raise AssertionError("the pauses never end")
 

@@ -68,7 +68,7 @@ class HasuraPlatform:
             self._connection.close()
             raise
         _log.info("the platform is %s", self.describe())
-        self._requests = requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden)
+        self._requests = requests(self.found.kind, job_root=self._job_root, without=self.found.hidden)
         self._work: _Work = (
             ExtendedWork(self._connection, self._requests)
             if self.found.kind == "extended"
