@@ -230,6 +230,7 @@ def test_new_jobs_are_pushed_again_after_the_websocket_was_dropped(line: Line) -
     deadline = time.monotonic() + 10
     while line.proxy.websockets < 2 and time.monotonic() < deadline:
         line.platform.wait_for_jobs(["TEST"], timeout_s=0.2)
+    assert line.proxy.websockets >= 2
     while line.platform.wait_for_jobs(["TEST"], timeout_s=0.3):
         pass
     other = open_platform(line.deployment.config)
@@ -262,6 +263,7 @@ def test_a_cancel_request_is_heard_after_the_websocket_was_dropped(line: Line) -
     deadline = time.monotonic() + 10
     while line.proxy.websockets < 2 and time.monotonic() < deadline:
         assert line.platform.claim_state(claim, timeout_s=0.2) == "held"
+    assert line.proxy.websockets >= 2
     line.platform.request_cancel(job.id)
     assert line.platform.claim_state(claim, timeout_s=10) in ("cancel_requested", "lost")
 
