@@ -37,7 +37,7 @@ demo: $(VENV)/.ready  ## Run the sample presets on the sample garment, end to en
 test: setup  ## Run the tests (under 5 minutes on 2 cores)
 	$(BIN)/python -m pytest -m 'not slow and not long' $(PARALLEL)
 
-test-slow: setup  ## Run the longer tests too
+test-slow: setup  ## Run the longer tests, which `make test` leaves out
 	$(BIN)/python -m pytest -m 'slow and not long' $(PARALLEL)
 
 lint: $(VENV)/.ready  ## Check format, style, types, layers, dependencies and unused code
@@ -90,5 +90,5 @@ endif
 	@echo "constraints.txt is remade; run the tests before you commit it"
 
 clean:  ## Remove what make made
-	rm -rf $(VENV) $(OPENJD) $(AUDIT) $(FRESH) demo
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache
+	rm -rf $(VENV) .venv-* demo
+	rm -rf .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache
