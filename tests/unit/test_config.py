@@ -379,6 +379,8 @@ def test_reading_the_configuration_imports_nothing_heavy(tmp_path: Path) -> None
 
 
 def test_the_examples_are_valid() -> None:
-    for file in (ROOT / "examples").rglob("*.toml"):
+    files = list((ROOT / "examples").rglob("*.toml"))
+    assert files
+    for file in files:
         assert tomllib.loads(file.read_text(encoding="utf-8"))
         assert load_config(file).source == file
