@@ -64,7 +64,7 @@ chaos: setup  ## Run 200 jobs while every process is killed and frozen at random
 fuzz: setup  ## 10,000 random files, outputs and messages of engines each (many minutes)
 	$(BIN)/python -m pytest -m long tests/unit
 
-mutants: setup  ## Put small faults into the code and list those that no test notices (hours; SAMPLE=300 SEED=1)
+mutants: setup  ## Put small faults into the code and list those that no test catches (90 minutes; SAMPLE=300 SEED=1)
 	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)
 
 audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.org)
