@@ -90,5 +90,6 @@ endif
 	@echo "constraints.txt is remade; run the tests before you commit it"
 
 clean:  ## Remove what make made
-	rm -rf $(VENV) .venv-* demo
-	rm -rf .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache
+	rm -rf $(VENV) $(OPENJD) $(AUDIT) $(FRESH) demo
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache
+	rm -rf .venv-* .hypothesis

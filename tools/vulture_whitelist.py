@@ -46,3 +46,9 @@ _.output_uri  # openjd_vstitcher/storage/destination.py
 _.supervise  # openjd_vstitcher/engine/command.py
 _.LocalStorage  # openjd_vstitcher/storage/adapters.py
 _.S3Storage  # openjd_vstitcher/storage/adapters.py
+
+# pytest calls these hooks of tools/mutants.py and tools/coverage_contexts.py; Python reads the attribute of sys.
+_.pytest_runtest_logstart
+_.pytest_runtest_logreport
+_.pytest_sessionfinish
+_.dont_write_bytecode

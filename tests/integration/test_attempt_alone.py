@@ -112,7 +112,10 @@ def test_an_attempt_needs_no_daemon_for_five_leases(farm: Farm, monkeypatch: pyt
 def test_an_attempt_cut_off_from_the_queue_ends_before_its_lease_does(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id, daemon = farm.hanging_daemon(monkeypatch)
+    flag = hang_once(farm, monkeypatch)
+    job_id = farm.submit()
+    daemon = farm.daemon()
+    wait_until(flag.exists)
     lease_ends = farm.job(job_id).lease_expires_at
     blocker = sqlite3.connect(farm.config.platform.path, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
