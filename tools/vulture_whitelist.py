@@ -26,6 +26,12 @@ _.encoding  # text streams
 _.writable  # text streams
 trace  # the third argument of __exit__
 
+# pytest calls these hooks of tools/mutants.py and tools/coverage_contexts.py; Python reads the attribute of sys.
+_.pytest_runtest_logstart
+_.pytest_runtest_logreport
+_.pytest_sessionfinish
+_.dont_write_bytecode
+
 # BwApi decides these names and numbers of arguments.
 _.data_string  # callbacks of the plugin and of the stand-in
 _.optimized  # EdgeCreateAsPolyline
@@ -46,9 +52,3 @@ _.output_uri  # openjd_vstitcher/storage/destination.py
 _.supervise  # openjd_vstitcher/engine/command.py
 _.LocalStorage  # openjd_vstitcher/storage/adapters.py
 _.S3Storage  # openjd_vstitcher/storage/adapters.py
-
-# pytest calls these hooks of tools/mutants.py and tools/coverage_contexts.py; Python reads the attribute of sys.
-_.pytest_runtest_logstart
-_.pytest_runtest_logreport
-_.pytest_sessionfinish
-_.dont_write_bytecode
