@@ -37,7 +37,7 @@ demo: $(VENV)/.ready  ## Run the sample presets on the sample garment, end to en
 test: setup  ## Run the tests (under 5 minutes on 2 cores)
 	$(BIN)/python -m pytest -m 'not slow and not long' $(PARALLEL)
 
-test-slow: setup  ## Run the longer tests too
+test-slow: setup  ## Run the longer tests, which `make test` leaves out
 	$(BIN)/python -m pytest -m 'slow and not long' $(PARALLEL)
 
 lint: $(VENV)/.ready  ## Check format, style, types, layers, dependencies and unused code
@@ -64,7 +64,7 @@ chaos: setup  ## Run 200 jobs while every process is killed and frozen at random
 fuzz: setup  ## 10,000 random files, outputs and messages of engines each (many minutes)
 	$(BIN)/python -m pytest -m long tests/unit
 
-mutants: setup  ## Put small faults into the code and list those that no test notices (hours; SAMPLE=300 SEED=1)
+mutants: setup  ## Put small faults into the code and list those that no test catches (90 minutes; SAMPLE=300 SEED=1)
 	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)
 
 audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.org)
@@ -92,3 +92,4 @@ endif
 clean:  ## Remove what make made
 	rm -rf $(VENV) $(OPENJD) $(AUDIT) $(FRESH) demo
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache
+	rm -rf .venv-* .hypothesis

@@ -24,6 +24,12 @@ _.__qualname__  # tracebacks
 _.encoding  # text streams
 _.writable  # text streams
 
+# pytest calls these hooks of tools/mutants.py and tools/coverage_contexts.py; Python reads the attribute of sys.
+_.pytest_runtest_logstart
+_.pytest_runtest_logreport
+_.pytest_sessionfinish
+_.dont_write_bytecode
+
 # BwApi decides these names and numbers of arguments.
 _.data_string  # callbacks of the plugin and of the stand-in
 _.optimized  # EdgeCreateAsPolyline

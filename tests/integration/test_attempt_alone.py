@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psutil
 import pytest
@@ -44,10 +43,7 @@ def test_a_killed_job_process_delivers_what_it_made_and_the_job_runs_again(
 
 
 def test_a_frozen_attempt_is_not_taken_for_dead(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    flag = hang_once(farm, monkeypatch)
-    job_id = farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    job_id, daemon = farm.hanging_daemon(monkeypatch)
     directory = farm.directory(job_id)
     process = holder(directory)
     assert process is not None
@@ -126,7 +122,7 @@ def test_law_10_an_outage_longer_than_a_lease_ends_the_attempt_in_time_and_count
     blocker.execute("BEGIN EXCLUSIVE")
     wait_until(lambda: not is_held(farm.directory(job_id)))
     ended = datetime.now(UTC)
-    wait_until(lambda: _engine_is_gone(farm.folder), 10)
+    wait_until(lambda: not farm.engines(), 10)
     row = blocker.execute("SELECT lease_expires_at FROM job WHERE id = ?", (job_id,)).fetchone()
     assert lease_ends is not None
     assert ended < datetime.fromisoformat(row[0])
@@ -145,10 +141,7 @@ def test_law_10_an_outage_longer_than_a_lease_ends_the_attempt_in_time_and_count
 def test_a_daemon_that_is_killed_interrupts_nothing_and_the_next_one_takes_over(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flag = hang_once(farm, monkeypatch)
-    job_id = farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    job_id, daemon = farm.hanging_daemon(monkeypatch)
     daemon.kill()
     daemon.communicate()
     assert is_held(farm.directory(job_id))
@@ -156,7 +149,7 @@ def test_a_daemon_that_is_killed_interrupts_nothing_and_the_next_one_takes_over(
     worker = threading.Thread(target=farm.work)
     worker.start()
     threading.Event().wait(0.5)
-    os.kill(_engine_of(farm.folder), signal.SIGKILL)
+    farm.engines()[0].kill()
     worker.join(60)
     job = farm.job(job_id)
     assert job.attempt == 1
@@ -169,11 +162,8 @@ def test_the_shutdown_of_a_machine_cancels_nothing(
     farm: Farm, monkeypatch: pytest.MonkeyPatch, order: Callable[[list[psutil.Process]], Iterable[psutil.Process]]
 ) -> None:
     """SIGTERM to every process, as at a shutdown, puts the job back into the queue, uncounted and without a pause."""
-    flag = hang_once(farm, monkeypatch)
-    job_id = farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
-    processes = [process for process in psutil.process_iter() if _belongs_to(process, farm.folder)]
+    job_id, daemon = farm.hanging_daemon(monkeypatch)
+    processes = farm.processes()
     assert {"daemon", "run-job", "supervise", "openjd_vstitcher.standin"} <= {
         word for process in processes for word in process.cmdline()
     }
@@ -183,30 +173,4 @@ def test_the_shutdown_of_a_machine_cancels_nothing(
     daemon.communicate(timeout=60)
     job = farm.job(job_id)
     assert (job.status, job.auto_retries, job.crashes, job.returns) == ("NEW", 0, 0, 0)
-    wait_until(lambda: _engine_is_gone(farm.folder), 10)
-
-
-def _belongs_to(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return process.pid != os.getpid() and str(folder) in f"{process.cmdline()} {process.environ()}"
-    except psutil.Error:
-        return False
-
-
-def _engine_is_gone(folder: Path) -> bool:
-    try:
-        _engine_of(folder)
-    except AssertionError:
-        return True
-    return False
-
-
-def _engine_of(folder: Path) -> int:
-    for process in psutil.process_iter():
-        try:
-            command = " ".join(process.cmdline())
-            if "openjd_vstitcher.standin" in command and str(folder) in str(process.environ()):
-                return process.pid
-        except psutil.Error:
-            continue
-    raise AssertionError("no engine runs")
+    wait_until(lambda: not farm.engines(), 10)

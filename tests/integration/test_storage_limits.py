@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,9 @@ from openjd_vstitcher.storage.inputs.cache import Cache
 from openjd_vstitcher.storage.inputs.download import Fetched, fetch
 from openjd_vstitcher.storage.inputs.limits import Allowance
 from openjd_vstitcher.storage.inputs.manifest import InputEntry
-from tests.input_server import CONTENT, InputServer, entry_of, running_input_server
+from tests.input_server import CONTENT, InputServer, entry_of, server
 
-
-@pytest.fixture
-def server() -> Iterator[InputServer]:
-    with running_input_server() as server:
-        yield server
+__all__ = ["server"]
 
 
 def _fetch(server: InputServer, entry: InputEntry, target: Path, min_free_bytes: int = 0, **limits: Any) -> Fetched:

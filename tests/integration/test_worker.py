@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,9 +19,9 @@ from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
 from openjd_vstitcher.errors import OpenjdVsError
 from openjd_vstitcher.journal import read_journal
-from tests.farm import CONFIG, Farm, farm, hang_once, wait_until
+from tests.farm import CONFIG, Farm, farm, hang_once, scan, wait_until
 
-__all__ = ["farm"]
+__all__ = ["farm", "scan"]
 
 
 def test_a_job_runs_and_its_outcome_assets_and_events_are_on_the_platform(farm: Farm) -> None:
@@ -113,10 +114,7 @@ def test_a_machine_that_cannot_begin_a_job_gives_it_back(farm: Farm, monkeypatch
 
 
 def test_two_daemons_never_work_in_one_directory(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    flag = hang_once(farm, monkeypatch)
-    farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    _, daemon = farm.hanging_daemon(monkeypatch)
     with pytest.raises(OpenjdVsError, match="another daemon already works in"):
         farm.work()
     daemon.kill()
@@ -162,15 +160,12 @@ def test_a_directory_without_a_readable_request_is_passed_over(farm: Farm) -> No
 
 @pytest.mark.slow
 def test_three_slots_run_twelve_jobs_in_order_and_a_hung_one_holds_up_nobody(
-    farm: Farm, monkeypatch: pytest.MonkeyPatch
+    farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("openjd_vstitcher.daemon.worker._LOOK_S", 0.1)
     flag = hang_once(farm, monkeypatch)
-    scan = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
-    details = {"instructions": [scan], "remote_destination": "s3://style-assets/"}
-    farm.platform.put_preset({"key": "scan", "details": details})
     hung = farm.submit()
-    jobs = [farm.submit("scan") for _ in range(11)]
+    jobs = [scan() for _ in range(11)]
     config = dataclasses.replace(farm.config, worker=dataclasses.replace(farm.config.worker, slots=3))
     worker = Worker(config, farm.platform)
     thread = threading.Thread(target=worker.run)
@@ -195,10 +190,7 @@ def test_three_slots_run_twelve_jobs_in_order_and_a_hung_one_holds_up_nobody(
 def test_a_daemon_told_to_stop_ends_its_job_first_and_told_twice_gives_it_back(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flag = hang_once(farm, monkeypatch)
-    job_id = farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    job_id, daemon = farm.hanging_daemon(monkeypatch)
     daemon.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         daemon.wait(1.0)

@@ -171,6 +171,19 @@ HASURA = "[platform]\nkind = 'hasura'\nendpoint = 'https://hasura.example.com/v1
         (HASURA + "credential_file = 'x'\ncredential_variable = 'Y'", "found credential_file and credential_variable"),
         ("[platform]\nkind = 'hasura'\ncredential_file = 'x'", "platform.endpoint: expected an http(s) URL"),
         (
+            "[worker]\nsession_user = 'render'\nslots = 2",
+            "worker.session_user: expected {slot} in it with worker.slots = 2, because jobs must not share a user; "
+            "found 'render'",
+        ),
+        (
+            "[worker]\nsession_user = 'render{slot}'\nsession_group = 'renders'\nslots = 2",
+            "worker.session_group: expected {slot} in it with worker.slots = 2",
+        ),
+        (
+            "[worker]\nsession_user = 'render'\n[engine]\nkeep_warm = true",
+            "engine.keep_warm: expected false with worker.session_user, because a kept engine serves several jobs",
+        ),
+        (
             "[engine]\nkind = 'vs-cli'",
             "engine.command: expected the launch command of VS-CLI with engine.kind = vs-cli",
         ),
@@ -179,6 +192,21 @@ HASURA = "[platform]\nkind = 'hasura'\nendpoint = 'https://hasura.example.com/v1
 def test_keys_that_contradict_each_other_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (found,) = problems(tmp_path, text)
     assert message in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[worker]\nsession_user = 'render'",
+        "[worker]\nsession_user = 'render{slot}'\nslots = 2",
+        "[worker]\nsession_user = 'render{slot}'\nsession_group = 'renders{slot}'\nslots = 2",
+        "[worker]\nsession_group = 'renders'\nslots = 2\n[engine]\nkeep_warm = true",
+    ],
+)
+def test_session_users_that_jobs_do_not_share_are_allowed(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    load_config(file)
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
@@ -351,6 +379,8 @@ def test_reading_the_configuration_imports_nothing_heavy(tmp_path: Path) -> None
 
 
 def test_the_examples_are_valid() -> None:
-    for file in (ROOT / "examples").rglob("*.toml"):
+    files = list((ROOT / "examples").rglob("*.toml"))
+    assert files
+    for file in files:
         assert tomllib.loads(file.read_text(encoding="utf-8"))
         assert load_config(file).source == file

@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: real servers, each started once for the whole test session."""
+"""The S3 server and its credentials, for every test: one server for the whole session."""
 
 from __future__ import annotations
 
