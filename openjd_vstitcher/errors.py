@@ -95,5 +95,9 @@ class NotFound(PlatformError):
     """The platform has no such job, preset or asset."""
 
 
+class Unreadable(PlatformError):
+    """What the platform answered is nested too deeply to be read."""
+
+
 class ClaimLost(PlatformError):
     """Another attempt has begun, or the job was taken back: this claim may no longer write."""

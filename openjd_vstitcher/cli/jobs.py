@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN = (
     *("type", "preset_key", "status", "status_details", "priority", "progress", "attempt", "auto_retries", "worker"),
-    *("returns", "crashes", "not_before"),
+    *("returns", "crashes", "not_before", "unreadable"),
     *("lease_expires_at", "cancel_requested", "requestor_id", "created_at", "started_at", "ended_at"),
 )
 _LISTED = {
@@ -190,8 +190,14 @@ _steering("release", "release", "Put jobs on hold back into the queue.")
 
 def _print_jobs(jobs: Sequence[Job]) -> None:
     """A line for each job; `jobs show` prints long reasons in full."""
-    rows = ([_short(getattr(job, name)) for name in _LISTED.values()] for job in jobs)
+    rows = ([_short(_listed(job, name)) for name in _LISTED.values()] for job in jobs)
     print_table(tuple(_LISTED), rows)
+
+
+def _listed(job: Job, name: str) -> object:
+    if name == "status_details" and job.unreadable:
+        return f"unreadable: {job.unreadable}"
+    return getattr(job, name)
 
 
 def _short(value: object) -> object:

@@ -213,13 +213,14 @@ def test_a_job_that_names_no_preset_ends_with_that_reason(subject: Subject, requ
     assert "preset_key is null" in str(told[0][1])
 
 
+@pytest.mark.parametrize("depth", [600, 990])
 def test_details_nested_deeply_do_not_keep_the_next_job_from_being_claimed(
-    subject: Subject, request: pytest.FixtureRequest, tmp_path: Path
+    subject: Subject, request: pytest.FixtureRequest, tmp_path: Path, depth: int
 ) -> None:
     """Either the job is claimed, or it ends: whatever can be read here may still be too deep elsewhere."""
     deep = submit(subject.platform, priority=9)
     good = submit(subject.platform)
-    change = f"UPDATE {{}} SET details = '{'[' * 600}{']' * 600}' WHERE id = '{deep.id}'"
+    change = f"UPDATE {{}} SET details = '{'[' * depth}{']' * depth}' WHERE id = '{deep.id}'"
     if subject.kind == "embedded":
         with closing(sqlite3.connect(tmp_path / "platform.sqlite")) as db, db:
             db.execute(change.format("job"))

@@ -207,14 +207,14 @@ class EmbeddedPlatform:
                 priority=job.priority,
                 now=rows.now(),
             )
-        return rows.job(row)
+        return rows.readable_job(row)
 
     def job(self, job_id: str) -> Job:
         """One job, by its id."""
         found = self._db.rows("job", job_id=job_id)
         if not found:
             raise NotFound(f"there is no job {job_id}")
-        return rows.job(found[0])
+        return rows.readable_job(found[0])
 
     def jobs(
         self,
@@ -227,7 +227,7 @@ class EmbeddedPlatform:
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
         found = self._db.rows("jobs", status=status, type=type, preset_key=preset_key, worker=worker, limit=limit)
-        return [rows.job(row) for row in found]
+        return [rows.readable_job(row) for row in found]
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""

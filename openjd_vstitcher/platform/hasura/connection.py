@@ -17,7 +17,8 @@ from gql.transport.exceptions import TransportError, TransportQueryError, Transp
 from graphql import DocumentNode
 
 from ...config import PlatformConfig
-from ...errors import PlatformError
+from ...documents.data import TOO_DEEP
+from ...errors import PlatformError, Unreadable
 from ...retry import Backoff
 from .credentials import Credential
 from .refusal import REFUSED_CREDENTIAL, RequestRefused, refusal
@@ -88,6 +89,7 @@ class Connection:
         Raises
         ------
         RequestRefused: Hasura refused the request.
+        Unreadable: the answer holds data that is nested too deeply.
         PlatformError: no valid answer arrived before the time was over.
         """
         request = GraphQLRequest(document, variable_values=dict(variables or {}))
@@ -157,6 +159,8 @@ class Connection:
             reason = f": {error}" if error.code is not None and error.code < 400 else ""
             raise PlatformError(f"{self._endpoint} answered {error.code}{reason}", transient=transient) from error
         except (TransportError, OSError, TimeoutError) as error:
+            if isinstance(error.__context__, RecursionError):  # while gql read the JSON of the answer
+                raise Unreadable(f"the answer of {self._endpoint} is {TOO_DEEP}") from None
             raise PlatformError(f"cannot reach {self._endpoint}: {_short(error)}", transient=True) from error
         return dict(answer)
 

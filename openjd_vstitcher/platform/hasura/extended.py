@@ -10,7 +10,7 @@ from graphql import DocumentNode
 
 from ...journal import Entry
 from ..storable import storable
-from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, blames_row, lost, unusable
+from ..values import MOST_CRASHES, WAITING, Beat, Claim, NewAsset, Outcome, blames_row, lost, unusable
 from . import rows
 from .connection import Connection
 from .presets import preset_of
@@ -82,10 +82,9 @@ class ExtendedWork:
         answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
         return [rows.entry(row) for row in answer["platform_job_event"]]
 
-    def steer(self, what: str, job_id: str) -> Job | None:
-        """Cancel, retry, hold or release a job; None if its status does not allow it."""
-        found = self._call(what.capitalize(), job_id=job_id)
-        return rows.job(found[0]) if found else None
+    def steer(self, what: str, job_id: str) -> bool:
+        """Cancel, retry, hold or release a job; False if its status does not allow it."""
+        return bool(self._call(what.capitalize(), job_id=job_id))
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""

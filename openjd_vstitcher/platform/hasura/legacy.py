@@ -13,7 +13,7 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import InvalidInput, NotFound, Problem
+from ...errors import InvalidInput, NotFound, Problem, Unreadable
 from ...journal import Entry
 from ..storable import storable
 from ..values import (
@@ -22,7 +22,6 @@ from ..values import (
     WAITING,
     Beat,
     Claim,
-    Job,
     JobStatus,
     NewAsset,
     Outcome,
@@ -146,8 +145,8 @@ class LegacyWork:
         """None are stored."""
         return ()
 
-    def steer(self, what: str, job_id: str) -> Job | None:
-        """Cancel, retry, hold or release a job; None if its status does not allow it.
+    def steer(self, what: str, job_id: str) -> bool:
+        """Cancel, retry, hold or release a job; False if its status does not allow it.
 
         Canceling a running job ends it at once: its worker finds the claim lost.
         """
@@ -157,12 +156,12 @@ class LegacyWork:
             now = rows.text(datetime.now(UTC))
             changes = {"status": "COMPLETED_ERRORS", "status_details": _CANCELED, "ended_at": now}
         elif what == "retry":
-            row = self._query("Job", id=job_id)[f"{self._job_root}_by_pk"]
+            row = self._query("AutoRetries", id=job_id)[f"{self._job_root}_by_pk"] or {}
             before = _ENDED_TODAY
-            changes = {**_RETRIED, "auto_retries": rows.job(row).auto_retries + 1 if row else 0}
-        found = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes)
+            changes = {**_RETRIED, "auto_retries": (row.get("auto_retries") or 0) + 1}
+        changed = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes)
         self._pauses.forget(job_id)
-        return rows.job(found[0]) if found else None
+        return changed
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""
@@ -218,25 +217,31 @@ class LegacyWork:
 
     def _claimed(self, job_id: str, worker: str) -> Claim | None:
         """Take a job; None if somebody else has it, or if its row cannot be used and it has therefore ended."""
-        row = self._take(job_id)
+        started_at = rows.text(datetime.now(UTC))
+        try:
+            row = self._take(job_id, started_at)
+        except Unreadable as error:
+            self._end_unusable(job_id, started_at, error)
+            return None
         if row is None:
             return None
         self._pauses.claimed(job_id, row["started_at"])
-        held = _held_since(job_id, row["started_at"])
         try:
             job = rows.job(row)
             return Claim(job, preset_of(row, self._connection, self._requests), job.attempt, worker, None)
         except Exception as error:  # whatever its row holds, this job ends and the next one is taken
             if not blames_row(error):
-                self._update(held, {"status": "NEW"})
+                self._update(_held_since(job_id, row["started_at"]), {"status": "NEW"})
                 raise
-            outcome = unusable(job_id, error)
-            now = rows.text(datetime.now(UTC))
-            self._update(held, {"status": outcome.status, "status_details": outcome.status_details, "ended_at": now})
+            self._end_unusable(job_id, row["started_at"], error)
             return None
 
-    def _take(self, job_id: str) -> dict[str, Any] | None:
-        started_at = rows.text(datetime.now(UTC))
+    def _end_unusable(self, job_id: str, started_at: str, error: Exception) -> None:
+        outcome = unusable(job_id, error)
+        ended = {"status": outcome.status, "ended_at": rows.text(datetime.now(UTC))}
+        self._update(_held_since(job_id, started_at), {**ended, "status_details": outcome.status_details})
+
+    def _take(self, job_id: str, started_at: str) -> dict[str, Any] | None:
         changed = self._query(
             "Claim",
             where={"id": {"_eq": job_id}, "status": {"_in": list(WAITING)}},
@@ -275,10 +280,8 @@ class LegacyWork:
     def _exists(self, where: Mapping[str, Any]) -> bool:
         return bool(self._query("HeldRow", where=where)[self._job_root])
 
-    def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-        answer = self._query("UpdateJob", where=where, set=changes)
-        found: list[dict[str, Any]] = answer[f"update_{self._job_root}"]["returning"]
-        return found
+    def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+        return bool(self._query("UpdateJob", where=where, set=changes)[f"update_{self._job_root}"]["affected_rows"])
 
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
         return self._connection.execute(self._requests[name], storable(variables))
