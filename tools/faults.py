@@ -123,7 +123,7 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Constant(value + 1)
         case ast.Expr(ast.Call()):
             yield ast.Pass()
-        case ast.Return(value) if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value) if value is not None and not (isinstance(value, ast.Constant) and not value.value):
             yield ast.Return(ast.Constant(None))
 
 

@@ -3,8 +3,8 @@
     python tools/mutants.py [--count 300] [--seed 1] [--package NAME ...] [--jobs 2] [--also TEST ...] [--list]
 
 First the fast tests run once, under coverage, which records the tests that run each line, also in the processes that
-they start. Then each fault is put into a copy of the checkout, and the tests that run its line are run, the quickest
-first, until one fails. The sample is the same for the same seed and the same code.
+they start. Then each fault is put into a copy of the checkout, and the tests that run its line are run, until one
+fails: first those that are quick and run little else. The sample is the same for the same seed and the same code.
 
 Measurement and results are kept in `--data`, by default `openjd-vs-mutants` in the temporary directory: a second run
 goes on where the first one stopped, and `--measure` begins anew. Name tests written since with `--also`.
@@ -89,7 +89,13 @@ class Measurement:
     def __init__(self, data: Path, known: set[str]) -> None:
         self._data = CoverageData(str(data / "coverage"))
         self._data.read()
-        self._lines: dict[str, dict[int, list[str]]] = {}
+        self._tests = {file: self._by_line(file) for file in self._data.measured_files()}
+        self._lines: dict[str, collections.Counter[str]] = {}
+        """By file: how many of its lines each test runs."""
+        self._all_lines: collections.Counter[str] = collections.Counter()
+        for file, by_line in self._tests.items():
+            self._lines[file] = collections.Counter(test for tests in by_line.values() for test in tests)
+            self._all_lines.update(self._lines[file])
         self.seconds: collections.Counter[str] = collections.Counter()
         failed = set()
         for text in (data / "times").read_text(encoding="utf-8").splitlines():
@@ -98,15 +104,19 @@ class Measurement:
             failed |= {entry["test"]} if entry["failed"] else set()
         self._usable = known & self.seconds.keys() - failed
 
+    def _by_line(self, file: str) -> dict[int, set[str]]:
+        return {
+            line: {re.sub(r" \((setup|call|teardown)\)$", "", context) for context in contexts}
+            for line, contexts in self._data.contexts_by_lineno(file).items()
+        }
+
     def tests(self, fault: Fault) -> list[str]:
-        """The tests that run a fault's lines, the quickest first."""
-        if fault.file not in self._lines:
-            self._lines[fault.file] = self._data.contexts_by_lineno(fault.file)
-        by_line = self._lines[fault.file]
+        """The tests that run a fault's lines, first those that are quick and run little else than its module."""
+        by_line = self._tests.get(fault.file, {})
         lines = by_line if fault.at_import else fault.lines
-        contexts = {context for line in lines for context in by_line.get(line, ())}
-        tests = {re.sub(r" \((setup|call|teardown)\)$", "", context) for context in contexts}
-        return sorted(tests & self._usable, key=lambda test: self.seconds[test])
+        found = set().union(*(by_line.get(line, ()) for line in lines)) & self._usable
+        own, everything = self._lines.get(fault.file, {}), self._all_lines
+        return sorted(found, key=lambda test: (self.seconds[test] * everything[test] / own[test], test))
 
 
 def measure(checkout: Path, data: Path, jobs: int) -> None:

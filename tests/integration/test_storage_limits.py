@@ -16,7 +16,7 @@ from openjd_vstitcher.config import InputsConfig
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.storage.inputs.cache import Cache
 from openjd_vstitcher.storage.inputs.download import Fetched, fetch
-from openjd_vstitcher.storage.inputs.limits import Allowance
+from openjd_vstitcher.storage.inputs.limits import Allowance, Sink
 from openjd_vstitcher.storage.inputs.manifest import InputEntry
 from tests.input_server import CONTENT, InputServer, entry_of, server
 
@@ -113,6 +113,26 @@ def test_disk_that_is_full_is_the_machines_fault_and_not_tried_again(
         _fetch(server, entry_of(url), tmp_path / "x")
     assert caught.value.transient
     assert len(server.requests) <= 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_disk_that_is_full_is_noticed_when_the_last_bytes_are_flushed(tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    part.symlink_to("/dev/full")
+    sink = Sink(part, "tee.bw", None, Allowance(InputsConfig()))
+    with pytest.raises(StorageError, match=os.strerror(errno.ENOSPC)) as caught, sink.open():
+        sink.write(b"small")
+    assert caught.value.transient
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_ended_a_download_is_not_hidden_by_the_disk_that_is_full(tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    part.symlink_to("/dev/full")
+    sink = Sink(part, "tee.bw", 9, Allowance(InputsConfig()))
+    sink.open().write(b"small")
+    with pytest.raises(InvalidInput, match="has more than the 9 bytes"), sink:
+        sink.write(b"more than that")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no device files")

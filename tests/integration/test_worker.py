@@ -17,8 +17,9 @@ from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import is_held
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
-from openjd_vstitcher.errors import OpenjdVsError
+from openjd_vstitcher.errors import OpenjdVsError, PlatformError
 from openjd_vstitcher.journal import read_journal
+from openjd_vstitcher.platform.values import Claim
 from tests.farm import CONFIG, Farm, farm, hang_once, scan, wait_until
 
 __all__ = ["farm", "scan"]
@@ -119,6 +120,37 @@ def test_two_daemons_never_work_in_one_directory(farm: Farm, monkeypatch: pytest
         farm.work()
     daemon.kill()
     daemon.communicate()
+
+
+def test_a_claim_that_arrives_after_the_daemon_was_told_to_stop_goes_back_unstarted(
+    farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = scan()
+    daemon, claim = Worker(farm.config, farm.platform), farm.platform.claim
+
+    def stop_meanwhile(*given: Any, **named: Any) -> Claim | None:
+        daemon.stop()
+        return claim(*given, **named)
+
+    monkeypatch.setattr(farm.platform, "claim", stop_meanwhile)
+    daemon.run()
+    job = farm.job(job_id)
+    assert (job.status, job.attempt, job.auto_retries, job.crashes) == ("NEW", 1, 0, 0)
+    assert not farm.directory(job_id).path.exists()
+
+
+def test_a_daemon_that_the_queue_refuses_from_the_start_ends_with_its_reason(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [PlatformError("away", transient=True), PlatformError("the role may not claim")]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise answers.pop(0)
+
+    monkeypatch.setattr(farm.platform, "claim", refuse)
+    with pytest.raises(PlatformError, match="the role may not claim"):
+        farm.work(poll_s=0.1)
+    assert answers == []
 
 
 def test_storage_that_is_away_when_a_job_begins_puts_it_back_uncounted(

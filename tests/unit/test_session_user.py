@@ -105,3 +105,19 @@ def test_the_refusal_of_sudo_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_an_unknown_user_is_refused(name: str) -> None:
     with pytest.raises(SessionUserError, match=r"worker\.session_user"):
         session_user(name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+def test_only_a_plain_log_of_the_engine_is_kept(tmp_path: Path) -> None:
+    """The session user can write into the engine's directory, but may not read this user's files."""
+    secret, target = tmp_path / "secret", tmp_path / "kept.log"
+    secret.write_text("secret")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(secret)
+    (tmp_path / "hard link").hardlink_to(secret)
+    for name in ("pipe", "link", "hard link", ".", "gone"):
+        isolation._keep_log(tmp_path / name, target)
+        assert not target.exists(), name
+    (tmp_path / "plain").write_text("started")
+    isolation._keep_log(tmp_path / "plain", target)
+    assert target.read_text() == "started"
