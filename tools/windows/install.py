@@ -31,6 +31,8 @@ TOOLS = ("wine", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-dlltool", "x86_64
 PACKAGES = "wine wine64 gcc-mingw-w64-x86-64"
 COMMANDS = {"openjd-vs": "openjd_vstitcher.cli", "vstitcher-openjd": "openjd_vstitcher.engine.command"}
 TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis", "pyjwt", "uvicorn", "starlette", "psycopg-pool")
+CHECKOUT = "OPENJD_VS_CHECKOUT"
+"""The variable that names the checkout to use. Unlike PYTHONPATH it reaches the actions of jobs."""
 TARGET = ("--platform", "win_amd64", "--python-version", "3.11", "--implementation", "cp", "--only-binary", ":all:")
 GCC = "x86_64-w64-mingw32-gcc"
 MATH = "api-ms-win-crt-math-l1-1-0.dll"
@@ -110,6 +112,10 @@ def unpack_interpreter(python: Path) -> None:
         "site-packages", "lib-dynload", "test", "config-*", "__pycache__", "idlelib", "ensurepip"
     )
     shutil.copytree(sysconfig.get_path("stdlib"), python / "Lib", ignore=skip)
+    (python / "Lib" / "site-packages").mkdir()
+    (python / "Lib" / "site-packages" / "checkout.pth").write_text(
+        f"import os, sys; sys.path += os.environ.get('{CHECKOUT}', '').split()\n"
+    )
     (python / "DLLs").mkdir()
     for module in python.glob("*.pyd"):
         module.rename(python / "DLLs" / module.name)
