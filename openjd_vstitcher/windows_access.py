@@ -2,105 +2,79 @@
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
-_REVISION = 1
-_READ_WRITE = 0x8000_0000 | 0x4000_0000
-_SHARE_ALL = 0x1 | 0x2 | 0x4
-_CREATE_NEW = 1
-_NORMAL = 0x80
-_INVALID_HANDLE = ctypes.c_void_p(-1).value
+import ntsecuritycon
+import pywintypes
+import win32api
+import win32con
+import win32file
+import win32security
+
 _ALREADY_THERE = (80, 183)
 
-FILE = "D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)"
-DIRECTORY = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
-"""Full access for the system, the administrators and the owner; nothing is inherited from above. What is made in the
-directory later inherits it. It is what `os.mkdir(mode=0o700)` sets from Python 3.13 on.
 
-https://learn.microsoft.com/windows/win32/secauthz/security-descriptor-string-format
-"""
-
-
-class SecurityAttributes(ctypes.Structure):
-    """SECURITY_ATTRIBUTES."""
-
-    _fields_ = (("length", ctypes.c_uint32), ("descriptor", ctypes.c_void_p), ("inherit_handle", ctypes.c_int))
-
-
-def create_file(path: str, kernel: Any = None, security: Any = None) -> None:
-    """Create an empty file that is its owner's only from the first moment.
-
-    Parameters
-    ----------
-    kernel, security: the functions of kernel32.dll and advapi32.dll; given by tests.
+def create_file(path: str) -> None:
+    """Create an empty file that is only this user's from the first moment.
 
     Raises
     ------
     OSError: it cannot be created; FileExistsError if it is there already.
     """
-    kernel = kernel or _kernel32()
-
-    def create(attributes: Any) -> bool:
-        handle = kernel.CreateFileW(path, _READ_WRITE, _SHARE_ALL, attributes, _CREATE_NEW, _NORMAL, None)
-        if handle in (None, _INVALID_HANDLE):
-            return False
-        kernel.CloseHandle(handle)
-        return True
-
-    _create(path, FILE, create, kernel, security)
-
-
-def create_directory(path: str, kernel: Any = None, security: Any = None) -> None:
-    """Create a directory that is its owner's only, and so is what is made in it later; see `create_file`."""
-    kernel = kernel or _kernel32()
-    _create(path, DIRECTORY, lambda attributes: kernel.CreateDirectoryW(path, attributes), kernel, security)
-
-
-def _create(path: str, access: str, create: Any, kernel: Any, security: Any) -> None:
-    descriptor = ctypes.c_void_p()
-    convert = (security or _advapi32()).ConvertStringSecurityDescriptorToSecurityDescriptorW
-    if not convert(access, _REVISION, ctypes.byref(descriptor), None):
-        raise _failed(path, kernel)
-    attributes = SecurityAttributes(ctypes.sizeof(SecurityAttributes), descriptor, False)
+    share = win32con.FILE_SHARE_READ | win32con.FILE_SHARE_WRITE | win32con.FILE_SHARE_DELETE
     try:
-        if not create(ctypes.byref(attributes)):
-            raise _failed(path, kernel)
-    finally:
-        kernel.LocalFree(descriptor)
+        win32file.CreateFile(
+            path,
+            win32con.GENERIC_READ | win32con.GENERIC_WRITE,
+            share,
+            _access(inherited=False),
+            win32con.CREATE_NEW,
+            win32con.FILE_ATTRIBUTE_NORMAL,
+            None,
+        ).Close()
+    except pywintypes.error as error:
+        raise _as_os_error(error, path) from None
 
 
-def _failed(path: str, kernel: Any) -> OSError:
-    code = kernel.GetLastError()
-    if code in _ALREADY_THERE:
+def create_directory(path: str) -> None:
+    """Create a directory that is only this user's, as is what anyone makes in it later.
+
+    Raises
+    ------
+    OSError: it cannot be created; FileExistsError if it is there already.
+    """
+    try:
+        win32file.CreateDirectoryW(path, _access(inherited=True))
+    except pywintypes.error as error:
+        raise _as_os_error(error, path) from None
+
+
+def _access(*, inherited: bool) -> Any:
+    """Full access for this user, the system and the administrators, and nothing from the directory above.
+
+    An owner may always change the access list, unless a rule for "owner rights" says otherwise. So a session user keeps
+    no hold on the outputs that it has made: https://learn.microsoft.com/windows/win32/secauthz/well-known-sids
+    """
+    token = win32security.OpenProcessToken(win32api.GetCurrentProcess(), win32con.TOKEN_QUERY)
+    user = win32security.GetTokenInformation(token, win32security.TokenUser)[0]
+    rules = win32security.ACL()
+    flags = win32con.OBJECT_INHERIT_ACE | win32con.CONTAINER_INHERIT_ACE if inherited else 0
+    for sid, rights in (
+        (user, ntsecuritycon.FILE_ALL_ACCESS),
+        (win32security.CreateWellKnownSid(win32security.WinLocalSystemSid), ntsecuritycon.FILE_ALL_ACCESS),
+        (win32security.CreateWellKnownSid(win32security.WinBuiltinAdministratorsSid), ntsecuritycon.FILE_ALL_ACCESS),
+        (win32security.ConvertStringSidToSid("S-1-3-4"), win32con.READ_CONTROL),
+    ):
+        rules.AddAccessAllowedAceEx(win32security.ACL_REVISION_DS, flags, rights, sid)
+    attributes = win32security.SECURITY_ATTRIBUTES()
+    attributes.SECURITY_DESCRIPTOR.SetSecurityDescriptorDacl(True, rules, False)
+    attributes.SECURITY_DESCRIPTOR.SetSecurityDescriptorControl(
+        win32security.SE_DACL_PROTECTED, win32security.SE_DACL_PROTECTED
+    )
+    return attributes
+
+
+def _as_os_error(error: Any, path: str) -> OSError:
+    if error.winerror in _ALREADY_THERE:
         return FileExistsError(17, "File exists", path)
-    return OSError(22, f"Windows error {code}", path, code)
-
-
-def _kernel32() -> Any:
-    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]  # exists on Windows only
-    kernel.CreateFileW.restype = ctypes.c_void_p
-    kernel.CreateFileW.argtypes = (
-        ctypes.c_wchar_p,
-        ctypes.c_uint32,
-        ctypes.c_uint32,
-        ctypes.c_void_p,
-        ctypes.c_uint32,
-        ctypes.c_uint32,
-        ctypes.c_void_p,
-    )
-    kernel.CloseHandle.argtypes = (ctypes.c_void_p,)
-    kernel.CreateDirectoryW.argtypes = (ctypes.c_wchar_p, ctypes.c_void_p)
-    kernel.LocalFree.argtypes = (ctypes.c_void_p,)
-    return kernel
-
-
-def _advapi32() -> Any:
-    security = ctypes.WinDLL("advapi32")  # type: ignore[attr-defined]  # exists on Windows only
-    security.ConvertStringSecurityDescriptorToSecurityDescriptorW.argtypes = (
-        ctypes.c_wchar_p,
-        ctypes.c_uint32,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-    )
-    return security
+    return OSError(22, error.strerror, path, error.winerror)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 
 import pytest
+
+UNDER_WINE = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -13,3 +16,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker(other)
         if mark is not None:
             item.add_marker(pytest.mark.skip(reason=f"{other} only: {mark.kwargs.get('reason', 'see the test')}"))
+        mark = item.get_closest_marker("not_wine")
+        if mark is not None and UNDER_WINE:
+            item.add_marker(pytest.mark.skip(reason=f"not under Wine: {mark.kwargs.get('reason', 'see the test')}"))

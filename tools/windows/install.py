@@ -27,7 +27,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TOOLS = ("wine", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-dlltool", "x86_64-w64-mingw32-objdump")
+TOOLS = ("wine", "wineserver", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-dlltool", "x86_64-w64-mingw32-objdump")
 PACKAGES = "wine wine64 gcc-mingw-w64-x86-64"
 COMMANDS = {"openjd-vs": "openjd_vstitcher.cli", "vstitcher-openjd": "openjd_vstitcher.engine.command"}
 TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis", "pyjwt", "uvicorn", "starlette", "psycopg-pool")
@@ -89,6 +89,9 @@ def build(folder: Path) -> None:
     write_commands(python)
     say("making the Wine prefix")
     environment = os.environ | {"WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
+    no_display = ["wine", "reg", "add", r"HKCU\Software\Wine\Drivers", "/v", "Graphics", "/d", "null", "/f"]
+    subprocess.run(no_display, env=environment, check=True, **QUIET)
+    subprocess.run(["wineserver", "--wait"], env=environment, check=True)
     check = "import sys, ssl, sqlite3, ctypes, asyncio, numpy, mitsuba, win32api; print(sys.version, sys.platform)"
     command = ["wine", str(python / "python.exe"), "-c", check]
     say(subprocess.run(command, env=environment, check=True, text=True, **QUIET).stdout.strip())
