@@ -15,7 +15,7 @@ install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow windows test-windows demo-windows lint graph format bench chaos fuzz mutants audit constraints clean
+.PHONY: help setup demo test test-slow windows test-windows sample-windows demo-windows lint graph format bench chaos fuzz mutants audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -46,6 +46,9 @@ windows:  ## Build a Windows Python that runs under Wine, from package registrie
 
 test-windows:  ## Run the tests on it (hours under Wine; FILES='tests/unit/test_names.py ...')
 	@$(WINDOWS_PYTHON) tools/windows/test.py $(FILES)
+
+sample-windows:  ## Run a few of them (minutes)
+	@$(WINDOWS_PYTHON) tools/windows/test.py --sample
 
 demo-windows: $(VENV)/.ready  ## Run the demo on it, and compare its outputs with those of Linux
 	@$(BIN)/python tools/windows/demo.py

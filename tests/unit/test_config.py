@@ -334,6 +334,16 @@ def test_the_shown_values_have_no_secrets(tmp_path: Path, monkeypatch: pytest.Mo
     assert "hunter22" not in effective_file(read_config(write(tmp_path / "c.toml", text)))
 
 
+def test_a_long_work_dir_is_refused_where_windows_has_no_long_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"[worker]\nwork_dir = '{tmp_path.as_posix()}/{'x' * 100}'"
+    monkeypatch.setattr("openjd_vstitcher.config.rules.long_paths", lambda: False)
+    assert "worker.work_dir: expected at most 100 characters, or Windows with long paths" in problems(tmp_path, text)[0]
+    monkeypatch.setattr("openjd_vstitcher.config.rules.long_paths", lambda: True)
+    load_config(write(tmp_path / "c.toml", text))
+
+
 def test_the_reference_page_is_current() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert page == reference(), "run: openjd-vs config reference > docs/configuration.md"

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -32,12 +33,23 @@ FILES = (
     "tests/integration/test_signs_of_life.py",
     "tests/integration/test_staging.py",
     "tests/integration/test_standin_*.py",
+    "tests/integration/test_windows_*.py",
     "tests/integration/test_worker.py",
     "tests/acceptance/test_render.py",
 )
 NOT_HERE = {"tests/unit/test_layout.py", "tests/unit/test_contributing.py"}
 """Tests of the checkout, which need the linters."""
-SAMPLE = ("tests/unit/test_files.py", "tests/unit/test_names.py")
+SAMPLE = (
+    "tests/unit/test_engine_log.py",
+    "tests/unit/test_files.py",
+    "tests/unit/test_journal.py",
+    "tests/unit/test_names.py",
+    "tests/unit/test_windows_access.py",
+    "tests/integration/test_attempt_process.py",
+    "tests/integration/test_session_runner.py",
+    "tests/integration/test_windows_screen.py",
+    "tests/acceptance/test_render.py::test_a_render_shows_what_it_makes",
+)
 LIMIT_S = 1500
 """For one file: Wine takes several times as long as Linux."""
 
@@ -52,8 +64,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     folder = subprocess.run([sys.executable, HERE / "install.py"], check=True, stdout=subprocess.PIPE, text=True).stdout
     patterns = chosen.files or (SAMPLE if chosen.sample else FILES)
-    found = {file.relative_to(ROOT).as_posix() for pattern in patterns for file in ROOT.glob(pattern)}
-    files = sorted(found - NOT_HERE)
+    files = sorted({name for pattern in patterns for name in find(pattern)} - NOT_HERE)
     with tempfile.TemporaryDirectory(prefix="wine-") as scratch:
         prefix = Path(scratch, "prefix")
         shutil.copytree(Path(folder.strip(), "prefix"), prefix, symlinks=True)
@@ -63,6 +74,13 @@ def main() -> None:
             end(prefix)
     print(" ".join(f"{total[word]} {word}," for word in ("passed", "failed", "skipped")).rstrip(","))
     sys.exit(1 if total["failed"] else 0)
+
+
+def find(pattern: str) -> Iterator[str]:
+    """The files that a pattern names; what follows `::` is kept."""
+    path, colons, test = pattern.partition("::")
+    for file in ROOT.glob(path):
+        yield file.relative_to(ROOT).as_posix() + colons + test
 
 
 def groups(names: list[str]) -> list[list[str]]:
