@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from .. import events
 from ..errors import OpenjdVsError
-from ..files import write_json
+from ..files import read_whole, write_json
 from ..journal import Entry
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def read_status(path: Path) -> Status | None:
     StatusUnreadable: there is one, but it cannot be read now.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_whole(path))
         known = {field.name: data[field.name] for field in fields(Status) if field.name in data}
         return Status(**{**known, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
     except FileNotFoundError:

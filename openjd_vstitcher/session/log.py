@@ -26,7 +26,7 @@ class SessionLog(logging.Handler):
 
     def __init__(self, path: Path, *, redact: Callable[[str], str], on_fact: Callable[[Fact], object]):
         super().__init__(logging.INFO)
-        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1, newline="\n")
         self.redact = redact
         self._on_fact = on_fact
         self._output: deque[str] = deque(maxlen=_LAST_LINES)

@@ -250,8 +250,7 @@ def test_part_name_is_hidden_and_keeps_the_extension(plugin: Any) -> None:
     assert plugin.files.part_name("bundle") == ".bundle.part"
 
 
-def test_zip_depends_on_content_only(plugin: Any, tmp_path: Path) -> None:
-
+def test_zip_depends_on_content_only(plugin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "folder"
     (folder / "b").mkdir(parents=True)
     (folder / "b" / "two.txt").write_text("2", encoding="utf-8")
@@ -259,5 +258,6 @@ def test_zip_depends_on_content_only(plugin: Any, tmp_path: Path) -> None:
     plugin.files.pack(str(folder), str(tmp_path / "first.zip"))
     os.utime(folder / "a.txt", (0, 0))
     (folder / "a.txt").chmod(0o600)
+    monkeypatch.setattr("zipfile.sys.platform", "win32" if sys.platform == "linux" else "linux")
     plugin.files.pack(str(folder), str(tmp_path / "second.zip"))
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()

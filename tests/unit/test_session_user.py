@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from openjd.sessions import PosixSessionUser
 
 from openjd_vstitcher.attempt import isolation
 from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.config import Config, WorkerConfig
 from openjd_vstitcher.session import user
 from openjd_vstitcher.session.user import SessionUserError, check_reach, session_user
 
@@ -79,6 +81,29 @@ def test_windows_grants_the_user_only_what_it_needs(tmp_path: Path, monkeypatch:
         (str(directory.commands), "job:(OI)(CI)RX"),
         (str(directory.engine), "job:(OI)(CI)M"),
         (str(directory.output), "job:(OI)(CI)M"),
+    }
+
+
+def test_windows_takes_back_all_that_it_granted_when_the_attempt_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next job of the slot runs as the same user, and must not reach this one's files."""
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(isolation.subprocess, "run", run)
+    monkeypatch.setattr(isolation, "session_user", lambda *_, **__: SimpleNamespace(user="job"))
+    monkeypatch.setattr(isolation, "check_reach", lambda *_: None)
+    directory = AttemptDirectory(tmp_path)
+    config = Config(worker=WorkerConfig(session_user="job", work_dir=tmp_path))
+    with isolation.isolated(directory, config):
+        granted = {command[1] for command in calls if command[2] == "/grant"}
+    assert len(granted) == 5
+    assert {tuple(command[1:]) for command in calls if command[2] == "/remove:g"} == {
+        (path, "/remove:g", "job") for path in granted
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PlatformError
+from ...files import make_directory_for_owner, open_for_owner
 from ..storable import storable
 from .sql import script, statements
 
@@ -153,9 +154,9 @@ def _make_private(path: Path) -> None:
 
     An existing file is never opened here: closing it would drop the locks of this process's other connections.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory_for_owner(path.parent, exist_ok=True)
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(open_for_owner(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
         for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
             with suppress(FileNotFoundError, PermissionError):
