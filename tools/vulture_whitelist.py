@@ -34,6 +34,16 @@ _.dont_write_bytecode
 _.data_string  # callbacks of the plugin and of the stand-in
 _.optimized  # EdgeCreateAsPolyline
 _.pointId  # a struct that scripts fill in
+_.gradeId  # a struct that scripts fill in
+draw_place  # an argument of MaterialContainerCreate
+_.HTML_LOAD  # constants of BwApi, like the next ones
+_.HTML_CLOSE
+_.HTML_MSG
+_.HTML_UNCAUGHT_EXCEPTION
+_.ASSET_LIB_INITIALIZE
+_.ASSET_LIB_DOWNLOAD_ASSET
+_.ASSET_LIB_OPEN_EXTERNAL_LINK
+_.ASSET_LIB_REFRESH
 _.created_date  # a garment's field, written into its information
 
 # Fields of values that cross a boundary; tests read them.

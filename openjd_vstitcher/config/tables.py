@@ -338,6 +338,15 @@ class EngineConfig:
         "A directory of custom export and mutation modules, each with its <name>.schema.json.",
         example='"exports"',
     )
+    unproven_mutations: str = key(
+        "warn",
+        "A change that reading back does not show, such as REMOVE_SYMMETRY, which no documented call makes: fail the "
+        "export, or warn in the journal.",
+        one_of("warn", "fail"),
+    )
+    drape_limit_s: float = key(
+        120.0, "How long to wait for a sign that a simulation of the garment has ended.", between(0, _DAY_S)
+    )
     keep_warm: bool = key(False, "Keep the engine for the next session on this machine.")
     keep_warm_jobs: int = key(20, "Restart a kept engine after this many sessions.", between(1, 1_000_000))
     keep_warm_minutes: float = key(240.0, "Restart a kept engine at this age.", between(0, 1_000_000))

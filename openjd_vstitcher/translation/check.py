@@ -20,7 +20,7 @@ from ..config import Config
 from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
-from ..presets import is_preset, load_job_details, load_preset
+from ..presets import is_preset, load_job_details, load_preset, unproven_changes
 from .dependencies import circular_dependencies
 from .preset import translate
 
@@ -67,6 +67,17 @@ def check_file(file: Path, config: Config) -> str:
         return "a valid environment template"
     template = decode(data, source)
     return f"a valid job template with {len(template.steps)} steps"
+
+
+def warnings(file: Path, config: Config) -> list[str]:
+    """What may go wrong with a valid document: changes of a preset that an engine cannot be shown to make."""
+    data = read_document(file)
+    if not is_preset(data):
+        return []
+    custom = extra_exports(config.engine.extra_exports)
+    then = "fails" if config.engine.unproven_mutations == "fail" else "warns"
+    problems = unproven_changes(load_preset(data, str(file), extra_exports=custom), custom)
+    return [f"{p.pointer}: {p.message}; the export {then} (engine.unproven_mutations)" for p in problems]
 
 
 def decode(data: Any, source: str) -> JobTemplate:
