@@ -67,7 +67,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InvalidInput as error:
-            click.echo(error, err=True)
+            from ..documents import with_places
+
+            click.echo(with_places(error), err=True)
             ctx.exit(BAD_INPUT)
         except OpenjdVsError as error:
             click.echo(f"error: {error}", err=True)
