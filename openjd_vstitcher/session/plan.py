@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from openjd.model import (
     DecodeValidationError,
     EnvironmentTemplate,
     Job,
-    JobParameterDefinition,
     JobParameterValues,
     JobTemplate,
     RevisionExtensions,
@@ -28,6 +26,7 @@ from openjd.model.v2023_09 import Environment
 
 from ..errors import InvalidInput
 from ..translation.model_errors import value_problems
+from .paths import paths
 from .selection import EVERYTHING, Selection, chosen_steps, chosen_tasks
 from .tasks import task_count
 
@@ -116,11 +115,12 @@ def make_plan(
     """
     folder = template_dir or base
     outside = list(environments) or None
-    defined = template.parameterDefinitions or []
+    templates: list[JobTemplate | EnvironmentTemplate] = [template, *environments]
+    defined = [definition for each in templates for definition in each.parameterDefinitions or []]
     try:
         values = preprocess_job_parameters(
             job_template=template,
-            job_parameter_values={**_path_lists(defined, given, folder), **given},
+            job_parameter_values={**given, **paths(defined, given, base=base, folder=folder)},
             job_template_dir=folder,
             current_working_dir=base,
             environment_templates=outside,
@@ -144,36 +144,12 @@ def make_plan(
             tasks, most = chosen_tasks(selection, step, source)
             planned.append(PlannedStep(step, needs, created.step_symbol_tables.get(step.name), tasks, most))
     entered = [*(each.environment for each in environments), *(job.jobEnvironments or [])]
-    return Plan(job, values, tuple(planned), tuple(entered), _extensions(template, environments))
+    return Plan(job, values, tuple(planned), tuple(entered), _extensions(templates))
 
 
-def _path_lists(defined: Sequence[JobParameterDefinition], given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The defaults of parameters that are lists of paths, in the template's folder. The model leaves them as they are.
-
-    Raises
-    ------
-    ValueError: a path is absolute or leaves the folder.
-    """
-    lists: dict[str, Any] = {}
-    for each in defined:
-        if each.type.name == "LIST_PATH" and each.name not in given and isinstance(each.default, list):
-            lists[each.name] = [_in_folder(str(path), each.name, folder) for path in each.default]
-    return lists
-
-
-def _in_folder(path: str, name: str, folder: Path) -> str:
-    if not path or "://" in path:
-        return path
-    joined = Path(os.path.normpath(folder / path))
-    if Path(path).is_absolute() or not joined.is_relative_to(folder):
-        raise ValueError(f"The default of {name} has the path {path!r}; expected one inside the template's folder")
-    return str(joined)
-
-
-def _extensions(template: JobTemplate, environments: Sequence[EnvironmentTemplate]) -> RevisionExtensions:
-    templates: tuple[JobTemplate | EnvironmentTemplate, ...] = (template, *environments)
+def _extensions(templates: Sequence[JobTemplate | EnvironmentTemplate]) -> RevisionExtensions:
     declared = [name for each in templates for name in each.extensions or []]
-    return RevisionExtensions(spec_rev=template.revision, supported_extensions=list(dict.fromkeys(declared)))
+    return RevisionExtensions(spec_rev=templates[0].revision, supported_extensions=list(dict.fromkeys(declared)))
 
 
 def _export_of(step: Step) -> dict[str, Any] | None:
