@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from ..session.selection import EVERYTHING, Selection
 from ..translation.check import decode, decode_environment
 from ..translation.extensions import EXTENSIONS
 from ..translation.given import document_in
-from ..translation.source import read_source
+from ..translation.source import TemplateSource, read_source
 from .directory import AttemptDirectory
 
 if TYPE_CHECKING:
@@ -47,50 +47,50 @@ class Rendering:
         return self.output is not None
 
 
-def prepare(
-    file: Path,
-    parameters: Mapping[str, Any],
-    *,
-    output: Path,
-    directory: AttemptDirectory,
-    config: Config,
-    engine: str | None = None,
-    environments: Sequence[Path] = (),
-    extensions: Sequence[str] = EXTENSIONS,
-    selection: Selection = EVERYTHING,
-) -> Rendering:
-    """Read a template, a preset or a job bundle, and plan it.
-
-    A template that runs none of our commands is a guest: no parameter is set for it, and nothing is made for it.
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for.
 
     Parameters
     ----------
-    parameters: parameter values by name; a `GarmentFile` may be a URI, it is then resolved into a manifest.
-    output: the output directory, absolute.
-    directory: takes what is written for the session, such as the inputs manifest.
+    file: a template, a preset, or the folder of a job bundle.
+    parameters: parameter values by name.
     environments: the files of external environment templates, in the order in which they are entered.
     extensions: the names of the OpenJD extensions that the templates may use.
     selection: what to run; a step may also be named by its output.
+    """
+
+    file: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    environments: tuple[Path, ...] = ()
+    extensions: tuple[str, ...] = EXTENSIONS
+    selection: Selection = EVERYTHING
+
+
+def plan_request(
+    request: Request, config: Config, values: Callable[[TemplateSource, set[str]], Mapping[str, Any]] | None = None
+) -> tuple[TemplateSource, Plan]:
+    """The template that is asked for, and its plan.
+
+    Parameters
+    ----------
+    values: makes the parameter values from the template and the names of its parameters. None: as they are given.
 
     Raises
     ------
     InvalidInput: with every problem found, each at its place.
     """
-    source = read_source(file, config)
-    template = decode(source.template, source.name, extensions)
-    outside = [decode_environment(read_document(path), str(path), extensions) for path in environments]
+    source = read_source(request.file, config)
+    template = decode(source.template, source.name, request.extensions)
+    outside = [decode_environment(read_document(path), str(path), request.extensions) for path in request.environments]
     templates: list[JobTemplate | EnvironmentTemplate] = [template, *outside]
     known = {definition.name for each in templates for definition in each.parameterDefinitions or []}
-    values = {**source.parameters, **parameters}
-    if source.is_ours:
-        ours = {"OutputDir": str(output), "Engine": engine or config.engine.kind}
-        values = {name: value for name, value in ours.items() if name in known} | values
-        values = _with_inputs(values, known, str(file), directory, config)
+    given = values(source, known) if values else {**source.parameters, **request.parameters}
 
     def planned(selection: Selection) -> Plan:
         return make_plan(
             template,
-            values,
+            given,
             source=source.name,
             base=Path.cwd(),
             template_dir=source.folder,
@@ -98,8 +98,39 @@ def prepare(
             selection=selection,
         )
 
-    plan = planned(_by_output(selection, planned) if source.is_ours else selection)
-    made = Path(values.get("OutputDir", output)).absolute() if source.is_ours else None
+    return source, planned(_by_output(request.selection, planned) if source.is_ours else request.selection)
+
+
+def prepare(
+    request: Request, *, output: Path, directory: AttemptDirectory, config: Config, engine: str | None = None
+) -> Rendering:
+    """Read and plan what is to be rendered.
+
+    A template that runs none of our commands is a guest: no parameter is set for it, and nothing is made for it. For
+    others, a `GarmentFile` may be a URI: it is resolved into a manifest.
+
+    Parameters
+    ----------
+    output: the output directory, absolute.
+    directory: takes what is written for the session, such as the inputs manifest.
+
+    Raises
+    ------
+    InvalidInput: with every problem found, each at its place.
+    """
+    made: Path | None = None
+
+    def values(source: TemplateSource, known: set[str]) -> Mapping[str, Any]:
+        nonlocal made
+        given = {**source.parameters, **request.parameters}
+        if not source.is_ours:
+            return given
+        ours = {"OutputDir": str(output), "Engine": engine or config.engine.kind}
+        given = {name: value for name, value in ours.items() if name in known} | given
+        made = Path(given.get("OutputDir", output)).absolute()
+        return _with_inputs(given, known, str(request.file), directory, config)
+
+    _, plan = plan_request(request, config, values)
     return Rendering(plan, made, plan.output_names)
 
 

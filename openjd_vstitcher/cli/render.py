@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,17 @@ from ..config import ENGINE_KINDS
 from . import CANCELED, FAILED
 from ._console import config_option
 from ._signals import StopSignals
+from ._template_help import TemplateCommand
 
 if TYPE_CHECKING:
+    from openjd.sessions import PathMappingRule
+
     from ..attempt.local import Rendering
     from ..attempt.outcome import AttemptResult
     from ..session.selection import Selection
 
 
-@click.command()
+@click.command(cls=TemplateCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "-p",
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     help="Stop after the first failure. Default: only for a template that makes no exports.",
 )
 @click.option("--path-mapping-rules", help="OpenJD path mapping rules: a file or JSON.")
+@click.option("--dry-run", is_flag=True, help="Print the commands that would run, in order, and run nothing.")
 @click.option("--preserve", is_flag=True, help="Keep the working directories of the sessions.")
 @click.option(
     "--log-dir",
@@ -73,6 +77,7 @@ def command(
     engine: str | None,
     fail_fast: bool | None,
     path_mapping_rules: str | None,
+    dry_run: bool,
     preserve: bool,
     log_dir: Path | None,
     as_json: bool,
@@ -84,7 +89,7 @@ def command(
     Ctrl-C cancels the run and stops the engine. A second Ctrl-C does so immediately.
     """
     from ..attempt.directory import AttemptDirectory
-    from ..attempt.local import prepare, read_path_mapping_rules, rendering_run
+    from ..attempt.local import Request, prepare, read_path_mapping_rules, rendering_run
     from ..config import load_config
     from ..journal import Journal
     from ..translation.given import read_parameters
@@ -98,17 +103,12 @@ def command(
     keep = log_dir is not None or preserve
     signals = StopSignals()
     try:
-        rendering = prepare(
-            file,
-            given,
-            output=(output or Path("output")).absolute(),
-            directory=directory,
-            config=config,
-            engine=engine,
-            environments=environments,
-            extensions=_extensions(extensions),
-            selection=_selection(**selection),
-        )
+        request = Request(file, given, environments, _extensions(extensions), _selection(**selection))
+        made = (output or Path("output")).absolute()
+        rendering = prepare(request, output=made, directory=directory, config=config, engine=engine)
+        if dry_run:
+            _print_commands(rendering, rules)
+            return
         _announce(rendering, output)
         with display(rendering.plan, as_json=as_json) as show:
             journal = Journal(directory.journal, job_id=str(given.get("JobId", "local")), on_event=show)
@@ -134,10 +134,10 @@ def command(
         sys.exit(CANCELED if result.run.canceled else FAILED)
 
 
-def _extensions(given: str | None) -> list[str]:
+def _extensions(given: str | None) -> tuple[str, ...]:
     from ..translation.extensions import EXTENSIONS
 
-    names = list(EXTENSIONS) if given is None else [name.strip().upper() for name in given.split(",") if name.strip()]
+    names = EXTENSIONS if given is None else tuple(name.strip().upper() for name in given.split(",") if name.strip())
     if unknown := [name for name in names if name not in EXTENSIONS]:
         expected = ", ".join(EXTENSIONS)
         raise click.BadParameter(
@@ -167,6 +167,14 @@ def _output_printer(show: object, *, as_json: bool) -> Callable[[str], object]:
         return partial(click.echo, err=True)
     above: Callable[[str], object] = getattr(show, "output", click.echo)
     return above if sys.stdout.isatty() else click.echo
+
+
+def _print_commands(rendering: Rendering, rules: Sequence[PathMappingRule]) -> None:
+    from ..session.dry_run import would_run
+
+    click.echo(f"Job: {rendering.plan.job.name}")
+    for title, command_line in would_run(rendering.plan, rules):
+        click.echo(f"{title}\n    {command_line or '(nothing)'}")
 
 
 def _announce(rendering: Rendering, output: Path | None) -> None:

@@ -19,7 +19,7 @@ def paths(
     Parameters
     ----------
     base: what a given relative path is relative to.
-    folder: the folder of the template, where a relative default path must be. The model itself sees to a default of PATH.
+    folder: the folder of the template, where a relative default path must be. The model sees to defaults of PATH.
 
     Raises
     ------

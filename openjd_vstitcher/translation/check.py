@@ -102,6 +102,14 @@ def decode_environment(data: Any, source: str, extensions: Collection[str] = ())
     return _decoded(lambda: decode_environment_template(template=data, supported_extensions=extensions), data, source)
 
 
+def model_schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of a `template` or of an `environment` template, as the OpenJD model has it."""
+    from openjd.model import v2023_09
+
+    model = v2023_09.JobTemplate if kind == "template" else v2023_09.EnvironmentTemplate
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+
+
 def _decoded(decode_with_model: Callable[[], T], data: Any, source: str) -> T:
     try:
         return decode_with_model()

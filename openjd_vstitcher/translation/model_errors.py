@@ -72,7 +72,7 @@ def value_problems(error: BaseException, names: Sequence[str]) -> list[Problem]:
 def near_name(name: str, known: Iterable[str]) -> str:
     """The known name that a wrong one is probably meant to be, "" if there is none."""
     by_lower = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else ""
 
 
