@@ -22,6 +22,11 @@ _COMMANDS = {
     "render": "Run a template or a preset on this machine.",
     "translate": "Write the OpenJD template of a preset.",
     "check": "Say what is wrong with templates and presets, and where.",
+    "summary": "Show what a template would run.",
+    "graph": "Draw the steps of a template as a Mermaid flowchart.",
+    "diff": "Compare two templates by what they mean.",
+    "explain": "Explain an export type or one of its fields.",
+    "schema": "Print a JSON Schema, for editors.",
     "demo": "Run the sample presets on the sample garment.",
     "daemon": "Run jobs from the queue.",
     "submit": "Put a job into the queue.",
@@ -69,7 +74,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InvalidInput as error:
-            click.echo(error, err=True)
+            from ..documents import with_places
+
+            click.echo(with_places(error), err=True)
             ctx.exit(BAD_INPUT)
         except OpenjdVsError as error:
             click.echo(f"error: {error}", err=True)

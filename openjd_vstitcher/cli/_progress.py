@@ -54,6 +54,10 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         with self._lock:
             self._show(entry)
 
+    def output(self, line: str) -> None:
+        """Print a line that an action printed."""
+        self._progress.console.print(line, markup=False, highlight=False)
+
     def _show(self, entry: Entry) -> None:
         event = entry.event
         task = self._tasks.get(self._current or "", self._session)
