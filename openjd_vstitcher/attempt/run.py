@@ -216,6 +216,7 @@ class _Attempt:
             events.JobPlanned(
                 template_sha256=prepared.template_sha256,
                 steps=[step.name for step in plan.steps],
+                tasks=[step.task_count for step in plan.steps],
                 parameters={name: str(value.value) for name, value in plan.values.items()},
                 destination=prepared.delivery.destination,
             )

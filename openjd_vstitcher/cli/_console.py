@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,6 +102,22 @@ def show(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.0f}"
     return str(value)
+
+
+def this_command() -> str:
+    """How a user can call this program again from the shell that called it, also where it is not on the path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("openjd-vs")
+    if found and Path(found).resolve() == called.resolve() and "UV" not in os.environ:  # uvx extends the path
+        return "openjd-vs"
+    if called.is_file() and os.access(called, os.X_OK):
+        return shlex.quote(str(called if not called.is_absolute() else _from_here(called)))
+    return f"{shlex.quote(sys.executable)} -m openjd_vstitcher.cli"
+
+
+def _from_here(path: Path) -> Path:
+    """A path relative to the working directory if it is in there."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def job_line(job: Job) -> str:

@@ -23,7 +23,7 @@ def command(once: bool, config_path: Path | None) -> None:
     from ..platform.adapters import open_platform
 
     config = begin(config_path)
-    signals = StopSignals()
+    signals = StopSignals("daemon")
     platform = open_platform(config.platform)
     try:
         worker = Worker(config, platform)

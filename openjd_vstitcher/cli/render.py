@@ -65,7 +65,7 @@ def command(
     directory = AttemptDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
     directory.sessions.mkdir(parents=True, exist_ok=True)
     keep = log_dir is not None
-    signals = StopSignals()
+    signals = StopSignals("render")
     try:
         rendering = prepare(
             file,
@@ -94,12 +94,15 @@ def command(
         if not keep:
             shutil.rmtree(directory.path, ignore_errors=True)
     if not as_json:
-        print_outputs([(o.name, _state(o.fate), o.size_bytes) for o in result.sync.outputs], rendering.output)
+        print_outputs(
+            [(o.name, _state(o.fate, result.run.canceled), o.size_bytes) for o in result.sync.outputs],
+            rendering.output,
+        )
     print_failures(result.failures)
     if not result.succeeded:
         click.echo(f"journal and logs: {directory.path}", err=True)
         sys.exit(CANCELED if result.run.canceled else FAILED)
 
 
-def _state(fate: str) -> str:
-    return {"kept": "made"}.get(fate, fate)
+def _state(fate: str, canceled: bool) -> str:
+    return {"kept": "made", "missing": "canceled" if canceled else "missing"}.get(fate, fate)

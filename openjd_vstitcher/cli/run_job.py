@@ -29,7 +29,7 @@ def command(directory: Path, config_path: Path | None) -> None:
     from ..attempt.run import run_attempt
     from ..platform.adapters import open_platform
 
-    signals = StopSignals()
+    signals = StopSignals("run-job")
 
     def started(lease: Lease) -> None:
         signals.bind(lambda count: lease.give_back())
