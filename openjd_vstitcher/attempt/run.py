@@ -211,7 +211,6 @@ class _Attempt:
 
     def _run(self, prepared: PreparedAttempt) -> Outcome:
         plan = prepared.plan
-        self.status.planned(sum(step.task_count for step in plan.steps))
         self.journal.append(
             events.JobPlanned(
                 template_sha256=prepared.template_sha256,

@@ -16,6 +16,8 @@ from rich.text import Text
 
 from ..sentences import duration
 
+CTRL_C = 2
+"""The columns that stay free, for the `^C` that a terminal prints behind the last line."""
 _REDRAWS_PER_S = 5
 _NARROW = 50
 """Below this width, lines have no note."""
@@ -100,7 +102,7 @@ class _Lines:
     longest_name: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = options.max_width
+        width = options.max_width - CTRL_C
         name = min(self.longest_name, max(width // 3, 12))
         note = min(width - name - _SHORTEST_BAR - _PERCENT - _TIME - 4, _NOTE) if width >= _NARROW else 0
         grid = Table.grid(padding=(0, 1))
