@@ -42,7 +42,7 @@ def command(once: bool, metrics_port: int | None, config_path: Path | None) -> N
     config = begin(config_path, log_file=True)
     if metrics_port is not None:
         config = replace(config, worker=replace(config.worker, metrics_port=metrics_port))
-    signals = StopSignals()
+    signals = StopSignals("daemon")
     try:
         with closing(open_platform(config.platform)) as platform:
             worker = Worker(config, platform)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..attempt.directory import AttemptDirectory
-from ..attempt.local import prepare, rendering_run
+from ..attempt.local import Request, prepare, rendering_run
 from ..config import Config
 from ..engine import installing
 from ..engine.launchers import choose
@@ -90,8 +90,7 @@ class EngineCheck:
             write_json(preset, _PRESET)
             try:
                 rendering = prepare(
-                    preset,
-                    {"GarmentFile": str(garment)},
+                    Request(preset, {"GarmentFile": str(garment)}),
                     output=directory.output,
                     directory=directory,
                     config=config,

@@ -74,9 +74,10 @@ class JobQueue(Protocol):
         type: str | None = None,
         preset_key: str | None = None,
         worker: str | None = None,
+        id_range: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs that match every given filter, the newest first.
+        """Jobs that match every given filter, the newest first; `id_range` has the lowest and the highest id.
 
         Raises `InvalidInput` for a filter by something that the platform does not record.
         """

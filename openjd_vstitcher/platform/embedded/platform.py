@@ -223,10 +223,13 @@ class EmbeddedPlatform:
         type: str | None = None,
         preset_key: str | None = None,
         worker: str | None = None,
+        id_range: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
-        found = self._db.rows("jobs", status=status, type=type, preset_key=preset_key, worker=worker, limit=limit)
+        low, high = id_range or (None, None)
+        given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker, "low": low, "high": high}
+        found = self._db.rows("jobs", **given, limit=limit)
         return [rows.readable_job(row) for row in found]
 
     def request_cancel(self, job_id: str) -> Job:

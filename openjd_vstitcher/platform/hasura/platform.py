@@ -171,6 +171,7 @@ class HasuraPlatform:
         type: str | None = None,
         preset_key: str | None = None,
         worker: str | None = None,
+        id_range: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
@@ -178,6 +179,8 @@ class HasuraPlatform:
         if self.found.kind == "legacy":
             refuse_unrecorded(status=status, worker=worker)
         where = {name: {"_eq": value} for name, value in given.items() if value is not None}
+        if id_range is not None:
+            where["id"] = {"_gte": id_range[0], "_lte": id_range[1]}
         return self._jobs(where, limit)
 
     def request_cancel(self, job_id: str) -> Job:

@@ -79,6 +79,7 @@ SELECT * FROM job WHERE id = :job_id;
 SELECT * FROM job
 WHERE (:status IS NULL OR status = :status) AND (:type IS NULL OR type = :type)
   AND (:preset_key IS NULL OR preset_key = :preset_key) AND (:worker IS NULL OR worker = :worker)
+  AND (:low IS NULL OR id BETWEEN :low AND :high)
 ORDER BY created_at DESC, id
 LIMIT :limit;
 
