@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -11,8 +12,9 @@ from typing import Any, Protocol
 from ...config import PlatformConfig
 from ...errors import NotFound, PlatformError
 from ...journal import Entry
-from ..values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from ..values import Asset, Beat, Changes, Claim, ClaimState, Job, JobPlace, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
+from .changes import ChangeLog
 from .connection import Connection
 from .extended import ExtendedWork
 from .legacy import LegacyWork, refuse_unrecorded
@@ -68,7 +70,13 @@ class HasuraPlatform:
             self._connection.close()
             raise
         _log.info("the platform is %s", self.describe())
-        self._requests = requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden)
+        self._requests = {
+            **requests("serving.graphql", job_root=self._job_root),
+            **requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden),
+        }
+        self._changes = ChangeLog(
+            self._connection, self._requests, job_root=self._job_root, has_events=self.found.kind == "extended"
+        )
         self._work: _Work = (
             ExtendedWork(self._connection, self._requests)
             if self.found.kind == "extended"
@@ -168,14 +176,24 @@ class HasuraPlatform:
         type: str | None = None,
         preset_key: str | None = None,
         worker: str | None = None,
+        search: str | None = None,
+        after: JobPlace | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
         given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker}
         if self.found.kind == "legacy":
             refuse_unrecorded(status=status, worker=worker)
-        where = {name: {"_eq": value} for name, value in given.items() if value is not None}
-        return [rows.job(row) for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
+        where: dict[str, Any] = {name: {"_eq": value} for name, value in given.items() if value is not None}
+        both = [_matching(search, self.found.hidden)] if search else []
+        both += [_behind(after)] if after else []
+        return [
+            rows.job(row) for row in self._query("Jobs", where={**where, "_and": both}, limit=limit)[self._job_root]
+        ]
+
+    def changes(self, after: str | None, *, timeout_s: float) -> Changes:
+        """Wait until something has changed since a cursor, or the time is over; return what changed."""
+        return self._changes.wait(after, timeout_s)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
@@ -192,6 +210,22 @@ class HasuraPlatform:
     def release(self, job_id: str) -> Job:
         """Put a job on hold back into the queue and reset its returns and crashes."""
         return self._steer("release", job_id)
+
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Change the priority of a job."""
+        self.job(job_id)
+        self._query("SetPriority", where={"id": {"_eq": job_id}}, priority=priority)
+        return self.job(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job that is not running, with its events and the rows of its assets."""
+        idle = {"status": {"_neq": "IN_PROGRESS"}}
+        if self.job(job_id).status != "IN_PROGRESS":
+            of_job = {"job_id": {"_eq": job_id}, **({"job": idle} if self.found.assets_know_job else {})}
+            answer = self._query("Delete", assets=of_job, where={"id": {"_eq": job_id}, **idle})
+            if answer[f"delete_{self._job_root}"]["affected_rows"]:
+                return
+        raise PlatformError(f"cannot delete job {job_id}: it is IN_PROGRESS; cancel it first")
 
     def preset(self, key: str) -> Mapping[str, Any]:
         """One preset row: key, name, version, description, job_type, details."""
@@ -216,6 +250,11 @@ class HasuraPlatform:
         if self.found.kind == "extended":
             values["job_type"] = preset.get("job_type")
         self._query("PutPreset", preset=values)
+
+    def delete_preset(self, key: str) -> None:
+        """Remove a preset row."""
+        if self._query("DeletePreset", key=key)["delete_platform_job_preset_by_pk"] is None:
+            raise NotFound(f"there is no preset {key}")
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id."""
@@ -279,6 +318,22 @@ class HasuraPlatform:
 
 def _key(claim: Claim) -> tuple[str, int, str]:
     return claim.job.id, claim.attempt, claim.worker
+
+
+def _matching(search: str, hidden: Collection[str]) -> dict[str, Any]:
+    """The condition that a job's row meets if a search finds it."""
+    pattern = "%" + re.sub(r"([%_\\])", r"\\\1", search) + "%"
+    texts = [name for name in ("preset_key", "status_details", "requestor_id") if name not in hidden]
+    ids = [{"details": {"_contains": {name: search}}} for name in ("style_id", "body_id", "body_code")]
+    own = [{"id": {"_eq": search}}] if _is_uuid(search) else []
+    return {"_or": [*({name: {"_ilike": pattern}} for name in texts), *ids, *own]}
+
+
+def _behind(place: JobPlace) -> dict[str, Any]:
+    """The condition that a job's row meets if it comes behind a place in the list of jobs."""
+    time = rows.text(place[0])
+    same = {"created_at": {"_eq": time}, "id": {"_gt": place[1]}}
+    return {"_or": [{"created_at": {"_lt": time}}, same]}
 
 
 def _root_of(table: str) -> str:
