@@ -196,6 +196,9 @@ class EmbeddedPlatform:
         """Add a job to the queue."""
         with self._db.transaction():
             self.preset(job.preset_key)
+            types = [row["value"] for row in self._db.run("job_types")]
+            if job.type not in types:
+                raise PlatformError(f"unknown job type {job.type!r}; expected one of {', '.join(types)}")
             (row,) = self._db.run(
                 "submit",
                 id=job.id or str(uuid.uuid4()),

@@ -62,6 +62,9 @@ INSERT INTO job (id, created_at, updated_at, status, type, preset_key, requestor
 VALUES (:id, :now, :now, :status, :type, :preset_key, :requestor_id, :details, :priority)
 RETURNING *;
 
+-- job_types --
+SELECT value FROM job_type ORDER BY value;
+
 -- job --
 SELECT * FROM job WHERE id = :job_id;
 
