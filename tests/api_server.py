@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -75,3 +77,36 @@ def api_server(config: Path) -> Iterator[ApiServer]:
         process.wait(_LIMIT_S)
         process.stdout.close()
         log.close()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A server-sent event."""
+
+    event: str
+    data: Any
+    id: str | None
+
+
+@contextlib.contextmanager
+def stream(client: httpx.Client, path: str, last_id: str | None = None) -> Iterator[Iterator[Frame]]:
+    """The server-sent events of a path."""
+    headers = {"Last-Event-ID": last_id} if last_id else {}
+    with client.stream("GET", path, headers=headers) as answer:
+        if answer.status_code != 200:
+            answer.read()
+            raise AssertionError(f"{answer.status_code}: {answer.text}")
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield _frames(answer.iter_lines())
+
+
+def _frames(lines: Iterator[str]) -> Iterator[Frame]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            fields[name] = value
+        else:
+            if "data" in fields:
+                yield Frame(fields["event"], json.loads(fields["data"]), fields.get("id"))
+            fields = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,8 +12,11 @@ from fastapi import Depends, Header, Request
 from starlette.exceptions import HTTPException
 
 from ..config.tables import ServerConfig
+from ..errors import InvalidInput
 from .key_file import SCOPES, ApiKey
-from .service import Serving
+from .service import Service, Serving
+
+_log = logging.getLogger(__name__)
 
 LOCAL = ApiKey("", "this machine", SCOPES, datetime(1970, 1, 1, tzinfo=UTC), None, "")
 """Stands for a caller that needs no key."""
@@ -29,13 +33,21 @@ def caller(request: Request, service: Serving, authorization: Annotated[str | No
     """
     if authorization is not None:
         scheme, _, text = authorization.partition(" ")
-        key = service.keys.key_of(text.strip()) if scheme.lower() == "bearer" else None
+        key = _key(service, text.strip()) if scheme.lower() == "bearer" else None
         if key is None:
             raise _no_key("this API key is not valid, or it has expired")
         return key
     if needs_no_key(request, service.config.server):
         return LOCAL
     raise _no_key("an API key is needed: Authorization: Bearer KEY")
+
+
+def _key(service: Service, text: str) -> ApiKey | None:
+    try:
+        return service.keys.key_of(text)
+    except (InvalidInput, OSError) as error:
+        _log.error("the API keys cannot be read: %s", error)  # the reason is the whole story
+        raise HTTPException(503, "the API keys cannot be read; the server's log says more") from error
 
 
 Caller = Annotated[ApiKey, Depends(caller)]
