@@ -12,8 +12,10 @@ from .values import Asset, Beat, Changes, Claim, ClaimState, Job, JobPlace, JobS
 class JobQueue(Protocol):
     """The queue as workers and submitters see it. Raises `PlatformError`, `NotFound`, `ClaimLost`."""
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types.
+    def claim(
+        self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None = None
+    ) -> Claim | None:
+        """Take the next job of these types; with `job_id` only that one, if it is waiting.
 
         Order: types descending, then priority descending, then the least recently updated. A job that pauses is passed
         over. None if no job is waiting. A job whose row cannot be used ends with errors, and the next one is taken.

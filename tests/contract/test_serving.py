@@ -66,6 +66,19 @@ def test_a_higher_priority_is_claimed_first(subject: Subject) -> None:
         subject.platform.set_priority("3b2f0f5e-0000-4000-8000-000000000000", 1)
 
 
+def test_one_job_is_claimed_by_its_id_while_it_waits(subject: Subject) -> None:
+    platform = subject.platform
+    first, second = submit(platform), submit(platform)
+    claim = platform.claim("worker-1", ["TEST"], lease_s=60, job_id=second.id)
+    assert claim is not None
+    assert (claim.job.id, claim.attempt, claim.job.status) == (second.id, 1, "IN_PROGRESS")
+    for job_id, types in ((second.id, ["TEST"]), (first.id, ["BRAND_ONBOARDING"]), ("no-uuid", ["TEST"])):
+        assert platform.claim("worker-2", types, lease_s=60, job_id=job_id) is None
+    platform.heartbeat(claim, lease_s=60)
+    platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
+    assert [platform.job(job.id).status for job in (first, second)] == ["NEW", "COMPLETED_SUCCESS"]
+
+
 def test_a_deleted_job_is_gone_with_its_assets(subject: Subject) -> None:
     platform, job = subject.platform, submit(subject.platform)
     claim = platform.claim("worker-1", ["TEST"], lease_s=60)

@@ -63,6 +63,14 @@ def test_a_key_allows_what_its_scopes_say(server: ApiServer) -> None:
         assert api.post("/v1/tasks", json=TASK).status_code == 403
 
 
+def test_a_key_of_a_runner_is_for_that_runner(server: ApiServer) -> None:
+    with with_key(server, keys(server, "create", "desk", "--scope", "runner")) as api:
+        for name, status in (("desk", 200), ("desk-2", 200), ("other", 403), ("desktop", 403)):
+            assert api.post("/api/runner/register", json={"name": name}).status_code == status
+            assert api.post("/api/runner/verify", headers={"X-Runner-ID": name}).status_code == status
+        assert api.get("/v1/tasks").status_code == 403
+
+
 def test_idempotency_keys_of_two_callers_are_different(server: ApiServer) -> None:
     ids = set()
     for name in ("one", "two"):

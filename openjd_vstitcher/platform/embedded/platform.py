@@ -67,8 +67,10 @@ class EmbeddedPlatform:
         """Close the database."""
         self._db.close()
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types."""
+    def claim(
+        self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None = None
+    ) -> Claim | None:
+        """Take the next job of these types, or this one."""
         now = datetime.now(UTC)
         with self._db.transaction():
             while True:
@@ -77,6 +79,7 @@ class EmbeddedPlatform:
                     now=rows.text(now),
                     worker=worker,
                     types=json.dumps(list(job_types)),
+                    job_id=job_id,
                     lease_expires_at=rows.text(now + timedelta(seconds=lease_s)),
                 )
                 if row is None:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Work(Protocol):
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None: ...
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None) -> Claim | None: ...
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None
     ) -> Beat: ...
@@ -93,9 +93,13 @@ class HasuraPlatform:
         """Close the connection and its subscriptions."""
         self._connection.close()
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types."""
-        return self._work.claim(worker, job_types, lease_s=lease_s)
+    def claim(
+        self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None = None
+    ) -> Claim | None:
+        """Take the next job of these types, or this one."""
+        if job_id is not None and not _is_uuid(job_id):
+            return None
+        return self._work.claim(worker, job_types, lease_s=lease_s, job_id=job_id)
 
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None

@@ -6,7 +6,7 @@ UPDATE job SET
 WHERE id = (
   SELECT id FROM job
   WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type IN (SELECT value FROM json_each(:types))
-    AND (not_before IS NULL OR not_before <= :now)
+    AND (not_before IS NULL OR not_before <= :now) AND (:job_id IS NULL OR id = :job_id)
   ORDER BY type DESC, priority DESC, updated_at, id
   LIMIT 1
 )
