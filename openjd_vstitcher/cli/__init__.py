@@ -29,6 +29,8 @@ _COMMANDS = {
     "schema": "Print a JSON Schema, for editors.",
     "demo": "Run the sample presets on the sample garment.",
     "daemon": "Run jobs from the queue.",
+    "serve": "Serve the HTTP API.",
+    "keys": "Make and revoke keys of the HTTP API.",
     "submit": "Put a job into the queue.",
     "jobs": "List, show and steer the jobs of the queue.",
     "presets": "List, show and store presets.",

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from ..errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem, Unreadable
 from ..events import JobStatus as JobStatus
 from ..events import OutcomeStatus
+from ..journal import Entry
 
 _log = logging.getLogger(__name__)
 
@@ -121,6 +122,28 @@ class Job:
     def without_data(self, reason: str) -> Job:
         """The job without its details and errors, which cannot be read."""
         return replace(self, details={}, errors=(), unreadable=reason)
+
+
+JobPlace = tuple[datetime, str]
+"""The place of a job in a list of jobs: its `created_at` and its id."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed on the platform.
+
+    Parameters
+    ----------
+    cursor: where to continue. It means something only to the platform that made it.
+    jobs: the jobs that are new or changed, as they are now.
+    deleted: the ids of jobs that are gone.
+    events: what happened to jobs, see `JobQueue.events`.
+    """
+
+    cursor: str
+    jobs: Sequence[Job] = ()
+    deleted: Sequence[str] = ()
+    events: Sequence[Entry] = ()
 
 
 @dataclass(frozen=True)

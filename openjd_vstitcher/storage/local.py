@@ -133,6 +133,13 @@ class LocalStorage:
         self.check_source(uri)
         return self.path(uri).resolve().as_uri()
 
+    def link(self, uri: str, *, expires_s: int) -> str:
+        self.check(uri)
+        path = self.path(uri)
+        if path.is_symlink():
+            raise refused(f"{uri!r} is a symbolic link")
+        return path.resolve().as_uri()
+
     def path(self, uri: str) -> Path:
         """The file of an address."""
         if is_s3(uri):

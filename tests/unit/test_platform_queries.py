@@ -10,7 +10,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, build_schema, pri
 from openjd_vstitcher.platform.hasura.queries import requests
 from openjd_vstitcher.resources import resource
 
-KINDS = ["extended", "legacy", "introspection"]
+KINDS = ["extended", "legacy", "serving", "introspection"]
 SCHEMA = resource("schemas/hasura/schema.graphql").read_text(encoding="utf-8")
 _JOB = re.compile(r"\b(insert_|update_|delete_|)platform_job(?!_(?:preset|event|status|type))(?=\b|_)")
 

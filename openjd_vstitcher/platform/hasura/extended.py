@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graphql import DocumentNode
@@ -28,11 +29,13 @@ class ExtendedWork:
         self._connection = connection
         self._requests = requests
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None) -> Claim | None:
         """Take the next job; a request repeated after a lost answer returns the same claim."""
         self._connection.worker = worker
         while True:
             request = {"worker": worker, "types": list(job_types), "lease_s": lease_s, "request": str(uuid.uuid4())}
+            if job_id is not None and not self._take(job_id, request):
+                return None
             try:
                 found = self._call("Claim", **request)
                 if not found:
@@ -104,6 +107,29 @@ class ExtendedWork:
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
         """Mark an asset as `UPLOADED`."""
         self._fenced("AssetUploaded", claim, asset_id=asset_id, details=dict(details))
+
+    def _take(self, job_id: str, request: Mapping[str, Any]) -> bool:
+        """Claim one waiting job for a request: the function that claims the next job then returns it.
+
+        Only administrators may: a worker's role takes the next job.
+        """
+        now = datetime.now(UTC)
+        claimed = {
+            "status": "IN_PROGRESS",
+            "status_details": None,
+            "started_at": rows.text(now),
+            "ended_at": None,
+            "worker": request["worker"],
+            "claim_request": request["request"],
+            "lease_expires_at": rows.text(now + timedelta(seconds=request["lease_s"])),
+            "progress": None,
+            "cancel_requested": False,
+            "errors": [],
+            "not_before": None,
+        }
+        where = {**self.waiting(request["types"]), "id": {"_eq": job_id}}
+        answer = self._connection.execute(self._requests["Take"], {"where": where, "set": claimed})
+        return bool(next(iter(answer.values()))["affected_rows"])
 
     def _end_unusable(self, request: Mapping[str, Any], error: Exception) -> None:
         """End the job that a request claimed but whose row cannot be read; raise the error if there is none.

@@ -73,10 +73,11 @@ class LegacyWork:
         self._assets_know_job = assets_know_job
         self._pauses = Pauses()
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None) -> Claim | None:
         """Take the next job with an update conditional on its status; exactly one changed row is a claim."""
         while True:
-            waiting = {**self.waiting(job_types), "id": {"_nin": self._pauses.now()}}
+            one = {} if job_id is None else {"_eq": job_id}
+            waiting = {**self.waiting(job_types), "id": {"_nin": self._pauses.now(), **one}}
             found = self._query("Next", where=waiting, limit=_CANDIDATES)[self._job_root]
             for candidate in found:
                 if self._pauses.may_begin(candidate["id"], candidate["started_at"]):

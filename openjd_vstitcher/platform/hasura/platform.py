@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -12,8 +13,9 @@ from ...config import PlatformConfig
 from ...documents.data import TOO_DEEP
 from ...errors import NotFound, PlatformError, Unreadable
 from ...journal import Entry
-from ..values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from ..values import Asset, Beat, Changes, Claim, ClaimState, Job, JobPlace, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
+from .changes import ChangeLog
 from .connection import Connection
 from .extended import ExtendedWork
 from .legacy import LegacyWork, refuse_unrecorded
@@ -27,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Work(Protocol):
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None: ...
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None) -> Claim | None: ...
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None
     ) -> Beat: ...
@@ -69,9 +71,15 @@ class HasuraPlatform:
             self._connection.close()
             raise
         _log.info("the platform is %s", self.describe())
-        self._requests = requests(self.found.kind, job_root=self._job_root, without=self.found.hidden)
+        self._requests = {
+            **requests("serving", job_root=self._job_root),
+            **requests(self.found.kind, job_root=self._job_root, without=self.found.hidden),
+        }
         without = (*self.found.hidden, "details", "errors")
         self._bare_requests = requests(self.found.kind, job_root=self._job_root, without=without)
+        self._changes = ChangeLog(
+            self._connection, self._requests, job_root=self._job_root, has_events=self.found.kind == "extended"
+        )
         self._work: _Work = (
             ExtendedWork(self._connection, self._requests)
             if self.found.kind == "extended"
@@ -88,9 +96,13 @@ class HasuraPlatform:
         """Close the connection and its subscriptions."""
         self._connection.close()
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types."""
-        return self._work.claim(worker, job_types, lease_s=lease_s)
+    def claim(
+        self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None = None
+    ) -> Claim | None:
+        """Take the next job of these types, or this one."""
+        if job_id is not None and not _is_uuid(job_id):
+            return None
+        return self._work.claim(worker, job_types, lease_s=lease_s, job_id=job_id)
 
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
@@ -172,16 +184,24 @@ class HasuraPlatform:
         preset_key: str | None = None,
         worker: str | None = None,
         id_range: tuple[str, str] | None = None,
+        search: str | None = None,
+        after: JobPlace | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
         given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker}
         if self.found.kind == "legacy":
             refuse_unrecorded(status=status, worker=worker)
-        where = {name: {"_eq": value} for name, value in given.items() if value is not None}
+        where: dict[str, Any] = {name: {"_eq": value} for name, value in given.items() if value is not None}
         if id_range is not None:
             where["id"] = {"_gte": id_range[0], "_lte": id_range[1]}
-        return self._jobs(where, limit)
+        both = [_matching(search, self.found.hidden)] if search else []
+        both += [_behind(after)] if after else []
+        return self._jobs({**where, "_and": both}, limit)
+
+    def changes(self, after: str | None, *, timeout_s: float) -> Changes:
+        """Wait until something has changed since a cursor, or the time is over; return what changed."""
+        return self._changes.wait(after, timeout_s)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
@@ -198,6 +218,22 @@ class HasuraPlatform:
     def release(self, job_id: str) -> Job:
         """Put a job on hold back into the queue and reset its returns and crashes."""
         return self._steer("release", job_id)
+
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Change the priority of a job."""
+        self.job(job_id)
+        self._query("SetPriority", where={"id": {"_eq": job_id}}, priority=priority)
+        return self.job(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job that is not running, with its events and the rows of its assets."""
+        idle = {"status": {"_neq": "IN_PROGRESS"}}
+        if self.job(job_id).status != "IN_PROGRESS":
+            of_job = {"job_id": {"_eq": job_id}, **({"job": idle} if self.found.assets_know_job else {})}
+            answer = self._query("Delete", assets=of_job, where={"id": {"_eq": job_id}, **idle})
+            if answer[f"delete_{self._job_root}"]["affected_rows"]:
+                return
+        raise PlatformError(f"cannot delete job {job_id}: it is IN_PROGRESS; cancel it first")
 
     def preset(self, key: str) -> Mapping[str, Any]:
         """One preset row: key, name, version, description, job_type, details."""
@@ -222,6 +258,11 @@ class HasuraPlatform:
         if self.found.kind == "extended":
             values["job_type"] = preset.get("job_type")
         self._query("PutPreset", preset=values)
+
+    def delete_preset(self, key: str) -> None:
+        """Remove a preset row."""
+        if self._query("DeletePreset", key=key)["delete_platform_job_preset_by_pk"] is None:
+            raise NotFound(f"there is no preset {key}")
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id."""
@@ -300,6 +341,22 @@ class HasuraPlatform:
 
 def _key(claim: Claim) -> tuple[str, int, str]:
     return claim.job.id, claim.attempt, claim.worker
+
+
+def _matching(search: str, hidden: Collection[str]) -> dict[str, Any]:
+    """The condition that a job's row meets if a search finds it."""
+    pattern = "%" + re.sub(r"([%_\\])", r"\\\1", search) + "%"
+    texts = [name for name in ("preset_key", "status_details", "requestor_id") if name not in hidden]
+    ids = [{"details": {"_contains": {name: search}}} for name in ("style_id", "body_id", "body_code")]
+    own = [{"id": {"_eq": search}}] if _is_uuid(search) else []
+    return {"_or": [*({name: {"_ilike": pattern}} for name in texts), *ids, *own]}
+
+
+def _behind(place: JobPlace) -> dict[str, Any]:
+    """The condition that a job's row meets if it comes behind a place in the list of jobs."""
+    time = rows.text(place[0])
+    same = {"created_at": {"_eq": time}, "id": {"_gt": place[1]}}
+    return {"_or": [{"created_at": {"_lt": time}}, same]}
 
 
 def _root_of(table: str) -> str:

@@ -10,7 +10,12 @@ from graphql import REMOVE, DocumentNode, FieldNode, Visitor, parse, visit
 from graphql.utilities import separate_operations
 
 _JOB = "{{job}}"
-_FILES = {"extended": ("common", "extended"), "legacy": ("common", "legacy"), "introspection": ("introspection",)}
+_FILES = {
+    "extended": ("common", "extended"),
+    "legacy": ("common", "legacy"),
+    "serving": ("serving",),
+    "introspection": ("introspection",),
+}
 
 
 def requests(kind: str, *, job_root: str = "platform_job", without: Collection[str] = ()) -> dict[str, DocumentNode]:
@@ -18,7 +23,7 @@ def requests(kind: str, *, job_root: str = "platform_job", without: Collection[s
 
     Parameters
     ----------
-    kind: `extended` or `legacy`, the kind of the tables, or `introspection`.
+    kind: `extended` or `legacy`, the kind of the tables; `serving`, what only servers ask; or `introspection`.
     job_root: the GraphQL name of the table of jobs, put in place of `{{job}}`.
     without: fields to leave out because the role may not read them.
     """
