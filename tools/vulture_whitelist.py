@@ -57,3 +57,4 @@ _.supervise  # openjd_vstitcher/engine/command.py
 _.LocalStorage  # openjd_vstitcher/storage/adapters.py
 _.S3Storage  # openjd_vstitcher/storage/adapters.py
 _.collect  # of prometheus_client's Collector
+_.capabilities  # openjd_vstitcher/api/runner.py: what a runner may send
