@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +19,7 @@ from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.outcome import machine_fault
 from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.resume import finish_attempt
+from openjd_vstitcher.attempt.run import run_attempt
 from openjd_vstitcher.attempt.status import StatusFile
 from openjd_vstitcher.daemon import fitness
 from openjd_vstitcher.daemon.queue_client import QueueClient
@@ -204,6 +207,26 @@ def test_a_job_comes_back_after_the_machines_fault_and_succeeds(
         wait_until(lambda: farm.status(job_id) == "COMPLETED_SUCCESS")
     job = farm.job(job_id)
     assert (job.attempt, job.returns, job.auto_retries, job.crashes) == (3, 2, 0, 0)
+
+
+def test_an_export_that_does_not_fit_on_the_disk_gives_the_job_back_uncounted(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk had room when the job was claimed and staged; the engine writes half a file and says "code 5"."""
+    free = shutil.disk_usage(farm.folder).free
+    farm.configure(CONFIG.replace("lease_s = 8", f"lease_s = 60\nmin_free_bytes = {free * 3 // 2}"))
+    rule = {"what": "half_file", "in": "GarmentTechpackExport"}
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    job_id = farm.submit()
+    claim = farm.platform.claim("w", farm.config.worker.job_types, lease_s=60)
+    assert claim is not None
+    directory = farm.directory(job_id)
+    directory.create(AttemptRequest.of(claim, clock.now_s()))
+    assert run_attempt(directory, farm.config, farm.platform)
+    job = farm.job(job_id)
+    assert (job.status, job.auto_retries, job.crashes, job.returns) == ("NEW", 0, 0, 1)
+    assert f"are free on the disk of {directory.output}" in str(job.status_details)
+    assert "failed in stage" in str(job.status_details)
 
 
 def test_a_machine_is_unfit_when_its_disk_is_full_or_cannot_be_written(
