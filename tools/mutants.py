@@ -156,8 +156,8 @@ def known_tests() -> set[str]:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *FAST]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     found = {line for line in listed.stdout.splitlines() if "::" in line}
-    if not found:
-        raise SystemExit(f"no test was found:\n{listed.stdout}{listed.stderr}")
+    if listed.returncode:
+        raise SystemExit(f"the tests cannot be collected:\n{listed.stdout}{listed.stderr}")
     return found
 
 

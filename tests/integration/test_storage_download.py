@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,26 @@ def test_failures_of_our_storage_and_of_other_hosts_are_told_apart(server: Input
         with pytest.raises(StorageError, match="answered 403") as caught:
             fetch(entry_of(url, signed_for=signed_for), tmp_path / "x", allow_private_hosts=[server.host])
         assert caught.value.transient is bool(signed_for)
+
+
+@pytest.mark.parametrize(
+    ("error", "signed", "transient"),
+    [
+        (ConnectionRefusedError("refused"), True, True),
+        (ConnectionRefusedError("refused"), False, False),
+        (ssl.SSLCertVerificationError("self-signed"), True, False),
+    ],
+)
+def test_only_our_storage_is_expected_back_when_a_host_cannot_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, signed: bool, transient: bool
+) -> None:
+    def refuse(*_: Any) -> socket.socket:
+        raise error
+
+    monkeypatch.setattr("openjd_vstitcher.storage.inputs.download._TRIES", 1)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    host = "127.0.0.1:9"
+    entry = entry_of(f"https://{host}/tee.bw", signed_for=host if signed else "")
+    with pytest.raises(StorageError, match="cannot fetch") as caught:
+        fetch(entry, tmp_path / "x", allow_private_hosts=[host])
+    assert caught.value.transient is transient
