@@ -29,6 +29,7 @@ class InputServer(ThreadingHTTPServer):
         self.requests: list[tuple[str, str | None]] = []
         self.cut_after: list[int] = []
         self.statuses: list[int] = []
+        self.redirect_status = 302
         self.headers: list[dict[str, str]] = []
         self.over = threading.Event()
 
@@ -46,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.path, asked))
         self.server.headers.append(dict(self.headers))
         if self.path.startswith("/redirect?"):
-            self.send_response(302)
+            self.send_response(self.server.redirect_status)
             self.send_header("Location", self.path.partition("?")[2])
             self.end_headers()
             return

@@ -106,6 +106,13 @@ def test_redirect_leads_nowhere_that_the_first_address_could_not(
         fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host])
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_kind_of_redirect_is_followed(server: InputServer, tmp_path: Path, status: int) -> None:
+    server.redirect_status = status
+    fetched = fetch(entry_of(f"http://{server.host}/redirect?/x"), tmp_path / "x", allow_private_hosts=[server.host])
+    assert fetched.sha256 == SHA256
+
+
 def test_endless_redirects_end(server: InputServer, tmp_path: Path) -> None:
     loop = "/redirect?" * 10 + "/x"
     with pytest.raises(InvalidInput, match="redirects more than 5 times"):
