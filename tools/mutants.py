@@ -242,7 +242,7 @@ def attempt(fault: Fault, tests: list[str], also: list[str], seconds: dict[str, 
         output = (checkout / ".output").read_text(encoding="utf-8", errors="replace")
         if "ImportError" not in output:
             raise SystemExit(f"the tests of {fault} cannot be run:\n{output[-3000:]}")
-    return Result(str(fault), "caught", failed or ("hangs" if code is None else "cannot be imported"), ran)
+    return Result(str(fault), "caught", failed or ("hangs" if code is None else f"ends with {code}"), ran)
 
 
 def equivalent() -> set[str]:
@@ -334,7 +334,7 @@ def main() -> None:
     print(f"\n{counted['caught']} of {len(chosen)} faults were caught (seed {given.seed}); not caught:")
     for fault in chosen:
         if known[str(fault)].outcome != "caught":
-            print(f"{known[str(fault)].outcome}: {fault}")
+            print(f"{known[str(fault)].outcome} ({known[str(fault)].ran}) {fault}\n    {fault.change}")
 
 
 if __name__ == "__main__":
