@@ -185,6 +185,35 @@ def test_an_attempt_that_cannot_renew_its_lease_stops_before_it_ends(
     assert stops == ["lost"]
 
 
+def test_a_lease_that_is_held_ends_with_its_threads(tmp_path: Path, queue: Queue) -> None:
+    before = set(threading.enumerate())
+    with lease_of(tmp_path, queue, length_s=120):
+        assert queue.beaten.wait(5)
+    left = set(threading.enumerate()) - before
+    assert [thread.name for thread in left if thread.name.startswith("lease")] == []
+
+
+def test_a_lost_lease_does_not_wait_for_a_queue_that_hangs(
+    tmp_path: Path, queue: Queue, stops: list[Stop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openjd_vstitcher.attempt.lease._JOIN_S", 20.0)
+    over = threading.Event()
+
+    def hang() -> Beat:
+        over.wait(60)
+        raise PlatformError("the queue is away", transient=True)
+
+    queue.answer = hang
+    with lease_of(tmp_path, queue, length_s=2) as lease:
+        lease.on_stop(stops.append)
+        wait_for(lambda: stops)
+        lease.work_over()
+        ended = time.monotonic()
+    assert time.monotonic() - ended < 10
+    over.set()
+    assert stops == ["lost"]
+
+
 def test_without_leases_an_attempt_outlasts_a_queue_that_is_away(
     tmp_path: Path, queue: Queue, stops: list[Stop]
 ) -> None:
