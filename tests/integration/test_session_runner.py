@@ -87,7 +87,8 @@ def test_steps_run_in_dependency_order_in_one_session(tmp_path: Path) -> None:
     assert result.succeeded
     assert list(result.steps.values()) == ["succeeded", "succeeded"]
     assert out.read_text() == "(ab)"
-    assert len(run.events("session_started")) == 1
+    (started,), (ended,) = run.events("session_started"), run.events("session_ended")
+    assert started.fields["session"] == ended.fields["session"]
 
 
 def test_task_parameters_step_environments_and_their_variables(tmp_path: Path) -> None:
