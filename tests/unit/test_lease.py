@@ -19,7 +19,7 @@ from openjd_vstitcher.attempt.lease import LOST_EXIT_CODE, Lease, LeaseTimes, St
 from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.status import StatusFile
 from openjd_vstitcher.errors import ClaimLost, PlatformError
-from openjd_vstitcher.events import ActionStatus, SessionEnded, SessionStarted
+from openjd_vstitcher.events import ActionStatus, Event, SessionEnded, SessionStarted
 from openjd_vstitcher.journal import Entry, Journal
 from openjd_vstitcher.platform.values import Beat, Claim, Job
 
@@ -120,7 +120,12 @@ def test_a_request_to_give_the_job_back_is_seen(tmp_path: Path, queue: Queue, st
     assert stops == ["given back"]
 
 
-def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(tmp_path: Path, queue: Queue) -> None:
+@pytest.mark.parametrize(
+    "others", [[SessionStarted(session="a")], [SessionStarted(session="a"), SessionEnded(session="a")]]
+)
+def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(
+    tmp_path: Path, queue: Queue, others: list[Event]
+) -> None:
     kept: list[str] = []
 
     def record(claim: Claim, entries: Sequence[Entry]) -> None:
@@ -131,10 +136,10 @@ def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(tmp_pa
     queue.record = record  # type: ignore[method-assign, assignment]
     lease = lease_of(tmp_path, queue, length_s=120)
     journal = Journal(tmp_path / "7.1" / "journal.jsonl", job_id="7")
-    for event in (SessionStarted(session="a"), ActionStatus(status="?"), SessionEnded(session="a")):
+    for event in (others[0], ActionStatus(status="?"), *others[1:]):
         journal.append(event)
     lease.record()
-    assert kept == ["session_started", "session_ended"]
+    assert kept == ["session_started", "session_ended"][: len(others)]
 
 
 @pytest.mark.parametrize("how", ["heartbeat", "state"])

@@ -1,12 +1,14 @@
-"""The progress of uploads, in the journal."""
+"""What a sync tells of its uploads while it works, and what is left of it afterwards."""
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.outputs_bench import Bench
+from tests.outputs_bench import PROMPT, Bench
 
 
 def test_a_long_upload_tells_its_progress_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,3 +30,15 @@ def test_a_short_upload_tells_no_progress(tmp_path: Path) -> None:
     bench.write("a.png", b"x" * (3 << 20))
     assert bench.sync.finish(10).complete
     assert bench.named("output_progress") == []
+
+
+@pytest.mark.parametrize("mode", ["events", "polling"])
+def test_a_finished_sync_leaves_no_thread(tmp_path: Path, mode: str) -> None:
+    before = set(threading.enumerate())
+    bench = Bench(tmp_path, ["a.png"], config=replace(PROMPT, watch=mode))
+    bench.sync.start()
+    assert set(threading.enumerate()) > before
+    bench.write("a.png")
+    assert bench.sync.finish(10).complete
+    bench.sync.stop()
+    assert set(threading.enumerate()) <= before
