@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from openjd_vstitcher.outputs.ledger import Ledger
 from tests.outputs_bench import PROMPT, Bench
 
 
@@ -42,3 +43,17 @@ def test_a_finished_sync_leaves_no_thread(tmp_path: Path, mode: str) -> None:
     assert bench.sync.finish(10).complete
     bench.sync.stop()
     assert set(threading.enumerate()) <= before
+
+
+def test_an_upload_is_in_the_ledger_before_it_begins(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ["a.png"])
+    bench.storage.gate.clear()
+    bench.sync.start()
+    bench.write("a.png")
+    bench.wait_for("output_uploading", "a.png")
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    entry = ledger.entry("a.png")
+    assert (entry.state, entry.attempts, entry.uri) == ("uploading", 1, "s3://bucket/exports/job-1/a.png")
+    ledger.close()
+    bench.storage.gate.set()
+    assert bench.sync.finish(10).complete

@@ -222,6 +222,13 @@ def test_progress_status_and_facts_reach_the_journal(tmp_path: Path) -> None:
     assert not run.events("job_ended")
 
 
+def test_a_failure_shows_no_output_of_an_earlier_action(tmp_path: Path) -> None:
+    run = Run(tmp_path, [step("a", "print('all is well')"), step("b", "raise SystemExit(3)", depends_on="a")])
+    (failure,) = run.start().failures
+    assert failure.message.endswith("ended with exit code 3")
+    assert failure.last_lines == []
+
+
 def test_a_timeout_is_told_as_one(tmp_path: Path) -> None:
     run = Run(tmp_path, [step("slow", "import time; time.sleep(60)", timeout=1)])
     result = run.start()
