@@ -324,6 +324,8 @@ def test_a_thread_does_not_hide_that_the_work_is_stuck(tmp_path: Path) -> None:
     assert beats(path, 0.5, meanwhile=lambda: status.alive(0.2)) > 2
     status.alive(60)
     assert beats(path, 0.5) > 2
+    status.end({"status": "COMPLETED_SUCCESS"})
+    assert beats(path, 0.5) == 1
 
 
 # Telling the queue

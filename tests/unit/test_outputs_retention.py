@@ -58,6 +58,7 @@ def test_bytes_take_the_oldest_complete_jobs_first() -> None:
     jobs = [_ended(days, complete=days < 1) for days in (9, 8, 0.5, 0.6)]
     config = dataclasses.replace(_CONFIG, keep_bytes=150)
     assert [job for job, _ in removable(jobs, config)] == [jobs[3], jobs[2], jobs[0]]
+    assert [job for job, _ in removable(jobs, dataclasses.replace(_CONFIG, keep_bytes=399))] == [jobs[3]]
     assert removable(jobs, dataclasses.replace(_CONFIG, keep_bytes=400)) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,14 +100,17 @@ def test_destination_is_prefix_subfolder_and_name(preset: dict[str, str], uri: s
     ("preset", "style_id", "pointer"),
     [
         ({}, None, "/remote_destination"),
+        ({"remote_destination": ""}, None, "/remote_destination"),
+        ({"remote_destination": ["s3://b"]}, None, "/remote_destination"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "DATE"}, None, "subfolder_type"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, None, "/style_id"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, "a/b", "/style_id"),
+        ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, "a\\b", "/style_id"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, "..", "storage address"),
     ],
 )
 def test_unusable_destination_is_refused_with_its_place(
-    preset: dict[str, str], style_id: str | None, pointer: str
+    preset: dict[str, Any], style_id: str | None, pointer: str
 ) -> None:
     with pytest.raises(InvalidInput, match=pointer):
         destination_prefix(preset, job_id="job-1", style_id=style_id)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
@@ -130,3 +131,20 @@ def test_two_writers_that_may_replace_the_same_object_do_not_both(
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(put, ["one", "two"])) == [False, True]
+
+
+def test_an_object_that_another_process_keeps_locked_is_tried_again_later(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openjd_vstitcher.storage.local._LOCK_LIMIT_S", 0.1)
+    (tmp_path / "a").write_bytes(b"abc")
+    uri = "s3://bucket/x/y.png"
+    _put(storage, tmp_path / "a", uri, transfer=Transfer(replaces=""))
+    (lock,) = (tmp_path / "root/.locks").iterdir()
+    now = storage.stat(uri)
+    assert now is not None
+    transfer = Transfer(replaces=now.etag)
+    with FileLock(lock), pytest.raises(StorageError, match="another process is storing something") as caught:
+        _put(storage, tmp_path / "a", uri, transfer=transfer)
+    assert caught.value.transient
+    _put(storage, tmp_path / "a", uri, transfer=transfer)
