@@ -35,7 +35,7 @@ def test_a_killed_job_process_delivers_what_it_made_and_the_job_runs_again(
         wait_until(flag.exists)
         status = read_status(farm.directory(job_id).status)
         assert status is not None
-        os.kill(status.pid, signal.SIGKILL)
+        psutil.Process(status.pid).kill()
         wait_until(lambda: farm.status(job_id) == "COMPLETED_SUCCESS")
     job = farm.job(job_id)
     assert (job.attempt, job.crashes) == (2, 1)
@@ -154,7 +154,7 @@ def test_a_daemon_that_is_killed_interrupts_nothing_and_the_next_one_takes_over(
     worker = threading.Thread(target=farm.work)
     worker.start()
     threading.Event().wait(0.5)
-    os.kill(_engine_of(farm.folder), signal.SIGKILL)
+    psutil.Process(_engine_of(farm.folder)).kill()
     worker.join(60)
     job = farm.job(job_id)
     assert job.attempt == 1
