@@ -20,6 +20,8 @@ from openjd_vstitcher.storage.inputs.resolve import plain_name, resolve_inputs, 
 
 _BODY = "body-files/bodies/3d_body_files/tk_6129"
 
+PASSWORDS = "C:/Windows/win.ini" if os.name == "nt" else "/etc/passwd"
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -93,7 +95,7 @@ def test_https_input_is_recorded_without_its_query(root: Path) -> None:
             {"input_file_uri": "s3://body-files/nothing.bw"},
             "/input_file_uri: s3://body-files/nothing.bw does not exist",
         ),
-        ({"input_file_uri": "/etc/passwd"}, "/input_file_uri: '/etc/passwd' is not among"),
+        ({"input_file_uri": PASSWORDS}, f"/input_file_uri: '{PASSWORDS}' is not among"),
         ({"body_code": "ZZ-1"}, "/body_code: no .bw file under s3://body-files/bodies/3d_body_files/zz_1/"),
         (
             {"body_code": "TK-6129", "remote_artwork_bundle_dir_path": "s3://artworks/none/"},
