@@ -41,7 +41,6 @@ def test_a_process_that_was_started_at_once_ends_with_the_engine_though_its_pare
     child = written_pid(pid)
     wait_until(lambda: process.exit_code() is not None)
     assert psutil.pid_exists(child)
-    assert process.cpu_s() > 0
     process.end()
     wait_until(lambda: not psutil.pid_exists(child))
 
