@@ -37,7 +37,7 @@ def test_a_plan_has_the_steps_in_an_order_that_fits_their_dependencies() -> None
 def test_a_plan_knows_tasks_values_and_outputs() -> None:
     made = plan(template(), {**GIVEN, "Snapshots": "8"})
     assert [step.task_count for step in made.steps] == [8, 1, 1]
-    assert made.values["GarmentFile"].value == "/base/tee.bw"
+    assert made.values["GarmentFile"].value == str(Path("/base/tee.bw"))
     assert made.output_names == ("turntable.zip", "asset_bundle.zip")
     export = made.export_of("02 asset_bundle.zip")
     assert export is not None
