@@ -356,3 +356,27 @@ def test_plugin_in_the_gui_does_the_same_as_the_script(tmp_path: Path, session: 
         supervisor = gui.connection["supervisor_pid"]
         gui.stop()
         wait_until(lambda: not exists(supervisor), "the end of the supervisor")
+
+
+@pytest.mark.slow
+def test_unproven_mutation_fails_the_export_if_the_configuration_says_so(tmp_path: Path) -> None:
+    with opened(tmp_path, 'unproven_mutations = "fail"') as session:
+        session.write(garment_path=str(GARMENT))
+        assert session.start().returncode == 0
+        scan = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
+        result = session.run(scan, mutations=[REMOVE_SYMMETRY])
+        assert result.returncode == 1
+        assert "failed in stage mutate: REMOVE_SYMMETRY: the engine keeps the symmetry of Front" in result.stdout
+        assert not (session.output / "scan.json").exists()
+        assert made(session, scan)[-1]["event"] == "exported"
+
+
+def test_garment_file_is_made_and_can_be_opened_by_a_session(session: Session, tmp_path: Path) -> None:
+    file = {"type": "EXPORT", "export_type": "VSTITCHER_FILE", "output_file_name": "out.bw"}
+    told = [event["event"] for event in made(session, file, mutations=[DELETE_TRIMS])]
+    assert told[-2:] == ["mutation_applied", "exported"]
+    with opened(tmp_path, "") as other:
+        other.write(garment_path=str(session.output / "out.bw"))
+        assert other.start().returncode == 0
+        found = scanned(other)
+        assert (found["name"], groups(found)) == ("out", set())
