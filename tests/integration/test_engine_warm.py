@@ -60,7 +60,7 @@ def test_next_session_gets_the_engine_without_a_garment(tmp_path: Path) -> None:
         assert list(folder.glob("*.json")) == []
         reported = events(second.run(SCAN).stdout)
         assert [event["event"] for event in reported] == ["exported"]
-        assert '"Shoulder Button 1"' in (second.output / "scan.json").read_text(encoding="utf-8")
+        assert '"Shell Button"' in (second.output / "scan.json").read_text(encoding="utf-8")
         assert second.stop().returncode == 0
 
 
