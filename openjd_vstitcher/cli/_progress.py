@@ -10,10 +10,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from .. import events
 from ..journal import Entry
@@ -25,6 +21,9 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     """A line for each step, with a progress bar and its current status."""
 
     def __init__(self, plan: Plan) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -144,6 +143,10 @@ def display(plan: Plan, *, as_json: bool) -> AbstractContextManager[Callable[[En
 
 def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> None:
     """Print a table of outputs: name, state, size in bytes."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False)
     table.add_column("output", overflow="fold")
     table.add_column("state")
