@@ -12,7 +12,7 @@ from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..presets import is_preset, load_preset
-from .check import action_commands
+from .commands import action_commands
 from .preset import translate
 
 OUR_COMMANDS = ("openjd-vs", "vstitcher-openjd")
