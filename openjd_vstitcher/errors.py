@@ -102,10 +102,9 @@ class NotFound(PlatformError):
     """The platform has no such job, preset or asset."""
 
 
+class Unreadable(PlatformError):
+    """What the platform answered is nested too deeply to be read."""
+
+
 class ClaimLost(PlatformError):
     """Another attempt has begun, or the job was taken back: this claim may no longer write."""
-
-    @classmethod
-    def of(cls, worker: str, attempt: int, job_id: str) -> ClaimLost:
-        """The error for a claim, with its worker, attempt and job."""
-        return cls(f"worker {worker} no longer holds attempt {attempt} of job {job_id}")

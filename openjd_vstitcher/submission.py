@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .config import Config
 from .documents import read_document
 from .errors import InvalidInput, Problem
 from .platform.ports import Platform
 from .platform.values import Job, JobStatus, NewJob
 from .presets import Preset, check_asset_types, load_job_details, load_preset
-from .storage.inputs.resolve import check_details
+from .storage.adapters import open_storage
+from .storage.inputs.resolve import check_details, resolve_inputs
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,25 @@ class Request:
 
 
 def submit(
-    platform: Platform, request: Request, *, extra_exports: Mapping[str, Mapping[str, Any]] | None = None
+    platform: Platform,
+    request: Request,
+    *,
+    extra_exports: Mapping[str, Mapping[str, Any]] | None = None,
+    inputs_of: Config | None = None,
 ) -> Job:
     """Validate a request and put it into the queue; a preset file is stored on the platform first.
 
     Parameters
     ----------
     extra_exports: see `load_preset`.
+    inputs_of: the configuration of the workers: inputs must exist in its storage and be allowed by `inputs.read_from`.
+        None if it is not known here.
 
     Raises
     ------
     InvalidInput: the preset or the details are not valid, two artworks are for the same material, an asset type is
-        unknown to the platform, or the garment or the job type is missing.
+        unknown to the platform, the garment or the job type is missing, or a worker could not read an input.
+    StorageError: whether the inputs exist could not be found out.
     NotFound: the platform has no such preset.
     """
     file = Path(request.preset)
@@ -58,6 +67,8 @@ def submit(
         raise InvalidInput(request.preset, problems)
     given = read_document(request.details_path) if request.details_path else {}
     job = _new_job(preset, given, request)
+    if inputs_of is not None:
+        resolve_inputs(job.details, open_storage(inputs_of), inputs_of.inputs)
     if from_file:
         platform.put_preset(row)
     return platform.submit(job)

@@ -216,11 +216,11 @@ class _Attempt:
 
     def _run(self, prepared: PreparedAttempt) -> Outcome:
         plan = prepared.plan
-        self.status.planned(sum(step.task_count for step in plan.steps))
         self.journal.append(
             events.JobPlanned(
                 template_sha256=prepared.template_sha256,
                 steps=[step.name for step in plan.steps],
+                tasks=[step.task_count for step in plan.steps],
                 parameters={name: str(value.value) for name, value in plan.values.items()},
                 destination=prepared.delivery.destination,
             )

@@ -37,6 +37,8 @@ _COMMANDS = {
     "plugin": "Install the plugin into VStitcher.",
     "platform": "Prepare a database for the queue.",
     "config": "Write, show and check the configuration.",
+    "service": "Run the daemon as a service of this system.",
+    "doctor": "Check whether this machine can run jobs.",
     "stage": "Bring a session's inputs into its working directory.",
     "pack": "Pack the frames of a turntable.",
     "teardown": "Remove what a session staged.",

@@ -107,7 +107,7 @@ def command(
     directory = AttemptDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
     directory.sessions.mkdir(parents=True, exist_ok=True)
     keep = log_dir is not None or preserve
-    signals = StopSignals()
+    signals = StopSignals("render")
     try:
         request = Request(file, given, environments, _extensions(extensions), _selection(**selection))
         made = (output or Path("output")).absolute()
@@ -205,11 +205,12 @@ def _report(rendering: Rendering, result: AttemptResult, logs: Path | None, *, a
     from ._progress import print_failures, print_outputs
 
     if rendering.output is not None and not as_json:
-        print_outputs([(o.name, _state(o.fate), o.size_bytes) for o in result.sync.outputs], rendering.output)
+        canceled = result.run.canceled
+        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in result.sync.outputs], rendering.output)
     print_failures(result.failures)
     if logs is not None:
         click.echo(f"journal and logs: {logs}", err=True)
 
 
-def _state(fate: str) -> str:
-    return {"kept": "made"}.get(fate, fate)
+def _state(fate: str, canceled: bool) -> str:
+    return {"kept": "made", "missing": "canceled" if canceled else "missing"}.get(fate, fate)

@@ -36,13 +36,17 @@ class JobQueue(Protocol):
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt. Repeating the same call is harmless; a later attempt is never overwritten.
 
+        If the lease has expired, this raises `ClaimLost`, but an outcome that is not `crashed` shows that the process
+        did not crash: what the expiry counted is taken back.
+
         Text that the platform cannot store, such as a NUL, is replaced, here and in every other write about a claim.
         """
 
     def requeue_expired(self) -> Sequence[str]:
         """Make jobs with an expired lease claimable again; one that has crashed `MOST_CRASHES` times is put on hold.
 
-        An expired lease counts as a crash: the process that held it is gone. Returns the ids of the changed jobs.
+        An expired lease counts as a crash until the attempt reports an outcome to `finish`: the process that held it
+        seems to be gone. Returns the ids of the changed jobs.
         """
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
@@ -70,9 +74,10 @@ class JobQueue(Protocol):
         type: str | None = None,
         preset_key: str | None = None,
         worker: str | None = None,
+        id_range: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs that match every given filter, the newest first.
+        """Jobs that match every given filter, the newest first; `id_range` has the lowest and the highest id.
 
         Raises `InvalidInput` for a filter by something that the platform does not record.
         """

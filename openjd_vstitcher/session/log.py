@@ -37,7 +37,7 @@ class SessionLog(logging.Handler):
         on_output: Callable[[str], object] = lambda line: None,
     ):
         super().__init__(logging.INFO)
-        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1, newline="\n")
         self.redact = redact
         self._on_fact = on_fact
         self._on_output = on_output

@@ -15,11 +15,11 @@ from openjd.model import (
 )
 
 from ..config import Config
-from ..documents import read_document
+from ..documents import read_document, with_places
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
-from ..presets import is_preset, load_job_details, load_preset
-from .advice import run_data_problems
+from ..presets import is_preset, load_job_details, load_preset, unproven_changes
+from .advice import advice, run_data_problems
 from .dependencies import circular_dependencies
 from .extensions import EXTENSIONS
 from .fields import unknown_fields, without_consequences
@@ -76,6 +76,17 @@ def check_file(file: Path, config: Config) -> str:
 
 def _needs(extensions: Collection[str] | None) -> str:
     return f"; needs {', '.join(extensions)}" if extensions else ""
+
+
+def warnings(file: Path, config: Config) -> list[str]:
+    """What may go wrong with a valid document: advice on a template, changes that an engine cannot be shown to make."""
+    data = read_document(file)
+    if not is_preset(data):
+        return [str(problem) for problem in with_places(InvalidInput(str(file), advice(data))).problems]
+    custom = extra_exports(config.engine.extra_exports)
+    then = "fails" if config.engine.unproven_mutations == "fail" else "warns"
+    problems = unproven_changes(load_preset(data, str(file), extra_exports=custom), custom)
+    return [f"{p.pointer}: {p.message}; the export {then} (engine.unproven_mutations)" for p in problems]
 
 
 def decode(data: Any, source: str, extensions: Collection[str] = ()) -> JobTemplate:

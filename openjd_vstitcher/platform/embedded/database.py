@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PlatformError
+from ...files import make_directory_for_owner, open_for_owner
 from ..storable import storable
 from .sql import script, statements
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _BUSY_LIMIT_S = 60.0
 _PEEK_LIMIT_S = 1.0
 _RETRY_S = 0.2
@@ -124,7 +125,9 @@ class Database:
             if version == 0:
                 for statement in _split(script("schema.sql")):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            elif version == 1:
+                self._db.execute("ALTER TABLE job ADD COLUMN expiries TEXT NOT NULL DEFAULT '{}'")
+            self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def _use_wal(self) -> None:
         # SQLite does not wait for others while it changes the journal mode, whatever the busy timeout.
@@ -151,9 +154,9 @@ def _make_private(path: Path) -> None:
 
     An existing file is never opened here: closing it would drop the locks of this process's other connections.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory_for_owner(path.parent, exist_ok=True)
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(open_for_owner(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
         for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
             with suppress(FileNotFoundError, PermissionError):

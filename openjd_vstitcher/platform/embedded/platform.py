@@ -27,6 +27,7 @@ from ..values import (
     NewAsset,
     NewJob,
     Outcome,
+    lost,
     on_hold,
     pause_s,
     unusable,
@@ -34,7 +35,7 @@ from ..values import (
 from . import rows
 from .catalogue import Catalogue
 from .database import Database
-from .fencing import check_held, lost
+from .fencing import check_held
 
 _LOOK_S = 0.2
 
@@ -123,6 +124,8 @@ class EmbeddedPlatform:
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
         now = rows.now()
+        if not outcome.crashed:
+            self._uncount_expiry(claim, outcome)
         with self._db.transaction():
             row = self._db.one("job", job_id=claim.job.id)
             if row is None or (row["attempt"], row["worker"]) != (claim.attempt, claim.worker):
@@ -204,14 +207,14 @@ class EmbeddedPlatform:
                 priority=job.priority,
                 now=rows.now(),
             )
-        return rows.job(row)
+        return rows.readable_job(row)
 
     def job(self, job_id: str) -> Job:
         """One job, by its id."""
         found = self._db.rows("job", job_id=job_id)
         if not found:
             raise NotFound(f"there is no job {job_id}")
-        return rows.job(found[0])
+        return rows.readable_job(found[0])
 
     def jobs(
         self,
@@ -220,11 +223,14 @@ class EmbeddedPlatform:
         type: str | None = None,
         preset_key: str | None = None,
         worker: str | None = None,
+        id_range: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
-        found = self._db.rows("jobs", status=status, type=type, preset_key=preset_key, worker=worker, limit=limit)
-        return [rows.job(row) for row in found]
+        low, high = id_range or (None, None)
+        given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker, "low": low, "high": high}
+        found = self._db.rows("jobs", **given, limit=limit)
+        return [rows.readable_job(row) for row in found]
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
@@ -309,6 +315,19 @@ class EmbeddedPlatform:
             crashes=crashes,
             now=rows.text(now),
         )
+
+    def _uncount_expiry(self, claim: Claim, outcome: Outcome) -> None:
+        """Count the expiry of the claim's lease no longer as a crash: its attempt reports an outcome after all."""
+        with self._db.transaction():
+            self._db.run(
+                "uncount_expiry",
+                job_id=claim.job.id,
+                attempt=claim.attempt,
+                worker=claim.worker,
+                status_details=outcome.status_details,
+                max_crashes=MOST_CRASHES,
+                now=rows.now(),
+            )
 
     def _steer(self, job_id: str, what: str, before: Sequence[str]) -> Job:
         with self._db.transaction():

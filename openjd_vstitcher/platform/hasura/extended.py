@@ -8,10 +8,9 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, NotFound, PlatformError
 from ...journal import Entry
 from ..storable import storable
-from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, unusable
+from ..values import MOST_CRASHES, WAITING, Beat, Claim, NewAsset, Outcome, blames_row, lost, unusable
 from . import rows
 from .connection import Connection
 from .presets import preset_of
@@ -22,7 +21,7 @@ class ExtendedWork:
 
     Parameters
     ----------
-    requests: the operations of `extended.graphql`.
+    requests: the operations for extended tables, of `queries`.
     """
 
     def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode]) -> None:
@@ -42,7 +41,7 @@ class ExtendedWork:
                 preset = preset_of(found[0], self._connection, self._requests)
                 return Claim(job, preset, job.attempt, worker, job.lease_expires_at)
             except Exception as error:  # whatever its row holds, this job ends and the next one is taken
-                if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+                if not blames_row(error):
                     raise
                 self._end_unusable(request, error)
 
@@ -83,10 +82,9 @@ class ExtendedWork:
         answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
         return [rows.entry(row) for row in answer["platform_job_event"]]
 
-    def steer(self, what: str, job_id: str) -> Job | None:
-        """Cancel, retry, hold or release a job; None if its status does not allow it."""
-        found = self._call(what.capitalize(), job_id=job_id)
-        return rows.job(found[0]) if found else None
+    def steer(self, what: str, job_id: str) -> bool:
+        """Cancel, retry, hold or release a job; False if its status does not allow it."""
+        return bool(self._call(what.capitalize(), job_id=job_id))
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""
@@ -127,7 +125,7 @@ class ExtendedWork:
         self._connection.worker = claim.worker
         found = self._call(operation, job_id=claim.job.id, attempt=claim.attempt, worker=claim.worker, **args)
         if not found:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            raise lost(claim)
         return found[0]
 
 

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ...config import PlatformConfig
-from ...errors import NotFound, PlatformError
+from ...documents.data import TOO_DEEP
+from ...errors import NotFound, PlatformError, Unreadable
 from ...journal import Entry
 from ..values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
@@ -36,7 +37,7 @@ class _Work(Protocol):
     def requeue_expired(self) -> Sequence[str]: ...
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None: ...
     def events(self, job_id: str) -> Sequence[Entry]: ...
-    def steer(self, what: str, job_id: str) -> Job | None: ...
+    def steer(self, what: str, job_id: str) -> bool: ...
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str: ...
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None: ...
 
@@ -68,7 +69,9 @@ class HasuraPlatform:
             self._connection.close()
             raise
         _log.info("the platform is %s", self.describe())
-        self._requests = requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden)
+        self._requests = requests(self.found.kind, job_root=self._job_root, without=self.found.hidden)
+        without = (*self.found.hidden, "details", "errors")
+        self._bare_requests = requests(self.found.kind, job_root=self._job_root, without=without)
         self._work: _Work = (
             ExtendedWork(self._connection, self._requests)
             if self.found.kind == "extended"
@@ -156,10 +159,10 @@ class HasuraPlatform:
 
     def job(self, job_id: str) -> Job:
         """One job, by its id."""
-        row = self._query("Job", id=job_id)[f"{self._job_root}_by_pk"] if _is_uuid(job_id) else None
-        if row is None:
+        found = self._jobs({"id": {"_eq": job_id}}, 1) if _is_uuid(job_id) else None
+        if not found:
             raise NotFound(f"there is no job {job_id}")
-        return rows.job(row)
+        return found[0]
 
     def jobs(
         self,
@@ -168,6 +171,7 @@ class HasuraPlatform:
         type: str | None = None,
         preset_key: str | None = None,
         worker: str | None = None,
+        id_range: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
@@ -175,7 +179,9 @@ class HasuraPlatform:
         if self.found.kind == "legacy":
             refuse_unrecorded(status=status, worker=worker)
         where = {name: {"_eq": value} for name, value in given.items() if value is not None}
-        return [rows.job(row) for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
+        if id_range is not None:
+            where["id"] = {"_gte": id_range[0], "_lte": id_range[1]}
+        return self._jobs(where, limit)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
@@ -263,11 +269,26 @@ class HasuraPlatform:
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
         return self._connection.execute(self._requests[name], variables)
 
+    def _jobs(self, where: Mapping[str, Any], limit: int) -> list[Job]:
+        """Jobs for people, the newest first.
+
+        One whose data is nested too deeply for JSON to be read spoils the whole answer. It is found by halves.
+        """
+        try:
+            return [rows.job(row).readable() for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
+        except Unreadable:
+            variables = {"where": where, "limit": limit}
+            bare = self._connection.execute(self._bare_requests["Jobs"], variables)[self._job_root]
+        if len(bare) == 1:
+            return [rows.job(bare[0]).without_data(TOO_DEEP)]
+        middle, ids = len(bare) // 2, [row["id"] for row in bare]
+        halves = (half for half in (ids[:middle], ids[middle:]) if half)
+        return [job for half in halves for job in self._jobs({"id": {"_in": half}}, len(half))]
+
     def _steer(self, what: str, job_id: str) -> Job:
-        job = self._work.steer(what, job_id) if _is_uuid(job_id) else None
-        if job is None:
+        if not _is_uuid(job_id) or not self._work.steer(what, job_id):
             raise PlatformError(f"cannot {what} job {job_id}: it is {self.job(job_id).status}, or not yours")
-        return job
+        return self.job(job_id)
 
     def _submitted(self, job_id: str, error: RequestRefused) -> Job:
         """The job that an earlier try of the same request added, if its answer was lost."""

@@ -54,8 +54,18 @@ UPDATE job SET
   errors = json_array(json_object('stage', 'worker', 'message', :reason)),
   ended_at = iif(:status = 'CANCELED', :now, NULL),
   auto_retries = auto_retries + iif(:status = 'NEW', 1, 0), crashes = :crashes,
+  expiries = json_set(expiries, '$."' || attempt || '"', worker),
   updated_at = :now, worker = NULL, lease_expires_at = NULL, progress = NULL
 WHERE id = :job_id;
+
+-- uncount_expiry --
+UPDATE job SET
+  expiries = json_remove(expiries, '$."' || :attempt || '"'), crashes = max(crashes - 1, 0), updated_at = :now,
+  auto_retries = max(auto_retries - iif(status = 'ON_HOLD' AND crashes >= :max_crashes, 0, 1), 0),
+  status = iif(status = 'ON_HOLD' AND crashes >= :max_crashes, 'NEW', status),
+  status_details = iif(
+    status = 'NEW' OR status = 'ON_HOLD' AND crashes >= :max_crashes, :status_details, status_details)
+WHERE id = :job_id AND json_extract(expiries, '$."' || :attempt || '"') = :worker;
 
 -- submit --
 INSERT INTO job (id, created_at, updated_at, status, type, preset_key, requestor_id, details, priority)
@@ -69,6 +79,7 @@ SELECT * FROM job WHERE id = :job_id;
 SELECT * FROM job
 WHERE (:status IS NULL OR status = :status) AND (:type IS NULL OR type = :type)
   AND (:preset_key IS NULL OR preset_key = :preset_key) AND (:worker IS NULL OR worker = :worker)
+  AND (:low IS NULL OR id BETWEEN :low AND :high)
 ORDER BY created_at DESC, id
 LIMIT :limit;
 
@@ -83,14 +94,17 @@ UPDATE job SET cancel_requested = 1, updated_at = :now WHERE id = :job_id;
 -- retry --
 UPDATE job SET
   status = 'NEW', status_details = NULL, errors = '[]', updated_at = :now, started_at = NULL, ended_at = NULL,
-  worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0
+  worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0,
+  expiries = '{}'
 WHERE id = :job_id;
 
 -- hold --
 UPDATE job SET status = 'ON_HOLD', updated_at = :now WHERE id = :job_id;
 
 -- release --
-UPDATE job SET status = 'NEW', not_before = NULL, returns = 0, crashes = 0, updated_at = :now WHERE id = :job_id;
+UPDATE job SET
+  status = 'NEW', not_before = NULL, returns = 0, crashes = 0, expiries = '{}', updated_at = :now
+WHERE id = :job_id;
 
 -- preset --
 SELECT key, name, version, description, job_type, details FROM job_preset WHERE key = :key;

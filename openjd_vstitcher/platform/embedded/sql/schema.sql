@@ -52,7 +52,8 @@ CREATE TABLE job (
   errors TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(errors)),
   not_before TEXT,
   returns INTEGER NOT NULL DEFAULT 0,
-  crashes INTEGER NOT NULL DEFAULT 0
+  crashes INTEGER NOT NULL DEFAULT 0,
+  expiries TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(expiries))
 ) STRICT;
 CREATE INDEX job_claimable ON job (type DESC, priority DESC, updated_at) WHERE status IN ('NEW', 'ACKNOWLEDGED');
 CREATE INDEX job_leased ON job (lease_expires_at) WHERE status = 'IN_PROGRESS';
