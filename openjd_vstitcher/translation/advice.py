@@ -11,7 +11,7 @@ from typing import Any
 from ..documents import offset_in
 from ..errors import InvalidInput, Problem
 from ..presets import load_preset
-from .commands import action_commands
+from .commands import actions
 
 _OURS = ("openjd-vs", "vstitcher-openjd")
 _INSTRUCTIONS = "/details/instructions/"
@@ -34,12 +34,12 @@ def run_data_problems(template: Any, extra_exports: Mapping[str, Any]) -> list[P
 def advice(template: Any) -> list[Problem]:
     """What may be a mistake: actions without a time limit, and commands that this machine does not have."""
     found = []
-    for pointer, action in _actions(template):
+    for pointer, action in actions(template):
+        command = action.get("command")
         if "timeout" not in action and "/steps/" in pointer:
             found.append(Problem(pointer, "has no timeout: an action that hangs is never ended"))
-    for pointer, command in action_commands(template):
         if isinstance(command, str) and not _exists(command):
-            found.append(Problem(pointer, f"this machine has no command {command!r}"))
+            found.append(Problem(f"{pointer}/command", f"this machine has no command {command!r}"))
     return found
 
 
@@ -78,17 +78,3 @@ def _problems_of(pointer: str, text: str, data: Any, extra_exports: Mapping[str,
             number, _, rest = problem.pointer.removeprefix(_INSTRUCTIONS).partition("/")
             inside = f"{places[int(number)]}/{rest}" if number.isdecimal() and rest else "/export"
             yield Problem(pointer, f"{inside}: {problem.message}", offset=offset_in(text, inside))
-
-
-def _actions(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "actions" and isinstance(value, dict):
-                yield from (
-                    (f"{pointer}/actions/{name}", each) for name, each in value.items() if isinstance(each, dict)
-                )
-            else:
-                yield from _actions(value, f"{pointer}/{key}")
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _actions(value, f"{pointer}/{index}")
