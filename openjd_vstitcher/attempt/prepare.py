@@ -18,7 +18,8 @@ from ..storage.destination import destination_prefix
 from ..storage.inputs.manifest import write_manifest
 from ..storage.inputs.resolve import resolve_inputs
 from ..storage.ports import Storage
-from ..translation.check import check_commands, decode
+from ..translation.check import decode
+from ..translation.commands import check_commands
 from ..translation.kinds import JobContext, TranslatedJob, translate_job
 from ..translation.text import template_digest, to_yaml
 from .directory import AttemptDirectory

@@ -11,7 +11,8 @@ from openjd_vstitcher.presets import load_preset
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.session.plan import Plan, make_plan
 from openjd_vstitcher.session.selection import Selection
-from openjd_vstitcher.translation.check import check_commands, decode
+from openjd_vstitcher.translation.check import decode
+from openjd_vstitcher.translation.commands import check_commands
 from openjd_vstitcher.translation.preset import translate
 
 GIVEN = {"GarmentFile": "tee.bw", "OutputDir": "/out"}
