@@ -46,3 +46,4 @@ _.output_uri  # openjd_vstitcher/storage/destination.py
 _.supervise  # openjd_vstitcher/engine/command.py
 _.LocalStorage  # openjd_vstitcher/storage/adapters.py
 _.S3Storage  # openjd_vstitcher/storage/adapters.py
+_.HelloWorld  # pyproject.toml: an entry point

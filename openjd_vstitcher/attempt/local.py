@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openjd.sessions import PathMappingRule
 
@@ -34,11 +35,13 @@ class Rendering:
     Parameters
     ----------
     outputs: the files that the steps will make in the output directory, in order.
+    output_types: see `TranslatedJob`.
     """
 
     plan: Plan
     output: Path
     outputs: tuple[str, ...]
+    output_types: Mapping[str, str | None] | None = None
 
 
 def prepare(
@@ -64,8 +67,35 @@ def prepare(
     ------
     InvalidInput: with every problem found, each at its place.
     """
-    source = str(file)
-    data = read_document(file)
+    return prepare_document(
+        read_document(file),
+        str(file),
+        parameters,
+        output=output,
+        directory=directory,
+        config=config,
+        engine=engine,
+        steps=steps,
+    )
+
+
+def prepare_document(
+    data: Any,
+    source: str,
+    parameters: Mapping[str, str],
+    *,
+    output: Path,
+    directory: AttemptDirectory,
+    config: Config,
+    engine: str | None = None,
+    steps: Sequence[str] = (),
+) -> Rendering:
+    """Plan a template or a preset that is already read, as `prepare` does.
+
+    Parameters
+    ----------
+    source: how errors name it.
+    """
     extra = extra_exports(config.engine.extra_exports)
     template = translate(load_preset(data, source, extra_exports=extra)) if is_preset(data) else data
     decoded = decode(template, source)
@@ -99,6 +129,7 @@ def rendering_run(
         config=config,
         fail_fast=fail_fast,
         path_mapping_rules=path_mapping_rules,
+        output_types=rendering.output_types,
     )
 
 

@@ -43,8 +43,10 @@ def command(
 ) -> None:
     """Put a job into the queue.
 
-    PRESET is the key of a preset on the platform, or a preset file, which is stored on the platform first.
+    PRESET is the key of a preset or job definition on the platform, or a file that holds one and is stored on the
+    platform first, or a task file.
     """
+    from ..config import load_config
     from ..platform.following import follow
     from ..submission import Request, submit
 
@@ -57,7 +59,9 @@ def command(
         status="ON_HOLD" if hold else "NEW",
     )
     with configured_platform(config_path) as platform:
-        job = submit(platform, request, extra_exports=configured_exports(config_path))
+        job = submit(
+            platform, request, extra_exports=configured_exports(config_path), jobs=load_config(config_path).jobs
+        )
         if wait:
             job_id = job.id
             for job in follow(platform, job_id):

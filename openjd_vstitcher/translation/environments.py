@@ -177,10 +177,17 @@ def json_file(name: str, filename: str, data: Any) -> dict[str, Any]:
     return {"name": name, "type": "TEXT", "filename": filename, "data": constant_json(data) + "\n"}
 
 
-def action(command: str, *args: list[str], timeout: int) -> dict[str, Any]:
+def action(command: str, *args: list[str], timeout: int, notify_s: int = 30) -> dict[str, Any]:
+    """An action of a template.
+
+    Parameters
+    ----------
+    timeout: how long it may take, in seconds.
+    notify_s: how long it may take to end when it is canceled, in seconds.
+    """
     return {
         "command": command,
         "args": [arg for group in args for arg in group],
         "timeout": timeout,
-        "cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": 30},
+        "cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": notify_s},
     }

@@ -15,7 +15,7 @@ from ...errors import PlatformError
 from ..storable import storable
 from .sql import script, statements
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _BUSY_LIMIT_S = 60.0
 _PEEK_LIMIT_S = 1.0
 _RETRY_S = 0.2
@@ -121,10 +121,11 @@ class Database:
                 raise sqlite3.DatabaseError(
                     f"its schema is version {version}; this release knows up to {_SCHEMA_VERSION}"
                 )
-            if version == 0:
-                for statement in _split(script("schema.sql")):
+            files = [f"upgrade_{number}.sql" for number in range(version + 1, _SCHEMA_VERSION + 1)]
+            for file in files if version else ["schema.sql"]:
+                for statement in _split(script(file)):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def _use_wal(self) -> None:
         # SQLite does not wait for others while it changes the journal mode, whatever the busy timeout.

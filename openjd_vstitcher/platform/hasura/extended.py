@@ -83,9 +83,9 @@ class ExtendedWork:
         answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
         return [rows.entry(row) for row in answer["platform_job_event"]]
 
-    def steer(self, what: str, job_id: str) -> Job | None:
+    def steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None) -> Job | None:
         """Cancel, retry, hold or release a job; None if its status does not allow it."""
-        found = self._call(what.capitalize(), job_id=job_id)
+        found = self._call(what.capitalize(), job_id=job_id, **({"done": dict(done)} if done else {}))
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:

@@ -133,11 +133,15 @@ class LegacyWork:
         """None are stored."""
         return ()
 
-    def steer(self, what: str, job_id: str) -> Job | None:
+    def steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None) -> Job | None:
         """Cancel, retry, hold or release a job; None if its status does not allow it.
 
         Canceling a running job ends it at once: its worker finds the claim lost.
         """
+        if done:
+            raise PlatformError(
+                "today's tables cannot keep which steps succeeded; `openjd-vs platform migrate` adds a column for it"
+            )
         before, changes = _STEER.get(what, ((), {}))
         if what == "cancel":
             before = (*WAITING, "ON_HOLD", "IN_PROGRESS")

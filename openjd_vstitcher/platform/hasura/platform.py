@@ -36,7 +36,7 @@ class _Work(Protocol):
     def requeue_expired(self) -> Sequence[str]: ...
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None: ...
     def events(self, job_id: str) -> Sequence[Entry]: ...
-    def steer(self, what: str, job_id: str) -> Job | None: ...
+    def steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None) -> Job | None: ...
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str: ...
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None: ...
 
@@ -181,9 +181,9 @@ class HasuraPlatform:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
         return self._steer("cancel", job_id)
 
-    def retry(self, job_id: str) -> Job:
+    def retry(self, job_id: str, *, done: Mapping[str, Any] | None = None) -> Job:
         """Put an ended job back into the queue and reset its retries, returns and crashes."""
-        return self._steer("retry", job_id)
+        return self._steer("retry", job_id, done=done)
 
     def hold(self, job_id: str) -> Job:
         """Put a waiting job on hold, so that it is not claimed."""
@@ -263,8 +263,8 @@ class HasuraPlatform:
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
         return self._connection.execute(self._requests[name], variables)
 
-    def _steer(self, what: str, job_id: str) -> Job:
-        job = self._work.steer(what, job_id) if _is_uuid(job_id) else None
+    def _steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None = None) -> Job:
+        job = self._work.steer(what, job_id, done=done) if _is_uuid(job_id) else None
         if job is None:
             raise PlatformError(f"cannot {what} job {job_id}: it is {self.job(job_id).status}, or not yours")
         return job
