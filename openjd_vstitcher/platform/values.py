@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -26,6 +26,8 @@ ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCEL
 """The final statuses; only `retry` changes them."""
 MOST_CRASHES = 3
 """How often the process of a job may end without an outcome before the job is put on hold (Law 10)."""
+NO_DONE = "the platform has no column for what succeeded; `openjd-vs platform migrate` adds it"
+"""Why a job cannot be retried without the steps that succeeded."""
 MOST_RESULT_BYTES = 1 << 20
 """How large a job's result may be, as JSON."""
 _FIRST_PAUSE_S = 5.0
@@ -213,6 +215,15 @@ class Outcome:
         if problems:
             raise InvalidInput("outcome", problems)
         return cls(**{name: data[name] for name in _OUTCOME_FIELDS if name in data})
+
+
+def without_result(outcome: Outcome) -> Outcome:
+    """The outcome for a platform that has no place for a result: its details say where the result is."""
+    if outcome.result is None:
+        return outcome
+    note = "the result is in the attempt's journal: the platform has no column for it"
+    details = f"{outcome.status_details}; {note}" if outcome.status_details else note
+    return replace(outcome, status_details=details, result=None)
 
 
 def unusable(job_id: str, error: Exception) -> Outcome:

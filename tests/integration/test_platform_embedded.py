@@ -15,7 +15,7 @@ import pytest
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import ConfigError, PlatformError
 from openjd_vstitcher.platform.adapters import open_platform
-from openjd_vstitcher.platform.values import NewJob
+from openjd_vstitcher.platform.values import NewJob, Outcome
 
 _PROCESS = """
 import sys
@@ -106,3 +106,25 @@ def test_a_claim_is_watched_while_another_process_writes_for_long(tmp_path: Path
         other.execute("ROLLBACK")
         assert not blocked.result().cancel_requested
     platform.close()
+
+
+def test_a_platform_of_an_earlier_release_is_upgraded_and_keeps_its_jobs(tmp_path: Path) -> None:
+    config = PlatformConfig(path=tmp_path / "platform.sqlite")
+    platform = open_platform(config)
+    platform.put_preset({"key": "k", "details": {}})
+    job = platform.submit(NewJob("TEST", "k", {}))
+    platform.close()
+    with closing(sqlite3.connect(config.path, isolation_level=None)) as database:
+        for column in ("result", "done"):
+            database.execute(f"ALTER TABLE job DROP COLUMN {column}")
+        database.execute("DELETE FROM asset_type WHERE value IN ('DATA', 'DOCUMENT', 'VIDEO', 'VSTITCHER_FILE')")
+        database.execute("PRAGMA user_version = 1")
+    upgraded = open_platform(config)
+    assert upgraded.job(job.id) == job
+    claim = upgraded.claim("w", ["TEST"], lease_s=60)
+    assert claim is not None
+    upgraded.finish(claim, Outcome("COMPLETED_SUCCESS", result={"n": 1}))
+    upgraded.close()
+    again = open_platform(config)
+    assert again.job(job.id).result == {"n": 1}
+    assert "VSTITCHER_FILE" in (again.asset_types() or ())

@@ -142,4 +142,4 @@ def test_scripts_come_only_from_configured_directories_with_declared_arguments(s
     assert "lists the scripts already" in (farm.job(both).status_details or "")
     assert farm.job(good).status == "COMPLETED_SUCCESS"
     assert (farm.directory(good).output / "notes.txt").read_text() == "--text=a b; $HOME 3\n"
-    assert [e.output for e in events(farm, good) if isinstance(e, ScriptSucceeded)][0] == ["plain 0"]
+    assert next(e.output for e in events(farm, good) if isinstance(e, ScriptSucceeded)) == ["plain 0"]

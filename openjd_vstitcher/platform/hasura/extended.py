@@ -11,7 +11,7 @@ from graphql import DocumentNode
 from ...errors import ClaimLost, NotFound, PlatformError
 from ...journal import Entry
 from ..storable import storable
-from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, unusable
+from ..values import MOST_CRASHES, NO_DONE, WAITING, Beat, Claim, Job, NewAsset, Outcome, unusable, without_result
 from . import rows
 from .connection import Connection
 from .presets import preset_of
@@ -23,9 +23,11 @@ class ExtendedWork:
     Parameters
     ----------
     requests: the operations of `extended.graphql`.
+    keeps_results: whether jobs have the columns of the migration `results`.
     """
 
-    def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode]) -> None:
+    def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode], *, keeps_results: bool) -> None:
+        self._keeps_results = keeps_results
         self._connection = connection
         self._requests = requests
 
@@ -68,7 +70,10 @@ class ExtendedWork:
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt."""
-        self._fenced("Finish", claim, **_ending(outcome))
+        if not self._keeps_results or outcome.result is None:
+            self._fenced("Finish", claim, **_ending(without_result(outcome)))
+        else:
+            self._fenced("EndAttempt", claim, **_ending(outcome), result=dict(outcome.result))
 
     def requeue_expired(self) -> Sequence[str]:
         """Requeue the jobs whose lease has expired, or put them on hold."""
@@ -85,7 +90,12 @@ class ExtendedWork:
 
     def steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None) -> Job | None:
         """Cancel, retry, hold or release a job; None if its status does not allow it."""
-        found = self._call(what.capitalize(), job_id=job_id, **({"done": dict(done)} if done else {}))
+        if done and not self._keeps_results:
+            raise PlatformError(NO_DONE)
+        if done:
+            found = self._call("RetryFailed", job_id=job_id, done=dict(done))
+        else:
+            found = self._call(what.capitalize(), job_id=job_id)
         return rows.job(found[0]) if found else None
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:

@@ -14,7 +14,21 @@ from graphql import DocumentNode
 from ...errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem
 from ...journal import Entry
 from ..storable import storable
-from ..values import ENDED, MOST_CRASHES, WAITING, Beat, Claim, Job, JobStatus, NewAsset, Outcome, on_hold, unusable
+from ..values import (
+    ENDED,
+    MOST_CRASHES,
+    NO_DONE,
+    WAITING,
+    Beat,
+    Claim,
+    Job,
+    JobStatus,
+    NewAsset,
+    Outcome,
+    on_hold,
+    unusable,
+    without_result,
+)
 from . import rows
 from .connection import Connection
 from .pauses import Pauses
@@ -92,6 +106,7 @@ class LegacyWork:
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
+        outcome = without_result(outcome)
         now = rows.text(datetime.now(UTC))
         ended: JobStatus = "COMPLETED_ERRORS" if outcome.status == "CANCELED" else outcome.status
         reason = storable(outcome.status_details) or (_CANCELED if outcome.status == "CANCELED" else None)
@@ -139,9 +154,7 @@ class LegacyWork:
         Canceling a running job ends it at once: its worker finds the claim lost.
         """
         if done:
-            raise PlatformError(
-                "today's tables cannot keep which steps succeeded; `openjd-vs platform migrate` adds a column for it"
-            )
+            raise PlatformError(NO_DONE)
         before, changes = _STEER.get(what, ((), {}))
         if what == "cancel":
             before = (*WAITING, "ON_HOLD", "IN_PROGRESS")

@@ -19,7 +19,7 @@ from .legacy import LegacyWork, refuse_unrecorded
 from .live_query import LiveQuery, Rows
 from .queries import requests
 from .refusal import RequestRefused
-from .schema import look
+from .schema import RESULTS, look
 from .waiting import ClaimWatch, watch_jobs
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class HasuraPlatform:
         _log.info("the platform is %s", self.describe())
         self._requests = requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden)
         self._work: _Work = (
-            ExtendedWork(self._connection, self._requests)
+            ExtendedWork(self._connection, self._requests, keeps_results=set(RESULTS).isdisjoint(self.found.hidden))
             if self.found.kind == "extended"
             else LegacyWork(
                 self._connection, self._requests, job_root=self._job_root, assets_know_job=self.found.assets_know_job
