@@ -47,3 +47,5 @@ _.supervise  # openjd_vstitcher/engine/command.py
 _.LocalStorage  # openjd_vstitcher/storage/adapters.py
 _.S3Storage  # openjd_vstitcher/storage/adapters.py
 _.HelloWorld  # pyproject.toml: an entry point
+_.NwbRasterPlot  # pyproject.toml: an entry point
+_.CountWords  # examples/handlers/

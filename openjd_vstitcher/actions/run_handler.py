@@ -30,13 +30,19 @@ class Canceled(BaseException):
     """The job was canceled; a handler's `finally` blocks run."""
 
 
-def run_handler(name: str, run_data: str, output_directory: Path) -> int:
-    """`openjd-vs run-handler`: execute a handler in the output directory. Returns the exit code."""
+def run_handler(name: str, run_data: str, output_directory: Path, job: str = "") -> int:
+    """`openjd-vs run-handler`: execute a handler in the output directory. Returns the exit code.
+
+    Parameters
+    ----------
+    job: the file that staging wrote, "" if the handler has no input files.
+    """
     code = 0
 
     def execute() -> None:
         nonlocal code
-        parameters = _parameters(run_data)
+        files = read_embedded(job, "job file").get("files", {}) if job else {}
+        parameters = _parameters(run_data) | files
         handler = find(name, load_config().jobs.handlers).load()
         output_directory.mkdir(parents=True, exist_ok=True)
         os.chdir(output_directory)

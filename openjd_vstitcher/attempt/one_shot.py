@@ -9,17 +9,19 @@ from typing import Any
 
 from ..config import Config
 from ..documents import read_document
+from ..errors import InvalidInput, Problem
+from ..names import safe_name
 from ..presets import load_job_details
 from ..session.plan import make_plan
 from ..storage.adapters import open_storage
-from ..storage.inputs.manifest import write_manifest
-from ..storage.inputs.resolve import resolve_inputs
+from ..storage.inputs.manifest import InputEntry, write_manifest
+from ..storage.inputs.resolve import resolve_files, resolve_inputs
 from ..translation.check import decode
 from ..translation.kinds import translate_job
 from ..translation.task import as_job, load_task
 from .directory import AttemptDirectory
 from .local import Rendering, prepare_document
-from .prepare import job_context
+from .prepare import job_context, write_files_manifest
 
 TASK_ID = "cli"
 """The job id of a task that no queue knows."""
@@ -47,6 +49,7 @@ def prepare_task(
         row, details = as_job(task, kind)
         context = replace(job_context(directory, config, None), output_dir=str(output))
         job = translate_job({"id": TASK_ID, "details": details}, row, context)
+        write_files_manifest(directory, _files(job.files, base, config))
         plan = make_plan(decode(job.template, source), job.parameters, source=source, base=base)
         return Rendering(plan, output, (), job.output_types)
     document, named = task[kind], source
@@ -58,6 +61,19 @@ def prepare_task(
     if kind == "preset":
         given = {"JobId": TASK_ID, **_inputs(task.get("details", {}), source, base, directory, config)}
     return prepare_document(document, named, given, output=output, directory=directory, config=config)
+
+
+def _files(files: Mapping[str, str], base: Path, config: Config) -> dict[str, InputEntry]:
+    """The input files of a handler. The user of this machine named them, so any local path is allowed."""
+    local = {name: base / uri for name, uri in files.items() if "://" not in uri}
+    for name, path in local.items():
+        if not path.is_file():
+            raise InvalidInput("task", [Problem(f"/parameters/{name}", f"{path} is not a readable file")])
+    remote = {name: uri for name, uri in files.items() if name not in local}
+    return {
+        **{name: InputEntry("input", safe_name(path.name), path.resolve().as_uri()) for name, path in local.items()},
+        **resolve_files(remote, open_storage(config), config.inputs, own_urls=True),
+    }
 
 
 def _inputs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..actions.script_files import script_facts
@@ -19,8 +19,8 @@ from ..session.plan import Plan, make_plan
 from ..storage.adapters import open_storage
 from ..storage.address import local_path
 from ..storage.destination import destination_prefix
-from ..storage.inputs.manifest import write_manifest
-from ..storage.inputs.resolve import resolve_inputs
+from ..storage.inputs.manifest import InputEntry, write_manifest
+from ..storage.inputs.resolve import resolve_files, resolve_inputs
 from ..storage.ports import Storage
 from ..translation.check import check_commands, decode
 from ..translation.job import JobContext, TranslatedJob
@@ -111,8 +111,17 @@ def job_context(directory: AttemptDirectory, config: Config, asset_types: Collec
     )
 
 
+def write_files_manifest(directory: AttemptDirectory, files: Mapping[str, InputEntry]) -> None:
+    """Write the manifest of the input files of a handler, with the parameters that name them."""
+    names = {parameter: entry.name for parameter, entry in files.items()}
+    write_manifest(directory.inputs, list(files.values()), {"files": names})
+
+
 def _write_inputs(directory: AttemptDirectory, job: TranslatedJob, storage: Storage, config: Config) -> None:
-    entries = resolve_inputs(job.inputs, storage, config.inputs) if job.inputs else []
+    if job.output_types is not None:
+        write_files_manifest(directory, resolve_files(job.files, storage, config.inputs))
+        return
+    entries = resolve_inputs(job.inputs, storage, config.inputs)
     for entry in entries:
         if entry.role == "garment" and entry.url.startswith("file://"):
             check_garment(local_path(entry.url))

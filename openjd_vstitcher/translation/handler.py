@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InvalidInput, Problem
 from ..validation import schema_problems
 from .definition import load_definition, timeout_of, translated
-from .environments import action, common_parameters, json_file
+from .environments import JOB_FILE, action, common_parameters, files_environment, json_file
 from .job import JobContext, Row, TranslatedJob
 from .text import MAX_NAME, Template, plain
 
@@ -53,8 +53,12 @@ def of_handler(job: Row, row: Row, context: JobContext) -> TranslatedJob:
         raise InvalidInput(source, [Problem("/details/handler", each.message) for each in error.problems]) from error
     parameters = handler_parameters(facts, definition, job["details"])
     timeout_s = timeout_of(definition, job["details"], facts.timeout_s)
-    template = translate_handler(str(row["key"]), facts, parameters, timeout_s=timeout_s)
-    return translated(template, job, definition, context, facts.outputs)
+    files = {name: str(parameters[name]) for name in facts.inputs if parameters.get(name)}
+    template = translate_handler(str(row["key"]), facts, parameters, timeout_s=timeout_s, staged=bool(files))
+    made = translated(template, job, definition, context, facts.outputs)
+    if not files:
+        return made
+    return replace(made, files=files, parameters={**made.parameters, "InputsManifest": context.inputs_manifest})
 
 
 def handler_parameters(
@@ -77,7 +81,9 @@ def handler_parameters(
     return parameters
 
 
-def translate_handler(key: str, facts: HandlerFacts, parameters: Mapping[str, Any], *, timeout_s: int) -> Template:
+def translate_handler(
+    key: str, facts: HandlerFacts, parameters: Mapping[str, Any], *, timeout_s: int, staged: bool = False
+) -> Template:
     """The template of a job: one step that executes the handler.
 
     Parameters
@@ -85,12 +91,15 @@ def translate_handler(key: str, facts: HandlerFacts, parameters: Mapping[str, An
     key: of the job's definition.
     parameters: valid, with defaults.
     timeout_s: how long the handler may take, in seconds.
+    staged: whether input files are staged, from an inputs manifest.
     """
+    names = ("OutputDir", "JobId", "InputsManifest") if staged else ("OutputDir", "JobId")
     return {
         "specificationVersion": "jobtemplate-2023-09",
         "name": plain(key)[: MAX_NAME - 1] + " {{Param.JobId}}",
         "description": plain(facts.description or facts.name),
-        "parameterDefinitions": job_parameters(),
+        "parameterDefinitions": job_parameters(names),
+        **({"jobEnvironments": [files_environment()]} if staged else {}),
         "steps": [
             {
                 "name": plain(facts.name)[:MAX_NAME],
@@ -102,6 +111,7 @@ def translate_handler(key: str, facts: HandlerFacts, parameters: Mapping[str, An
                             ["run-handler", facts.name],
                             ["--run-data", "file://{{Task.File.RunData}}"],
                             ["--output-dir", "{{Param.OutputDir}}"],
+                            ["--job", JOB_FILE] if staged else [],
                             timeout=timeout_s,
                             notify_s=NOTIFY_S,
                         )
@@ -112,6 +122,6 @@ def translate_handler(key: str, facts: HandlerFacts, parameters: Mapping[str, An
     }
 
 
-def job_parameters() -> list[dict[str, Any]]:
+def job_parameters(names: Collection[str] = ("OutputDir", "JobId")) -> list[dict[str, Any]]:
     """The parameters of a template that needs no garment and no engine."""
-    return [each for each in common_parameters() if each["name"] in ("OutputDir", "JobId")]
+    return [each for each in common_parameters() if each["name"] in names]

@@ -57,6 +57,7 @@ class TranslatedJob:
     hides_previous_style_assets: whether older assets of the style stop being public facing when it succeeds.
     output_types: asset types of further outputs by patterns of their names, see `output_named`; None if any other file
         is unexpected. Such a job can also leave a result.
+    files: addresses of input files by the parameters that name them, where `inputs` names none.
     continues: whether a retry can leave out the steps that succeeded, see `JobQueue.retry`.
     """
 
@@ -69,4 +70,5 @@ class TranslatedJob:
     body_id: str | None = None
     hides_previous_style_assets: bool = False
     output_types: Mapping[str, str | None] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
     continues: bool = False

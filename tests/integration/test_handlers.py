@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from openjd_vstitcher.attempt.status import read_status
-from openjd_vstitcher.events import ActionProgress, ActionStatus, OutputUnexpected, OutputUnregistered
+from openjd_vstitcher.events import ActionProgress, ActionStatus, OutputUnexpected, OutputUnregistered, Staged
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.platform.values import Job, NewJob
 from tests.farm import CONFIG, Farm, farm, wait_until
@@ -28,10 +28,15 @@ from pathlib import Path
 class Act:
     """Does something."""
 
-    parameters = {"type": "object", "properties": {"how": {"type": "string"}}, "required": ["how"]}
+    parameters = {"type": "object", "properties": {"how": {}, "file": {"type": "string"}}, "required": ["how"]}
+    inputs = ("file",)
 
     def execute(self, input_params, heartbeat_callback):
+        self.file = input_params.get("file")
         return getattr(self, input_params["how"])(heartbeat_callback)
+
+    def reads(self, heartbeat):
+        return {"name": Path(self.file).name, "head": Path(self.file).read_bytes()[:4].decode("latin-1")}
 
     def value(self, heartbeat):
         raise ValueError("the moon is not made of cheese")
@@ -130,6 +135,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
             "out of range": submit(farm, "hello", processing_time=301),
             "nowhere": submit(farm, "nowhere", how="writes"),
             "unknown": submit(farm, "unknown"),
+            "reads": submit(farm, "act", how="reads", file="s3://body-files/tee.bw"),
+            "reads a secret": submit(farm, "act", how="reads", file="/etc/passwd"),
+            "reads nothing": submit(farm, "act", how="reads", file="s3://body-files/none.bw"),
             "slow": submit(farm, "act", how="sleeps", timeout_s=1),
         }
         farm.work(slots=3)
@@ -148,6 +156,13 @@ def test_the_returned_dict_is_the_result_of_the_job(ran: Ran) -> None:
     assert ran.farm.directory(job.id).result.exists()
 
 
+def test_an_input_file_is_staged_and_named_by_its_local_path(ran: Ran) -> None:
+    garment = ran.farm.config.storage.local.root / "body-files" / "tee.bw"
+    head = garment.read_bytes()[:4].decode("latin-1")
+    assert ran.job("reads").result == {"name": "tee.bw", "head": head}
+    assert [event.name for event in ran.events("reads") if isinstance(event, Staged)] == ["tee.bw"]
+
+
 def test_heartbeats_become_progress_and_status(ran: Ran) -> None:
     events = ran.events("hello")
     assert any(20 < event.progress < 100 for event in events if isinstance(event, ActionProgress))
@@ -161,7 +176,12 @@ def test_heartbeats_become_progress_and_status(ran: Ran) -> None:
     [
         ("out of range", "/parameters/processing_time: found 301; expected 0 to 300"),
         ("nowhere", "/details/remote_destination: is missing, and jobs.destination too"),
-        ("unknown", "/details/handler: unknown handler 'hello_wrold'; expected one of act, hello_world"),
+        ("reads a secret", "/parameters/file: '/etc/passwd' is not among the addresses"),
+        ("reads nothing", "/parameters/file: s3://body-files/none.bw does not exist"),
+        (
+            "unknown",
+            "/details/handler: unknown handler 'hello_wrold'; expected one of act, hello_world, nwb_raster_plot",
+        ),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(ran: Ran, name: str, message: str) -> None:
