@@ -20,7 +20,7 @@ from ..handlers.discovery import find
 from ..platform.values import MOST_RESULT_BYTES
 from ..translation.outputs import RESULT_FILE
 from .native_output import native_output_as_lines
-from .running import BAD_INPUT, ERROR, read_embedded, run_action
+from .running import BAD_INPUT, ERROR, STOP_SIGNALS, read_embedded, run_action
 
 _CONSOLE = "console_output"
 _CANCELED = 130
@@ -118,7 +118,7 @@ def _stopped_by_signal() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)
         raise Canceled
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ import psutil
 from .. import action_output
 from ..config import load_config
 from ..errors import InvalidInput, Problem
-from .running import ERROR, read_embedded, run_action
+from .running import ERROR, STOP_SIGNALS, read_embedded, run_action
 from .script_files import find_script, script_command
 
 _LAST_LINES = 20
@@ -97,11 +97,12 @@ def _ended_by_signal(process: subprocess.Popen[bytes]) -> Iterator[threading.Eve
         stopped.set()
         threading.Thread(target=_end, args=(process.pid,), daemon=True).start()
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
         yield stopped
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(pid: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .keys import ADDRESS, PLAIN, key, matching
+from .keys import ADDRESS, PLAIN, URL, key, matching
 
 _ASSET_TYPE = matching(r"[A-Z][A-Z0-9_]*", "an asset type such as DATA")
 
@@ -28,6 +28,17 @@ class JobsConfig:
         "remote_destination.",
         ADDRESS,
         example='"s3://style-assets/jobs/"',
+    )
+    figure_server: str = key(
+        "",
+        "The figpack server that nwb_raster_plot uploads its page to; empty: nowhere.",
+        URL,
+        example='"https://figpack-api.figpack.org"',
+    )
+    figure_server_key_file: Path | None = key(
+        None,
+        "The file that holds the API key of the figure server. The user that runs the jobs must be able to read it.",
+        example='"/etc/openjd-vs/figpack-key"',
     )
     asset_types: dict[str, str] = key(
         {},

@@ -12,7 +12,6 @@ from typing import Any
 
 from ..redaction import Redaction, is_secret, masked
 from .file import ReadConfig, type_name
-from .job_kinds import JobsConfig
 from .keys import ARGUMENT, EXPRESSION, PLAIN, Declared, declared
 from .tables import Config, PopupRule, S3StorageConfig
 
@@ -96,7 +95,7 @@ def file_for_commands(config: Config) -> str:
         "engine": config.engine,
         "inputs": dataclasses.replace(config.inputs, cache_bytes=0),
         "storage.s3": S3StorageConfig(endpoint_url=config.storage.s3.endpoint_url),
-        "jobs": JobsConfig(handlers=config.jobs.handlers, scripts=config.jobs.scripts),
+        "jobs": dataclasses.replace(config.jobs, destination="", asset_types={}),
     }
     lines = []
     for name, table in needed.items():

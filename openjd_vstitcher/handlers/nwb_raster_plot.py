@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..config import load_config
 from ..files import part_path
 from . import Heartbeat
 
@@ -48,9 +49,8 @@ class NwbRasterPlot:
         RuntimeError: the extra `[nwb]` is not installed.
         """
         try:
-            import figpack_spike_sorting  # noqa: F401  # before anything is read
             import matplotlib as mpl
-            import pynwb  # noqa: F401
+            import pynwb  # noqa: F401  # before anything is read
         except ImportError as error:
             raise RuntimeError(f"{error}; {_EXTRA}") from error
         mpl.use("agg")
@@ -61,7 +61,7 @@ class NwbRasterPlot:
         end_s = max(float(times.max()) for _, times in units)
         spikes = sum(len(times) for _, times in units)
         heartbeat_callback(progress_current=1, progress_total=4, console_output=f"{len(units)} units, {spikes} spikes")
-        _write_page(units, start_s, end_s, title)
+        url = _write_page(units, start_s, end_s, title)
         heartbeat_callback(progress_current=3, progress_total=4, console_output=f"wrote {_PAGE}")
         _write_picture(units, start_s, end_s, title)
         return {
@@ -71,6 +71,7 @@ class NwbRasterPlot:
             "end_time_s": end_s,
             "page": _PAGE,
             "picture": _PICTURE,
+            **({"page_url": url} if url else {}),
         }
 
 
@@ -98,7 +99,11 @@ def _read_units(file: Path, most: int) -> list[_Unit]:
     return units
 
 
-def _write_page(units: list[_Unit], start_s: float, end_s: float, title: str) -> None:
+def _write_page(units: list[_Unit], start_s: float, end_s: float, title: str) -> str:
+    """Write the page, and upload it if a figure server is configured. Returns its URL there, "" if it has none."""
+    jobs = load_config().jobs
+    if jobs.figure_server:
+        os.environ["FIGPACK_API_BASE_URL"] = jobs.figure_server  # read when figpack is imported
     from figpack_spike_sorting.views import RasterPlot, RasterPlotItem
 
     plots = [RasterPlotItem(unit_id=name, spike_times_sec=times) for name, times in units]
@@ -106,6 +111,15 @@ def _write_page(units: list[_Unit], start_s: float, end_s: float, title: str) ->
     part = f"{part_path(_PAGE)}.tar.gz"
     view.save(part, title=title)
     os.replace(part, _PAGE)  # noqa: PTH105  (names in the current directory)
+    if not jobs.figure_server:
+        return ""
+    if jobs.figure_server_key_file is None:
+        raise RuntimeError("jobs.figure_server_key_file: expected the file with the API key of jobs.figure_server")
+    os.environ["FIGPACK_API_KEY"] = jobs.figure_server_key_file.read_text(encoding="utf-8").strip()
+    try:
+        return str(view.show(title=title, upload=True, open_in_browser=False, inline=False, wait_for_input=False))
+    finally:
+        del os.environ["FIGPACK_API_KEY"]
 
 
 def _write_picture(units: list[_Unit], start_s: float, end_s: float, title: str) -> None:

@@ -6,8 +6,11 @@ import json
 import subprocess
 import sys
 import tarfile
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -32,8 +35,9 @@ def nwb_file(path: Path, spikes: dict[int, list[float]] | None) -> Path:
     return path
 
 
-def run(folder: Path, *parameters: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *parameters: str, config: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "openjd_vstitcher.cli", "handlers", "run", "nwb_raster_plot"]
+    command += ["--config", config] if config else []
     for text in parameters:
         command += ["-p", text]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
@@ -72,6 +76,54 @@ def test_a_file_without_spikes_is_bad_input(
     done = run(tmp_path, "nwb_file=units.nwb")
     assert done.returncode == 3
     assert f"Invalid parameters: nwb_file: units.nwb {message}" in done.stderr
+
+
+class FigureServer(BaseHTTPRequestHandler):
+    """What figpack asks of a figure server, as far as an upload needs it."""
+
+    uploaded: ClassVar[dict[str, bytes]] = {}
+    keys: ClassVar[set[str | None]] = set()
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.keys.add(self.headers["x-api-key"])
+        host = f"http://{self.headers['Host']}"
+        urls = [
+            {"relativePath": file["relativePath"], "signedUrl": f"{host}/{file['relativePath']}"}
+            for file in asked.get("files", ())
+        ]
+        figure = {"figureUrl": f"{host}/figure/index.html", "status": "uploading"}
+        self.answer({"success": True, "figure": figure, "mode": "server-signed", "signedUrls": urls})
+
+    def do_PUT(self) -> None:
+        self.uploaded[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer({})
+
+    def answer(self, data: dict[str, Any]) -> None:
+        body = json.dumps(data).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_the_page_is_uploaded_where_a_figure_server_is_configured(tmp_path: Path) -> None:
+    nwb_file(tmp_path / "units.nwb", SPIKES)
+    (tmp_path / "key").write_text("the-key\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), FigureServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        (tmp_path / "c.toml").write_text(f'[jobs]\nfigure_server = "{url}"\nfigure_server_key_file = "key"\n')
+        done = run(tmp_path, "nwb_file=units.nwb", config="c.toml")
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["page_url"].startswith(f"{url}/figure/")
+    assert FigureServer.keys == {"the-key"}
+    assert {"/index.html", "/data.zarr/.zmetadata"} <= set(FigureServer.uploaded)
+    assert "the-key" not in done.stdout + done.stderr
 
 
 def test_another_file_is_bad_input(tmp_path: Path) -> None:

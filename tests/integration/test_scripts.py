@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -13,7 +15,7 @@ from openjd_vstitcher.cli import main
 from openjd_vstitcher.events import ScriptFailed, ScriptSucceeded, StepEnded
 from openjd_vstitcher.journal import read_journal
 from openjd_vstitcher.platform.values import NewJob
-from tests.farm import CONFIG, Farm, farm
+from tests.farm import CONFIG, Farm, farm, wait_until
 
 __all__ = ["farm"]
 
@@ -143,3 +145,33 @@ def test_scripts_come_only_from_configured_directories_with_declared_arguments(s
     assert farm.job(good).status == "COMPLETED_SUCCESS"
     assert (farm.directory(good).output / "notes.txt").read_text() == "--text=a b; $HOME 3\n"
     assert next(e.output for e in events(farm, good) if isinstance(e, ScriptSucceeded)) == ["plain 0"]
+
+
+@pytest.mark.timeout(300)
+def test_a_canceled_script_is_gone_with_everything_that_it_started(scripts_farm: Farm) -> None:
+    farm = scripts_farm
+    (farm.folder / "scripts" / "parent.py").write_text(
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])\n"
+        "print('child', child.pid)\n"
+        "time.sleep(100)\n"
+    )
+    job_id = submit(farm, "listed by jobs", scripts=[["parent"], ["plain"]])
+
+    def child() -> psutil.Process | None:
+        log = farm.directory(job_id).session_log
+        found = re.search(r"vstitcher: child (\d+)", log.read_text() if log.exists() else "")
+        return psutil.Process(int(found[1])) if found else None
+
+    with farm.working():
+        wait_until(child)
+        started = child()
+        assert started is not None
+        parent = started.parent()
+        assert parent is not None
+        farm.platform.request_cancel(job_id)
+        psutil.wait_procs([started, parent], timeout=30)
+        assert not started.is_running()
+        assert not parent.is_running()
+        wait_until(lambda: farm.status(job_id) == "CANCELED")
+    assert not any(isinstance(event, ScriptSucceeded) for event in events(farm, job_id))
