@@ -155,4 +155,6 @@ def test_the_types_that_an_asset_may_have_are_known(subject: Subject) -> None:
     known = subject.platform.asset_types()
     assert known is not None
     types = {"MEDIA_RENDER", "MEDIA_RENDER_RAY_TRACE", "MEDIA_3D_SCENE", "DXA_ASSET_BUNDLE", "TURNTABLE", "SCAN"}
+    if subject.kind != "legacy":
+        types |= {"DATA", "DOCUMENT", "VIDEO", "VSTITCHER_FILE"}
     assert set(known) == types
