@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .attempt.directory import AttemptDirectory
 from .config import Config, load_config
+from .daemon.process import AttemptProcess
 from .daemon.worker import Worker
 from .documents import read_document
-from .errors import InvalidInput, Problem
+from .errors import InvalidInput, PlatformError, Problem
 from .journal import Entry, JournalReader
 from .platform.adapters import open_platform
 from .platform.ports import Platform
@@ -67,30 +69,60 @@ class DemoResult:
         """Whether every job succeeded."""
         return all(job.status == "COMPLETED_SUCCESS" for job, _ in self.jobs)
 
+    @property
+    def canceled(self) -> bool:
+        """Whether a job was canceled."""
+        return any(job.status == "CANCELED" for job, _ in self.jobs)
 
-def run_demo(folder: Path, *, on_event: Callable[[str, Entry], None]) -> DemoResult:
-    """Create a platform in a folder, submit the sample jobs, and run them.
+
+class Demo:
+    """A platform in a folder, with the sample jobs in its queue and a daemon for them.
 
     Parameters
     ----------
     folder: created; the folder of an earlier demo is replaced.
-    on_event: called with the key of the preset and each event of its job, as it happens.
 
     Raises
     ------
     InvalidInput: the folder exists, and is not from a demo.
     """
-    config = _create(folder)
-    platform = open_platform(config.platform)
-    try:
-        jobs = [_submit(platform, key, style) for key, style in PRESETS.items()]
-        presets = {job.id: job.preset_key for job in jobs}
-        with _followed(config.worker.work_dir, lambda entry: on_event(presets[entry.job_id], entry)):
-            Worker(config, platform).run(once=True)
-        ended = [(platform.job(job.id), platform.assets(job.id)) for job in jobs]
-    finally:
-        platform.close()
-    return DemoResult(ended, config.storage.local.root)
+
+    def __init__(self, folder: Path) -> None:
+        self._config = _create(folder)
+        self._platform = open_platform(self._config.platform)
+        self._jobs = [_submit(self._platform, key, style) for key, style in PRESETS.items()]
+        self._worker = Worker(self._config, self._platform)
+
+    def run(self, on_event: Callable[[str, Entry], None]) -> DemoResult:
+        """Run the jobs to their end.
+
+        Parameters
+        ----------
+        on_event: called with the key of the preset and each event of its job, as it happens.
+        """
+        presets = {job.id: job.preset_key for job in self._jobs}
+        try:
+            with _followed(self._config.worker.work_dir, lambda entry: on_event(presets[entry.job_id], entry)):
+                self._worker.run(once=True)
+            ended = [(self._platform.job(job.id), self._platform.assets(job.id)) for job in self._jobs]
+        finally:
+            self._platform.close()
+        return DemoResult(ended, self._config.storage.local.root)
+
+    def cancel(self, *, now: bool = False) -> None:
+        """Cancel the jobs and end the daemon after them. May be called from any thread.
+
+        Parameters
+        ----------
+        now: kill the processes of the jobs instead of waiting for them; their engines end with them.
+        """
+        self._worker.stop()
+        for job in self._jobs:
+            with suppress(PlatformError):  # it has ended
+                self._platform.request_cancel(job.id)
+        if now:
+            for request in self._config.worker.work_dir.glob("*/request.json"):
+                AttemptProcess(AttemptDirectory(request.parent)).kill()
 
 
 def _create(folder: Path) -> Config:

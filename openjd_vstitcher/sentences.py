@@ -32,6 +32,13 @@ def size(bytes_: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
+def duration(seconds: float) -> str:
+    """A duration as minutes and seconds, such as `0:07`, or with hours, such as `1:02:03`."""
+    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def _of_attempt(event: Event) -> str | None:
     match event:
         case events.JobStarted():
@@ -118,6 +125,10 @@ def _of_fact(event: Event) -> str | None:
             return f"put {event.file} on {event.material}"
         case events.MutationApplied():
             return f"applied the mutation {event.mutation.get('mutation_type', '')}".strip()
+        case events.Unproven():
+            return f"{event.change}: not shown to have happened: {event.reason}"
+        case events.Unchanged():
+            return f"{event.change} found nothing to change"
         case events.Staged():
             return f"staged {event.name}, {size(event.size_bytes)}"
         case events.Limited():

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .actions.script_files import script_facts
+from .config import Config
 from .config.job_kinds import JobsConfig
 from .documents import read_document
-from .errors import InvalidInput, NotFound, Problem
+from .errors import InvalidInput, NotFound, OpenjdVsError, PlatformError, Problem
 from .handlers.discovery import sources
 from .platform.ports import Platform
 from .platform.values import Job, JobStatus, NewJob
 from .presets import Preset, check_asset_types, load_job_details, load_preset
-from .storage.inputs.resolve import check_details
+from .storage.adapters import open_storage
+from .storage.inputs.resolve import check_details, resolve_inputs
 from .translation.definition import is_definition, load_definition, timeout_of
 from .translation.handler import handler_parameters
 from .translation.scripts import ScriptFacts, check_scripts, listed_scripts
 from .translation.task import as_job, is_task, load_task
 
+PRESET = "preset"
+DETAILS = "job details"
+
+ExtraExports = Mapping[str, Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
 class Request:
-    """A job to submit.
+    """A job to submit, as files.
 
     Parameters
     ----------
@@ -42,11 +49,40 @@ class Request:
     status: JobStatus = "NEW"
 
 
+@dataclass(frozen=True)
+class Order:
+    """A job to submit, as data.
+
+    Parameters
+    ----------
+    preset: the key of a preset or definition of the platform, or a whole one, which is stored on the platform first.
+    details: job details, or a whole job that holds them.
+    job_type, priority, requestor_id: they take precedence over the job and the preset.
+    id: a UUID. Submitting the same job with the same id again returns the job that is there.
+    preset_source, details_source: what error messages call the documents.
+    """
+
+    preset: str | Mapping[str, Any]
+    details: Any = field(default_factory=dict)
+    job_type: str | None = None
+    priority: int | None = None
+    requestor_id: str | None = None
+    status: JobStatus = "NEW"
+    id: str | None = None
+    preset_source: str = PRESET
+    details_source: str = DETAILS
+
+
+class SubmittedOtherwise(OpenjdVsError):
+    """There is a job with this id that was submitted with other contents."""
+
+
 def submit(
     platform: Platform,
     request: Request,
     *,
-    extra_exports: Mapping[str, Mapping[str, Any]] | None = None,
+    extra_exports: ExtraExports | None = None,
+    inputs_of: Config | None = None,
     jobs: JobsConfig | None = None,
 ) -> Job:
     """Validate a request and put it into the queue; a preset or definition from a file is stored on the platform first.
@@ -54,46 +90,87 @@ def submit(
     Parameters
     ----------
     extra_exports: see `load_preset`.
-    jobs: where this machine's handlers and scripts are, to check the job against those that it has.
+    inputs_of: the configuration of the workers: inputs must exist in its storage and be allowed by `inputs.read_from`.
+        None if it is not known here.
+    jobs: where this machine's handlers and scripts are, to check a job against those that it has.
 
     Raises
     ------
-    InvalidInput: the preset, the definition or the details are not valid, two artworks are for the same material, an
-        asset type is unknown to the platform, or the garment or the job type is missing.
+    InvalidInput: the preset or the details are not valid, two artworks are for the same material, an asset type is
+        unknown to the platform, the garment or the job type is missing, or a worker could not read an input.
+    StorageError: whether the inputs exist could not be found out.
     NotFound: the platform has no such preset.
     """
     file = Path(request.preset)
     from_file = file.suffix.lower() in (".json", ".yaml", ".yml") or file.is_file()
-    row = read_document(file) if from_file else platform.preset(request.preset)
-    if from_file and is_task(row):
-        return submit_task(platform, row, request, jobs or JobsConfig())
+    preset = read_document(file) if from_file else request.preset
+    source = str(request.details_path or DETAILS)
+    details = read_document(request.details_path) if request.details_path else {}
+    if from_file and is_task(preset):
+        preset, details = task_as_job(preset, request.preset)
+    if request.garment is not None:
+        details = _with_garment(details, request.garment, source)
+    order = Order(
+        preset=preset,
+        details=details,
+        job_type=request.job_type,
+        priority=request.priority,
+        status=request.status,
+        preset_source=request.preset,
+        details_source=source,
+    )
+    return place(platform, order, extra_exports=extra_exports, inputs_of=inputs_of, jobs=jobs)
+
+
+def place(
+    platform: Platform,
+    order: Order,
+    *,
+    extra_exports: ExtraExports | None = None,
+    inputs_of: Config | None = None,
+    jobs: JobsConfig | None = None,
+) -> Job:
+    """Validate an order and put it into the queue, as `submit` does.
+
+    Raises
+    ------
+    SubmittedOtherwise: there is another job with the order's id.
+    """
+    whole = not isinstance(order.preset, str)
+    row = platform.preset(order.preset) if isinstance(order.preset, str) else order.preset
     if is_definition(row):
-        given = read_document(request.details_path) if request.details_path else {}
-        return _submit_definition(platform, row, given, request, jobs or JobsConfig(), store=from_file)
-    preset = load_preset(row, request.preset, extra_exports=extra_exports)
+        job = _job_of_definition(row, order, jobs or JobsConfig())
+        if order.id is not None and (earlier := _earlier(platform, job)):
+            return earlier
+        if whole:
+            store_definition(platform, row, order.preset_source)
+        return _submitted(platform, order, job)
+    preset = load_preset(row, order.preset_source, extra_exports=extra_exports)
     if problems := check_asset_types(preset, platform.asset_types()):
-        raise InvalidInput(request.preset, problems)
-    given = read_document(request.details_path) if request.details_path else {}
-    job = _new_job(preset, given, request)
-    if from_file:
-        platform.put_preset(row)
-    return platform.submit(job)
+        raise InvalidInput(order.preset_source, problems)
+    job = _new_job(preset, order)
+    if order.id is not None and (earlier := _earlier(platform, job)):
+        return earlier
+    if inputs_of is not None:
+        resolve_inputs(job.details, open_storage(inputs_of), inputs_of.inputs)
+    if whole:
+        platform.put_preset(preset.raw)
+    return _submitted(platform, order, job)
 
 
-def submit_task(platform: Platform, task: Any, request: Request, jobs: JobsConfig) -> Job:
-    """Validate a task that names a handler or scripts, and put it into the queue.
+def task_as_job(task: Any, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The definition and the whole job of a task for the queue, which names a handler or scripts.
 
     Raises
     ------
     InvalidInput: the task is not valid, or it names a preset or a template.
     """
-    kind = load_task(task, request.preset)
+    kind = load_task(task, source)
     if kind not in ("handler", "scripts"):
         message = "a task for the queue names a handler or scripts; submit the preset itself"
-        raise InvalidInput(request.preset, [Problem(f"/{kind}", message)])
+        raise InvalidInput(source, [Problem(f"/{kind}", message)])
     row, details = as_job(task, kind)
-    given = {"details": details, "type": task.get("type"), "priority": task.get("priority")}
-    return _submit_definition(platform, row, given, request, jobs, store=True)
+    return row, {"details": details, "type": task.get("type"), "priority": task.get("priority")}
 
 
 def store_definition(platform: Platform, row: Mapping[str, Any], source: str) -> None:
@@ -144,54 +221,75 @@ def check_definition(row: Mapping[str, Any], details: Mapping[str, Any], source:
     )
 
 
-def _submit_definition(
-    platform: Platform, row: Mapping[str, Any], given: Any, request: Request, jobs: JobsConfig, *, store: bool
-) -> Job:
-    source = str(request.details_path or "job details")
-    whole = isinstance(given, Mapping) and "details" in given
-    details = given["details"] if whole else given
+def _job_of_definition(row: Mapping[str, Any], order: Order, jobs: JobsConfig) -> NewJob:
+    given = order.details
+    job: Mapping[str, Any] = given if isinstance(given, Mapping) and "details" in given else {}
+    details = job.get("details", given)
     if not isinstance(details, Mapping):
-        raise InvalidInput(source, [Problem("", "expected an object")])
-    check_definition(row, details, request.preset, jobs)
-    job = NewJob(
-        type=_job_type(request, given if whole else {}, row.get("job_type"), source),
+        raise InvalidInput(order.details_source, [Problem("", "expected an object")])
+    check_definition(row, details, order.preset_source, jobs)
+    return NewJob(
+        type=_job_type(order, job, row.get("job_type")),
         preset_key=row["key"],
         details=details,
-        priority=_priority(request, given if whole else {}),
-        requestor_id=given.get("requestor_id") if whole else None,
-        status=request.status,
+        priority=_priority(order, job),
+        requestor_id=order.requestor_id or job.get("requestor_id"),
+        status=order.status,
+        id=order.id,
     )
-    if store:
-        store_definition(platform, row, request.preset)
-    return platform.submit(job)
 
 
-def _job_type(request: Request, row: Mapping[str, Any], default: str | None, source: str) -> str:
-    job_type = request.job_type or row.get("type") or default
+def _job_type(order: Order, job: Mapping[str, Any], default: str | None) -> str:
+    job_type = order.job_type or job.get("type") or default
     if not job_type:
-        raise InvalidInput(source, [Problem("/type", "is missing; expected a job type, here or with --type")])
+        problem = Problem("/type", "is missing; expected a job type, here or with --type")
+        raise InvalidInput(order.details_source, [problem])
     return str(job_type)
 
 
-def _priority(request: Request, row: Mapping[str, Any]) -> int:
-    return (row.get("priority") if request.priority is None else request.priority) or 0
+def _priority(order: Order, job: Mapping[str, Any]) -> int:
+    return (job.get("priority") if order.priority is None else order.priority) or 0
 
 
-def _new_job(preset: Preset, given: Any, request: Request) -> NewJob:
-    source = str(request.details_path or "job details")
-    raw = dict(load_job_details(given, source).raw)
-    if request.garment is not None:
-        raw["input_file_uri"] = request.garment.resolve().as_uri()
-    details = load_job_details(raw, source)
+def _submitted(platform: Platform, order: Order, job: NewJob) -> Job:
+    try:
+        return platform.submit(job)
+    except PlatformError:
+        if order.id is not None and (earlier := _earlier(platform, job)):
+            return earlier
+        raise
+
+
+def _earlier(platform: Platform, job: NewJob) -> Job | None:
+    """The job that an earlier submission of the same order made."""
+    try:
+        found = platform.job(str(job.id))
+    except NotFound:
+        return None
+    if (found.type, found.preset_key, found.details) != (job.type, job.preset_key, job.details):
+        raise SubmittedOtherwise(f"job {job.id} was submitted with other contents")
+    return found
+
+
+def _with_garment(details: Any, garment: Path, source: str) -> Any:
+    uri = {"input_file_uri": garment.resolve().as_uri()}
+    raw = {**load_job_details(details, source).raw, **uri}
+    return {**details, "details": raw} if "details" in details else raw
+
+
+def _new_job(preset: Preset, order: Order) -> NewJob:
+    details = load_job_details(order.details, order.details_source)
     check_details(details.raw)
     if not (details.input_file_uri or details.body_code):
-        raise InvalidInput(source, [Problem("/input_file_uri", "is missing; expected a garment, or a body_code")])
-    row: Mapping[str, Any] = given if "details" in given else {}
+        problem = Problem("/input_file_uri", "is missing; expected a garment, or a body_code")
+        raise InvalidInput(order.details_source, [problem])
+    row: Mapping[str, Any] = order.details if "details" in order.details else {}
     return NewJob(
-        type=_job_type(request, row, preset.job_type, source),
+        type=_job_type(order, row, preset.job_type),
         preset_key=preset.key,
-        details=raw,
-        priority=_priority(request, row),
-        requestor_id=row.get("requestor_id"),
-        status=request.status,
+        details=details.raw,
+        priority=_priority(order, row),
+        requestor_id=order.requestor_id or row.get("requestor_id"),
+        status=order.status,
+        id=order.id,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..documents import read_document
 from ..errors import InvalidInput, Problem
+from ..files import write_json
 from ..names import safe_name
 from ..presets import load_job_details
 from ..session.plan import make_plan
@@ -20,7 +20,7 @@ from ..translation.check import decode
 from ..translation.kinds import translate_job
 from ..translation.task import as_job, load_task
 from .directory import AttemptDirectory
-from .local import Rendering, prepare_document
+from .local import Rendering, Request, prepare
 from .prepare import job_context, write_files_manifest
 
 TASK_ID = "cli"
@@ -52,15 +52,13 @@ def prepare_task(
         write_files_manifest(directory, _files(job.files, base, config))
         plan = make_plan(decode(job.template, source), job.parameters, source=source, base=base)
         return Rendering(plan, output, (), job.output_types)
-    document, named = task[kind], source
-    if isinstance(document, str):
-        document, named = read_document(base / document), document
-    given = {
-        name: value if isinstance(value, str) else str(value) for name, value in task.get("parameters", {}).items()
-    }
+    given: Mapping[str, Any] = task.get("parameters", {})
     if kind == "preset":
         given = {"JobId": TASK_ID, **_inputs(task.get("details", {}), source, base, directory, config)}
-    return prepare_document(document, named, given, output=output, directory=directory, config=config)
+    file = base / task[kind] if isinstance(task[kind], str) else directory.path / f"{kind}.json"
+    if not isinstance(task[kind], str):
+        write_json(file, task[kind])
+    return prepare(Request(file, given), output=output, directory=directory, config=config)
 
 
 def _files(files: Mapping[str, str], base: Path, config: Config) -> dict[str, InputEntry]:

@@ -58,6 +58,7 @@ class PlanRun:
     fail_fast, path_mapping_rules: see `SessionRunner`.
     queued: the job comes from the queue, so its actions see harmless variables only, and change none.
     isolation: of actions that run as another user.
+    preserve, on_output: see `SessionRunner` and `SessionLog`.
     alive: called about once a second while the work goes on.
     output_types: see `TranslatedJob`.
     """
@@ -76,6 +77,8 @@ class PlanRun:
         path_mapping_rules: Sequence[PathMappingRule] = (),
         queued: bool = False,
         isolation: Isolation | None = None,
+        preserve: bool = False,
+        on_output: Callable[[str], object] = lambda line: None,
         alive: Callable[[], None] = lambda: None,
         output_types: Mapping[str, str | None] | None = None,
     ) -> None:
@@ -86,7 +89,7 @@ class PlanRun:
         self._delivering = False
         self._lifeline = Lifeline()
         redact = Redaction(os.environ, also=config.secret_variables)
-        self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append)
+        self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append, on_output=on_output)
         self._sync = OutputSync(
             output,
             expected,
@@ -101,7 +104,7 @@ class PlanRun:
             lifeline=self._lifeline.address,
             engine_log=isolation.engine_log if isolation else directory.engine_log,
             config=isolation.config if isolation else config.source,
-            secrets=config.secret_variables,
+            secrets=config.secret_variables if queued else None,
         )
         if queued:
             environment = queue_environment(
@@ -120,6 +123,8 @@ class PlanRun:
             fail_fast=fail_fast,
             path_mapping_rules=path_mapping_rules,
             ignore_variables=queued,
+            exits_must_succeed=not queued,
+            preserve=preserve,
             user=isolation.user if isolation else None,
             alive=alive,
         )
@@ -229,11 +234,11 @@ class _Attempt:
 
     def _run(self, prepared: PreparedAttempt) -> Outcome:
         plan = prepared.plan
-        self.status.planned(sum(step.task_count for step in plan.steps))
         self.journal.append(
             events.JobPlanned(
                 template_sha256=prepared.template_sha256,
                 steps=[step.name for step in plan.steps],
+                tasks=[step.task_count for step in plan.steps],
                 parameters={name: str(value.value) for name, value in plan.values.items()},
                 destination=prepared.delivery.destination if prepared.delivery else None,
             )

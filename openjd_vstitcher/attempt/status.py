@@ -15,14 +15,17 @@ from typing import Any, Literal
 
 from .. import events
 from ..errors import OpenjdVsError
-from ..files import write_json
+from ..files import read_whole, write_json
 from ..journal import Entry
+from ..progress import RunProgress
 
 _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 5.0
 _LEAST_INTERVAL_S = 0.5
 _LAST_WRITE_S = 30.0
 _ALIVE_S = 15.0
+HANG_S = 300.0
+"""An attempt whose work has made no progress for this long is stuck."""
 
 State = Literal["starting", "running", "uploading", "reporting", "ended"]
 
@@ -64,7 +67,7 @@ def read_status(path: Path) -> Status | None:
     StatusUnreadable: there is one, but it cannot be read now.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_whole(path))
         known = {field.name: data[field.name] for field in fields(Status) if field.name in data}
         return Status(**{**known, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
     except FileNotFoundError:
@@ -92,8 +95,7 @@ class StatusFile:
     def __init__(self, path: Path, *, job_id: str, attempt: int, outcome: Mapping[str, Any] | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._tasks = 0
-        self._done = 0
+        self._run = RunProgress()
         self._written = 0.0
         self._ended = threading.Event()
         self._alive_until_s = 0.0
@@ -106,9 +108,9 @@ class StatusFile:
 
     @property
     def told(self) -> tuple[float, str]:
-        """Progress in percent and the last message, for the queue."""
+        """Progress in percent, and the step with the last message, for the queue."""
         status = self._status  # not under the lock: a full disk holds it for long, and heartbeats must not wait
-        return status.progress, status.message
+        return status.progress, ": ".join(filter(None, [status.step, status.message]))
 
     def alive(self, for_s: float = _ALIVE_S) -> None:
         """Say that the work goes on. May be called from any thread, as often as wanted.
@@ -119,21 +121,23 @@ class StatusFile:
         """
         self._alive_until_s = time.monotonic() + for_s
 
-    def planned(self, tasks: int) -> None:
-        """Say how many tasks the job has."""
-        self._tasks = tasks
+    @property
+    def is_alive(self) -> bool:
+        """Whether the work goes on, as far as `alive` has said."""
+        return time.monotonic() <= self._alive_until_s
 
     def on_event(self, entry: Entry) -> None:
         """Follow an event of the journal."""
         self.alive()
+        now_s = entry.time.timestamp()
+        self._run.on_event(entry.event, now_s)
         match entry.event:
             case events.StepStarted(step=step):
                 self._set(state="running", step=step, message="")
-            case events.ActionEnded(kind="run"):
-                self._done += 1
-                self._set(progress=self._percent(0.0))
-            case events.ActionProgress(progress=progress):
-                self._set(progress=self._percent(progress))
+            case events.ActionStarted(kind="run", task_number=int(number), task_count=int(count)) if count > 1:
+                self._set(message=f"{number} of {count}")
+            case events.ActionEnded(kind="run") | events.ActionProgress():
+                self._set(progress=round(self._run.percent(now_s), 1))
             case events.ActionStatus(status=status):
                 self._set(message=status)
             case events.OutputWaiting(reason=reason):
@@ -159,11 +163,6 @@ class StatusFile:
         while not self._write() and time.monotonic() < deadline:
             time.sleep(_LEAST_INTERVAL_S)
 
-    def _percent(self, of_task: float) -> float:
-        if not self._tasks:
-            return 0.0
-        return round(min(100.0, 100 * (self._done + of_task / 100) / self._tasks), 1)
-
     def _set(self, **changes: Any) -> None:
         with self._lock:
             self._status = replace(self._status, **changes)
@@ -172,7 +171,7 @@ class StatusFile:
 
     def _beat(self) -> None:
         while not self._ended.wait(_HEARTBEAT_S):
-            if time.monotonic() > self._alive_until_s:
+            if not self.is_alive:
                 continue
             with self._lock:
                 if not self._ended.is_set():

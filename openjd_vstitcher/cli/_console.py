@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,22 +16,43 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..config import CONFIG_VARIABLE
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..platform.ports import Platform
     from ..platform.values import Job
 
+HERE = Path("openjd-vs.toml")
+"""The configuration of a working directory."""
+
+
+def configuration_here() -> Path | None:
+    """The configuration in the working directory, if it is there and the environment names no other."""
+    return HERE if not os.environ.get(CONFIG_VARIABLE) and HERE.is_file() else None
+
+
+def _found_here(ctx: click.Context, option: click.Parameter, given: Path | None) -> Path | None:
+    return given or configuration_here()
+
+
 config_option = click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file. Default: $OPENJD_VS_CONFIG, or the user's configuration.",
+    callback=_found_here,
+    help="Configuration file. Default: $OPENJD_VS_CONFIG, openjd-vs.toml in the working directory, or the user's "
+    "configuration.",
 )
+given_config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Configuration file."
+)
+"""For commands that others call: they look into no working directory, which others may write to."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 _PLAIN_WIDTH = 240
-_STYLES = {
+STYLES = {
     "NEW": "cyan",
     "ACKNOWLEDGED": "cyan",
     "IN_PROGRESS": "blue",
@@ -37,16 +61,28 @@ _STYLES = {
     "COMPLETED_ERRORS": "red",
     "ON_HOLD": "yellow",
     "CANCELED": "yellow",
+    "CANCELING": "yellow",
 }
+"""The colours of statuses."""
 
 
 @contextmanager
-def configured_platform(config_path: Path | None) -> Iterator[Platform]:
-    """The configured platform, closed afterwards."""
+def configured_platform(config_path: Path | None, *, say: bool = False) -> Iterator[Platform]:
+    """The configured platform, closed afterwards. Says on stderr which queue it is, where the user has not chosen it.
+
+    Parameters
+    ----------
+    say: say it in any case.
+    """
     from ..config import load_config
     from ..platform.adapters import open_platform
 
-    platform = open_platform(load_config(config_path).platform)
+    config = load_config(config_path)
+    new = config.platform.kind == "embedded" and not config.platform.path.exists()
+    platform = open_platform(config.platform)
+    if say or new or (config_path in (None, HERE) and not os.environ.get(CONFIG_VARIABLE)):
+        source = f"as {config_path} says" if config_path else "no configuration: the defaults apply"
+        click.echo(f"queue: {platform.describe()}{', new and empty' if new else ''} ({source})", err=True)
     try:
         yield platform
     finally:
@@ -59,6 +95,11 @@ def configured_exports(config_path: Path | None) -> dict[str, dict[str, Any]]:
     from ..export_types import extra_exports
 
     return extra_exports(load_config(config_path).engine.extra_exports)
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
 
 
 def print_json(value: Any) -> None:
@@ -77,7 +118,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column, overflow="fold", no_wrap=column in ("job", "status", "when"))
     for row in rows:
         cells = [show(value) for value in row]
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in cells))
     console().print(table)
 
 
@@ -99,6 +140,22 @@ def show(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.0f}"
     return str(value)
+
+
+def this_command() -> str:
+    """How a user can call this program again from the shell that called it, also where it is not on the path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("openjd-vs")
+    if found and Path(found).resolve() == called.resolve() and "UV" not in os.environ:  # uvx extends the path
+        return "openjd-vs"
+    if called.is_file() and os.access(called, os.X_OK):
+        return shlex.quote(str(called if not called.is_absolute() else _from_here(called)))
+    return f"{shlex.quote(sys.executable)} -m openjd_vstitcher.cli"
+
+
+def _from_here(path: Path) -> Path:
+    """A path relative to the working directory if it is in there."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def job_line(job: Job) -> str:

@@ -49,7 +49,7 @@ def run_task(
 
     directory = AttemptDirectory(Path(tempfile.mkdtemp(prefix="openjd-vs-")))
     directory.sessions.mkdir()
-    signals = StopSignals()
+    signals = StopSignals("render")
     keep = False
     try:
         rendering = prepare_task(task, source, base=base, output=output.absolute(), directory=directory, config=config)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from . import BAD_INPUT
-from ._console import config_option, json_option, print_json
+from ._console import config_option, configuration_here, json_option, print_json
 
 _path = click.argument("path", required=False, type=click.Path(path_type=Path, dir_okay=False))
 
@@ -61,7 +61,7 @@ def validate(path: Path | None) -> None:
     from ..errors import ConfigError
 
     try:
-        config = load_config(path)
+        config = load_config(path or configuration_here())
     except ConfigError as error:
         click.echo(error, err=True)
         sys.exit(BAD_INPUT)

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from . import ERROR
-from ._console import config_option
+from ._console import given_config_option
 from ._service import begin
 
 
 @click.command("finish-job")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@config_option
+@given_config_option
 def command(directory: Path, config_path: Path | None) -> None:
     """Deliver the outputs that the killed attempt of a DIRECTORY left, and report its outcome."""
     from ..attempt.directory import AttemptDirectory

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from ..platform.job_ids import find_job
 from ..platform.values import JOB_STATUSES
-from ._console import config_option, configured_platform, job_line, json_option, print_json, print_table, show
-
-if TYPE_CHECKING:
-    from ..platform.values import Job
+from ._console import config_option, configured_platform, examples, job_line, json_option, print_json, print_table, show
 
 _SHOWN = (
     *("type", "preset_key", "status", "status_details", "priority", "progress", "attempt", "auto_retries", "worker"),
-    *("returns", "crashes", "not_before"),
+    *("returns", "crashes", "not_before", "unreadable"),
     *("lease_expires_at", "cancel_requested", "requestor_id", "created_at", "started_at", "ended_at"),
 )
-_LISTED = {
-    "job": "id",
-    "status": "status",
-    "type": "type",
-    "preset": "preset_key",
-    "priority": "priority",
-    "%": "progress",
-    "worker": "worker",
-    "attempt": "attempt",
-    "created": "created_at",
-    "ended": "ended_at",
-    "details": "status_details",
-}
 
 
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,7 +33,14 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-_LONGEST = 100
+def _columns(ctx: click.Context, option: click.Parameter, given: str | None) -> tuple[str, ...]:
+    from ._tables import COLUMNS
+
+    names = tuple(name.strip() for name in given.split(",")) if given else ()
+    for name in names:
+        if name not in COLUMNS:
+            raise click.BadParameter(f"no column is named {name!r}; there are {', '.join(COLUMNS)}")
+    return names
 
 
 @click.group()
@@ -55,18 +48,26 @@ def command() -> None:
     """List, show, cancel, retry, hold and release jobs."""
 
 
-@command.command("list")
+@command.command(
+    "list", epilog=examples("openjd-vs jobs list --status new", "openjd-vs jobs list -o job,status,details")
+)
 @_filters
+@click.option("-o", "--output", "columns", metavar="COLUMNS", callback=_columns, help="These columns: job,status,age.")
+@click.option("--wide", is_flag=True, help="All columns, with whole ids and details.")
 @config_option
 @json_option
-def list_jobs(config_path: Path | None, as_json: bool, **filters: Any) -> None:
-    """List jobs, the newest first."""
+def list_jobs(config_path: Path | None, as_json: bool, wide: bool, columns: tuple[str, ...], **filters: Any) -> None:
+    """List jobs, the newest first, in as many columns as fit. A short id, or any unique prefix, stands for the job."""
+    from ._tables import JobTable
+
     with configured_platform(config_path) as platform:
         jobs = platform.jobs(**filters)
     if as_json:
         print_json(jobs)
+    elif jobs or not sys.stdout.isatty():
+        JobTable(jobs, columns, wide).print()
     else:
-        _print_jobs(jobs)
+        click.echo("no jobs")
 
 
 @command.command("show")
@@ -76,7 +77,8 @@ def list_jobs(config_path: Path | None, as_json: bool, **filters: Any) -> None:
 def show_job(job_id: str, config_path: Path | None, as_json: bool) -> None:
     """Show a job with its assets."""
     with configured_platform(config_path) as platform:
-        job, assets = platform.job(job_id), platform.assets(job_id)
+        job = find_job(platform, job_id)
+        assets = platform.assets(job.id)
     if as_json:
         print_json({"job": job, "assets": assets})
         return
@@ -105,8 +107,7 @@ def show_job(job_id: str, config_path: Path | None, as_json: bool) -> None:
 def show_assets(job_id: str, config_path: Path | None, as_json: bool) -> None:
     """List the assets of a job."""
     with configured_platform(config_path) as platform:
-        platform.job(job_id)
-        assets = platform.assets(job_id)
+        assets = platform.assets(find_job(platform, job_id).id)
     if as_json:
         print_json(assets)
     else:
@@ -122,7 +123,7 @@ def show_events(job_id: str, config_path: Path | None, as_json: bool) -> None:
     from ..sentences import sentence
 
     with configured_platform(config_path) as platform:
-        entries = platform.events(job_id)
+        entries = platform.events(find_job(platform, job_id).id)
     if as_json:
         print_json([entry.as_json() for entry in entries])
         return
@@ -143,9 +144,9 @@ def show_logs(job_id: str, attempt: int | None, journal: bool, config_path: Path
     from ..config import load_config
     from ..errors import NotFound
 
-    if attempt is None:
-        with configured_platform(config_path) as platform:
-            attempt = platform.job(job_id).attempt
+    with configured_platform(config_path) as platform:
+        job = find_job(platform, job_id)
+    job_id, attempt = job.id, attempt or job.attempt
     directory = AttemptDirectory(load_config(config_path).worker.work_dir / f"{job_id}.{attempt}")
     file = directory.journal if journal else directory.session_log
     if not file.is_file():
@@ -161,11 +162,14 @@ def show_logs(job_id: str, attempt: int | None, journal: bool, config_path: Path
 @config_option
 def watch(job_id: str | None, config_path: Path | None, **filters: Any) -> None:
     """Follow one job until it ends, or all jobs until Ctrl-C."""
-    from ..platform.following import changes, follow
+    from ._following import follow_job, watch_jobs
+    from ._signals import leaving_on_interrupt
 
-    with configured_platform(config_path) as platform:
-        for job in follow(platform, job_id) if job_id else changes(lambda: platform.jobs(**filters)):
-            click.echo(f"{show(job.updated_at)}  {job_line(job)}")
+    with configured_platform(config_path) as platform, leaving_on_interrupt(lambda: ""):
+        if job_id:
+            follow_job(platform, find_job(platform, job_id).id, with_time=True)
+        else:
+            watch_jobs(lambda: platform.jobs(**filters))
 
 
 def _steering(name: str, method: str, text: str) -> None:
@@ -175,11 +179,12 @@ def _steering(name: str, method: str, text: str) -> None:
     @json_option
     def steer(job_ids: tuple[str, ...], config_path: Path | None, as_json: bool) -> None:
         with configured_platform(config_path) as platform:
-            jobs = [getattr(platform, method)(job_id) for job_id in job_ids]
+            found = [find_job(platform, job_id).id for job_id in job_ids]
+            jobs = [getattr(platform, method)(job_id) for job_id in found]
         _print_steered(jobs, as_json)
 
 
-def _print_steered(jobs: Sequence[Job], as_json: bool) -> None:
+def _print_steered(jobs: Sequence[Any], as_json: bool) -> None:
     if as_json:
         print_json(jobs)
         return
@@ -202,25 +207,13 @@ def retry(job_ids: tuple[str, ...], failed: bool, config_path: Path | None, as_j
     from ..platform.done import done_of
 
     with configured_platform(config_path) as platform:
-        jobs = [
-            platform.retry(job_id, done=done_of(platform.job(job_id), platform.events(job_id)) if failed else None)
-            for job_id in job_ids
-        ]
+        found = [find_job(platform, job_id) for job_id in job_ids]
+        jobs = [platform.retry(job.id, done=done_of(job, platform.events(job.id)) if failed else None) for job in found]
     _print_steered(jobs, as_json)
 
 
 _steering("hold", "hold", "Put waiting jobs on hold, so that no worker claims them.")
 _steering("release", "release", "Put jobs on hold back into the queue.")
-
-
-def _print_jobs(jobs: Sequence[Job]) -> None:
-    """A line for each job; `jobs show` prints long reasons in full."""
-    rows = ([_short(getattr(job, name)) for name in _LISTED.values()] for job in jobs)
-    print_table(tuple(_LISTED), rows)
-
-
-def _short(value: object) -> object:
-    return value[: _LONGEST - 1] + "…" if isinstance(value, str) and len(value) > _LONGEST else value
 
 
 def _print_assets(assets: Sequence[Any]) -> None:

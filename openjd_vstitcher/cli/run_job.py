@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import ERROR
-from ._console import config_option
+from ._console import given_config_option
 from ._service import begin
 from ._signals import StopSignals
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("run-job")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@config_option
+@given_config_option
 def command(directory: Path, config_path: Path | None) -> None:
     """Run the attempt of a DIRECTORY, keep its lease, and report its outcome.
 
@@ -29,7 +29,7 @@ def command(directory: Path, config_path: Path | None) -> None:
     from ..attempt.run import run_attempt
     from ..platform.adapters import open_platform
 
-    signals = StopSignals()
+    signals = StopSignals("run-job")
 
     def started(lease: Lease) -> None:
         signals.bind(lambda count: lease.give_back())

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ..platform.job_ids import SHORT
 from . import CANCELED, FAILED
-from ._console import config_option, configured_exports, configured_platform, job_line, json_option, print_json
+from ._console import config_option, configured_exports, configured_platform, examples, json_option, print_json
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "openjd-vs submit examples/presets/dxf_v0.json --garment tee.bw --wait",
+        "openjd-vs submit onboarding_v0 --details examples/jobs/onboarding.json --priority 5",
+    )
+)
 @click.argument("preset")
 @click.option(
     "--details",
@@ -45,10 +55,13 @@ def command(
 
     PRESET is the key of a preset or job definition on the platform, or a file that holds one and is stored on the
     platform first, or a task file.
+    Prints the job's id, and on stderr its place in the queue. Where the configuration has the storage of the workers,
+    the job's inputs are checked first.
     """
     from ..config import load_config
-    from ..platform.following import follow
     from ..submission import Request, submit
+    from ._following import follow_job, where_it_stands
+    from ._signals import leaving_on_interrupt
 
     request = Request(
         preset=preset,
@@ -58,18 +71,32 @@ def command(
         priority=priority,
         status="ON_HOLD" if hold else "NEW",
     )
-    with configured_platform(config_path) as platform:
+    with configured_platform(config_path, say=True) as platform:
         job = submit(
-            platform, request, extra_exports=configured_exports(config_path), jobs=load_config(config_path).jobs
+            platform,
+            request,
+            extra_exports=configured_exports(config_path),
+            inputs_of=_configuration_of_workers(config_path),
+            jobs=load_config(config_path).jobs,
         )
+        click.echo(f"{job.id[:SHORT]}: {where_it_stands(platform, job)}", err=True)
         if wait:
-            job_id = job.id
-            for job in follow(platform, job_id):
-                if not as_json:
-                    click.echo(job_line(job))
+            with leaving_on_interrupt(lambda: f"the job goes on; `openjd-vs jobs watch {job.id[:SHORT]}` follows it"):
+                job = follow_job(platform, job.id, quiet=as_json)
         elif not as_json:
             click.echo(job.id)
     if as_json:
         print_json(job)
     if wait and job.status != "COMPLETED_SUCCESS":
         sys.exit(CANCELED if job.status == "CANCELED" else FAILED)
+
+
+def _configuration_of_workers(config_path: Path | None) -> Config | None:
+    """The configuration, if it says where the workers of its queue get their inputs."""
+    from ..config.file import read_config
+
+    read = read_config(config_path)
+    of_workers = read.config.platform.kind == "embedded" or any(
+        key.startswith(("storage.", "inputs.")) for key in read.origins
+    )
+    return read.config if of_workers else None

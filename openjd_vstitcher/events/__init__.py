@@ -50,6 +50,8 @@ from .facts import (
     ScriptFailed,
     ScriptSucceeded,
     Staged,
+    Unchanged,
+    Unproven,
     fact,
 )
 from .outputs import (
@@ -131,7 +133,9 @@ __all__ = [
     "StepStarted",
     "StepState",
     "Submitted",
+    "Unchanged",
     "Unknown",
+    "Unproven",
     "event_of",
     "fact",
     "fields_of",

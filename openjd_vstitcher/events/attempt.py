@@ -63,12 +63,18 @@ class JobStarted(Event, frozen=True, kw_only=True):
 
 
 class JobPlanned(Event, frozen=True, kw_only=True):
-    """The job became a template that will run."""
+    """The job became a template that will run.
+
+    Parameters
+    ----------
+    tasks: the number of tasks of each step, in the order of `steps`.
+    """
 
     template_sha256: str
     steps: list[str]
     parameters: dict[str, str]
     destination: str | None
+    tasks: list[Count] = field(default_factory=list)
 
 
 class JobEnded(Event, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from .. import events
 from ..config import OutputsConfig
 from ..errors import ClaimLost, PlatformError, StorageError
 from ..journal import Journal
-from ..platform.values import NewAsset
+from ..platform.values import NewAsset, lost
 from ..retry import retrying
 from ..storage.address import join
 from ..storage.ports import ObjectChanged, Transfer
@@ -212,7 +212,7 @@ class Upload:
         output = entry.output
         if output.asset_type is None:
             if delivery.catalogue.claim_state(delivery.claim, timeout_s=0) == "lost":
-                raise ClaimLost.of(delivery.claim.worker, delivery.claim.attempt, delivery.claim.job.id)
+                raise lost(delivery.claim)
             return
         asset = NewAsset(
             name=output.name,

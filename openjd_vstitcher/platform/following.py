@@ -11,20 +11,24 @@ from .values import ENDED, Job
 _LOOK_S = 0.5
 
 
-def follow(queue: JobQueue, job_id: str) -> Iterator[Job]:
+def follow(queue: JobQueue, job_id: str, *, at_least_every_s: float = float("inf")) -> Iterator[Job]:
     """The job now, and again after every change, until it has ended.
+
+    Parameters
+    ----------
+    at_least_every_s: the job comes again after this many seconds, although it did not change.
 
     Raises
     ------
     NotFound: there is no such job.
     PlatformError: the platform cannot be reached.
     """
-    seen = None
+    seen, seen_s = None, 0.0
     while True:
         job = queue.job(job_id)
-        if job != seen:
+        if job != seen or time.monotonic() - seen_s >= at_least_every_s:
             yield job
-            seen = job
+            seen, seen_s = job, time.monotonic()
         if job.status in ENDED:
             return
         time.sleep(_LOOK_S)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from ..errors import InvalidInput, Problem
+from ..errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem, Unreadable
 from ..events import JobStatus as JobStatus
 from ..events import OutcomeStatus
+from ..journal import Entry
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Job:
     crashes: how often a process ended without an outcome while it held the job.
     result: what the last attempt returned; None if it has none.
     done: what a retry does not run again, see `JobQueue.retry`; None if it runs everything.
+    unreadable: why `details` and `errors` are left out; None if they are not.
     """
 
     id: str
@@ -114,6 +116,42 @@ class Job:
     crashes: int = 0
     result: Mapping[str, Any] | None = None
     done: Mapping[str, Any] | None = None
+    unreadable: str | None = None
+
+    def readable(self) -> Job:
+        """The job for people: without details and errors that are nested too deeply, too large, or not as expected."""
+        from ..documents import data_problems
+
+        problems = data_problems({"details": self.details, "errors": list(self.errors)})
+        if not isinstance(self.details, Mapping):
+            problems.append(Problem("/details", f"found a {type(self.details).__name__}; expected an object"))
+        return self.without_data(f"{problems[0].message} (at {problems[0].pointer})") if problems else self
+
+    def without_data(self, reason: str) -> Job:
+        """The job without its details and errors, which cannot be read."""
+        return replace(self, details={}, errors=(), unreadable=reason)
+
+
+JobPlace = tuple[datetime, str]
+"""The place of a job in a list of jobs: its `created_at` and its id."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed on the platform.
+
+    Parameters
+    ----------
+    cursor: where to continue. It means something only to the platform that made it.
+    jobs: the jobs that are new or changed, as they are now.
+    deleted: the ids of jobs that are gone.
+    events: what happened to jobs, see `JobQueue.events`.
+    """
+
+    cursor: str
+    jobs: Sequence[Job] = ()
+    deleted: Sequence[str] = ()
+    events: Sequence[Entry] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +167,11 @@ class Claim:
     attempt: int
     worker: str
     lease_expires_at: datetime | None
+
+
+def lost(claim: Claim) -> ClaimLost:
+    """The error of a write under a claim that no longer holds its job."""
+    return ClaimLost(f"worker {claim.worker} no longer holds attempt {claim.attempt} of job {claim.job.id}")
 
 
 @dataclass(frozen=True)
@@ -226,14 +269,21 @@ def without_result(outcome: Outcome) -> Outcome:
     return replace(outcome, status_details=details, result=None)
 
 
+def blames_row(error: Exception) -> bool:
+    """Whether an error says that a job's row cannot be used; else the machine or the connection is at fault."""
+    if isinstance(error, PlatformError):
+        return isinstance(error, NotFound | Unreadable)
+    return not isinstance(error, MemoryError)
+
+
 def unusable(job_id: str, error: Exception) -> Outcome:
     """The outcome of a claimed job whose row cannot be turned into a job.
 
     Raises
     ------
-    Exception: the error itself, if not the row is at fault but the machine or the connection.
+    Exception: the error itself, if it does not blame the row.
     """
-    if isinstance(error, MemoryError) or getattr(error, "transient", False):
+    if not blames_row(error):
         raise error
     reason = f"the job's row cannot be used: {str(error) or type(error).__name__}"
     _log.error("job %s ends: %s", job_id, reason)

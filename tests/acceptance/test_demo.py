@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import subprocess
 import tempfile
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +26,7 @@ from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.resources import resource
 
 from .conftest import BIN, SMALL_PICTURES, commands_environment
+from .test_render import nothing_is_left, processes_about
 
 PIECES = {"Front", "Back", "Sleeve Left", "Sleeve Right", "Neck Rib"}
 
@@ -72,7 +77,10 @@ def test_it_makes_all_seven_exports(demo: Demo) -> None:
 def test_the_queue_and_the_catalogue_tell_the_outcome(demo: Demo) -> None:
     platform = open_platform(load_config(demo.folder / "config.toml").platform)
     try:
-        for job in platform.jobs():
+        jobs = platform.jobs()
+        assert len(jobs) == 2
+        for job in jobs:
+            assert platform.assets(job.id)
             assert (job.status, job.attempt) == ("COMPLETED_SUCCESS", 1)
             assert job.started_at is not None
             assert job.ended_at is not None
@@ -100,7 +108,9 @@ def test_the_first_asset_is_stored_before_the_last_export_begins(demo: Demo) -> 
 @pytest.mark.parametrize("preset", ["onboarding_v0", "techpack_v0"])
 def test_every_event_is_known_and_valid(demo: Demo, preset: str) -> None:
     schema = Draft202012Validator(json.loads(resource("schemas/event.schema.json").read_text()))
-    for entry in demo.events(preset):
+    events = demo.events(preset)
+    assert events
+    for entry in events:
         schema.validate(entry.as_json())
         assert not isinstance(entry.event, Unknown), entry
 
@@ -176,3 +186,48 @@ def test_running_it_again_starts_anew_but_never_in_a_folder_of_another(demo: Dem
     assert done.returncode == 2
     assert "exists already, and is not from a demo" in done.stderr
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+@pytest.fixture
+def running_demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A demo whose first job is at its first export, in a process group of its own as a terminal would start it."""
+    demo = subprocess.Popen(
+        [BIN / "openjd-vs", "demo", "-o", tmp_path / "demo"],
+        env=commands_environment() | {"OPENJD_VS_STANDIN_MAX_PIXELS": "400000"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not any('"kind":"run"' in journal.read_text() for journal in tmp_path.glob("demo/jobs/*/journal.jsonl")):
+            assert demo.poll() is None, demo.communicate()
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.05)
+        yield demo
+    finally:
+        for process in [demo, *processes_about(tmp_path)]:
+            process.kill()
+        demo.communicate()
+
+
+def test_ctrl_c_cancels_the_jobs_of_the_demo_and_leaves_nothing_running(
+    tmp_path: Path, running_demo: subprocess.Popen[str]
+) -> None:
+    os.killpg(running_demo.pid, signal.SIGINT)
+    output, errors = running_demo.communicate(timeout=60)
+    assert running_demo.returncode == 130, errors
+    assert "canceling" in errors
+    assert "techpack_v0: CANCELED" in output
+    assert nothing_is_left(tmp_path)
+
+
+def test_a_second_ctrl_c_kills_the_jobs_of_the_demo(tmp_path: Path, running_demo: subprocess.Popen[str]) -> None:
+    os.killpg(running_demo.pid, signal.SIGINT)
+    assert running_demo.stderr is not None
+    assert any("canceling" in line for line in running_demo.stderr)
+    os.killpg(running_demo.pid, signal.SIGINT)
+    running_demo.communicate(timeout=60)
+    assert running_demo.returncode == 130
+    assert nothing_is_left(tmp_path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ pytest_plugins = ["tests.contract.fixtures"]
 
 PRESET = str(resource("examples/presets/onboarding_v0.json"))
 DETAILS = str(resource("examples/jobs/onboarding.json"))
+INPUTS = ("body-files/bodies/3d_body_files/tk_6129/TK-6129-V10-3D_BODY.bw", "artworks/stripes.png")
 TYPES = ("BRAND_ONBOARDING", "TEST")
 
 Call = Callable[..., Result]
@@ -33,9 +36,12 @@ Call = Callable[..., Result]
 
 @pytest.fixture(params=["embedded", "extended"])
 def config(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A configuration file, its platform empty."""
+    """A configuration file, its platform empty, its storage with the inputs of the sample job."""
     file = tmp_path / "config.toml"
-    text = '[worker]\nwork_dir = "jobs"\n[platform]\n'
+    for address in INPUTS:
+        (tmp_path / "storage" / address).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "storage" / address).write_bytes(b"1")
+    text = '[worker]\nwork_dir = "jobs"\n[storage.local]\nroot = "storage"\n[platform]\n'
     if request.param == "embedded":
         text += 'path = "platform.sqlite"\n'
     else:
@@ -84,13 +90,83 @@ def test_a_job_is_submitted_listed_and_shown(call: Call) -> None:
     job_id = submitted(call, "--priority", "3")
     held = submitted(call, "--type", "TEST", "--hold")
     table = call("jobs", "list").stdout.splitlines()
-    assert table[0].split()[:4] == ["job", "status", "type", "preset"]
-    assert [line.split()[:3] for line in table[1:]] == [[held, "ON_HOLD", "TEST"], [job_id, "NEW", "BRAND_ONBOARDING"]]
+    assert table[0].split()[:5] == ["job", "status", "%", "age", "preset"]
+    assert [line.split()[:2] for line in table[1:]] == [[held[:8], "ON_HOLD"], [job_id[:8], "NEW"]]
+    assert call("jobs", "list", "--wide").stdout.splitlines()[2].startswith(f"{job_id}  NEW")
+    chosen = call("jobs", "list", "-o", "type,priority").stdout.splitlines()
+    assert [line.split() for line in chosen] == [["type", "priority"], ["TEST", "0"], ["BRAND_ONBOARDING", "3"]]
+    assert "no column is named 'stat'; there are job, status," in call("jobs", "list", "-o", "stat", code=2).stderr
     (job,) = read(call, "jobs", "list", "--status", "new", "--preset", "onboarding_v0")
     assert (job["id"], job["priority"], job["details"]["style_id"]) == (job_id, 3, "style-0042")
     assert read(call, "jobs", "list", "--type", "TEST")[0]["id"] == held
     assert read(call, "jobs", "list", "--worker", "nobody") == []
     assert "details.style_id: style-0042" in call("jobs", "show", job_id).stdout
+
+
+def test_a_job_that_cannot_be_read_is_listed_and_shown_as_such(
+    call: Call, config: Path, request: pytest.FixtureRequest
+) -> None:
+    job_id, other = submitted(call), submitted(call)
+    change = f"SET details = '{'[' * 600}{']' * 600}' WHERE id = '{job_id}'"
+    if "sqlite" in config.read_text():
+        with closing(sqlite3.connect(config.with_name("platform.sqlite"))) as db, db:
+            db.execute(f"UPDATE job {change}")
+    else:
+        request.getfixturevalue("extended_deployment").execute(f"UPDATE platform.job {change}")
+    lines = {line.split()[0]: line for line in call("jobs", "list", "--wide").stdout.splitlines()[1:]}
+    assert "unreadable: is nested too deeply; expected at most 64 levels (at /details" in lines[job_id]
+    assert "unreadable" not in lines[other]
+    assert {job["id"] for job in read(call, "jobs", "list")} == {job_id, other}
+    assert "nested too deeply" in call("jobs", "show", job_id).stdout
+    call("jobs", "cancel", job_id)
+    assert read(call, "jobs", "show", job_id)["job"]["status"] == "CANCELED"
+
+
+def test_a_short_id_is_enough_everywhere(call: Call) -> None:
+    job_id = submitted(call)
+    short = job_id[:8]
+    assert job_id in call("jobs", "show", short).stdout
+    assert read(call, "jobs", "events", short)[0]["job_id"] == job_id
+    assert call("jobs", "hold", short).stdout == f"{job_id}  ON_HOLD\n"
+    assert read(call, "jobs", "assets", short) == []
+    assert job_id in call("jobs", "logs", short, code=1).stderr
+    assert "CANCELED" in call("jobs", "cancel", short).stdout
+    assert job_id in call("jobs", "watch", short).stdout
+
+
+def test_a_cancel_that_is_pending_shows_in_the_list(call: Call, platform: Platform) -> None:
+    submitted(call)
+    claim = claimed(platform)
+    platform.heartbeat(claim, lease_s=60, progress=12.5, status_details="01 turntable.zip frames: 3 of 24")
+    row = call("jobs", "list").stdout.splitlines()[1]
+    assert row.split()[1:3] == ["IN_PROGRESS", "12"]
+    assert "01 turntable.zip frames: 3 of 24" in row
+    call("jobs", "cancel", claim.job.id[:8])
+    assert call("jobs", "list").stdout.splitlines()[1].split()[1] == "CANCELING"
+
+
+def test_submit_says_the_queue_the_place_in_it_and_who_works_on_it(call: Call, platform: Platform) -> None:
+    said = call("submit", PRESET, "--details", DETAILS).stderr
+    assert f"queue: {platform.describe()}" in said
+    assert "number 1 of 1 waiting BRAND_ONBOARDING jobs; no worker has run a BRAND_ONBOARDING job" in said
+    claim = claimed(platform)
+    urgent = call("submit", PRESET, "--details", DETAILS, "--priority", "5").stderr
+    assert "number 1 of 1 waiting BRAND_ONBOARDING jobs; worker-1 runs BRAND_ONBOARDING jobs now" in urgent
+    platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
+    last = call("submit", PRESET, "--details", DETAILS).stderr
+    assert "number 2 of 2 waiting BRAND_ONBOARDING jobs; worker-1 ran the last BRAND_ONBOARDING job" in last
+
+
+def test_submit_refuses_inputs_that_no_worker_could_read(call: Call, config: Path) -> None:
+    (config.parent / "storage" / INPUTS[1]).unlink()
+    missing = call("submit", PRESET, "--details", DETAILS, code=2).stderr
+    assert f"/artwork_file_path: s3://{INPUTS[1]} does not exist" in missing
+    garment = config.parent / "tee.bw"
+    garment.write_bytes(b"1")
+    refused = call("submit", PRESET, "--garment", str(garment), code=2).stderr
+    assert "is not among the addresses that inputs.read_from allows" in refused
+    assert read(call, "jobs", "list") == []
+    assert read(call, "presets", "list") == []
 
 
 def test_a_jobs_way_shows_in_its_assets_and_events(call: Call, platform: Platform) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from openjd_vstitcher.errors import ClaimLost, InvalidInput, NotFound, PlatformError
+from openjd_vstitcher.platform.job_ids import find_job
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, Job, NewAsset, NewJob, Outcome
 
@@ -260,6 +261,24 @@ def test_jobs_are_listed_by_filter_the_newest_first(subject: Subject) -> None:
     else:
         assert ids(worker="worker-1", status="CANCELED") == []
         assert ids(worker="worker-1") == []
+
+
+def test_a_job_is_found_by_any_unique_prefix_of_its_id(subject: Subject) -> None:
+    platform = subject.platform
+    ids = [f"3f2a{n}c1e-0000-4000-8000-0000000000{n}f" for n in (1, 2)] + ["a0000000-0000-4000-8000-000000000000"]
+    for job_id in ids:
+        submit(platform, id=job_id)
+    assert find_job(platform, "a").id == ids[2]
+    assert find_job(platform, "3F2A1").id == ids[0]
+    assert find_job(platform, "3f2a2c1e-00").id == ids[1]
+    assert find_job(platform, ids[1]).id == ids[1]
+    with pytest.raises(
+        InvalidInput, match=rf"expected one job, found ({ids[0]}|{ids[1]}) \(NEW, .*give more of the id"
+    ):
+        find_job(platform, "3f2a")
+    for unknown in ("3f2a3", "none", "", "3f2a2c1e-0000-4000-8000-00000000002e"):
+        with pytest.raises(NotFound, match=f"there is no job {unknown}"):
+            find_job(platform, unknown)
 
 
 def test_presets_are_stored_and_replaced(subject: Subject) -> None:

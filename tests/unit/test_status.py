@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from openjd_vstitcher.attempt.status import StatusFile, read_status
-from openjd_vstitcher.events import ActionEnded, ActionProgress, StepStarted
+from openjd_vstitcher.events import ActionEnded, ActionProgress, ActionStarted, JobPlanned, StepStarted
 from openjd_vstitcher.journal import Journal
 from openjd_vstitcher.resources import resource
 
@@ -19,14 +19,17 @@ SCHEMA = Draft202012Validator(json.loads(resource("schemas/status.schema.json").
 def test_the_status_follows_the_events_of_the_job(tmp_path: Path) -> None:
     file = StatusFile(tmp_path / "status.json", job_id="7", attempt=1)
     journal = Journal(tmp_path / "j", job_id="7", on_event=file.on_event)
-    file.planned(4)
+    journal.append(JobPlanned(template_sha256="", steps=["a", "b"], tasks=[3, 1], parameters={}, destination=None))
+    journal.append(StepStarted(step="a", tasks=3))
     first = read_status(tmp_path / "status.json")
     assert first is not None
-    assert (first.state, first.progress) == ("starting", 0.0)
+    assert (first.state, first.progress) == ("running", 0.0)
     assert first.pid == os.getpid()
 
     journal.append(ActionEnded(kind="enter", environment="run a", state="success", exit_code=0, seconds=1.0))
     journal.append(ActionEnded(kind="run", step="a", state="success", exit_code=0, seconds=1.0))
+    journal.append(ActionStarted(kind="run", step="a", task_number=2, task_count=3))
+    assert file.told[1] == "a: 2 of 3"
     journal.append(ActionProgress(progress=50.0))
     journal.append(StepStarted(step="b", tasks=1))
     running = read_status(tmp_path / "status.json")

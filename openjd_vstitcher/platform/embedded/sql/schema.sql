@@ -17,8 +17,7 @@ INSERT INTO job_type VALUES
 
 CREATE TABLE asset_type (value TEXT PRIMARY KEY) STRICT;
 INSERT INTO asset_type VALUES
-  ('MEDIA_RENDER'), ('MEDIA_RENDER_RAY_TRACE'), ('MEDIA_3D_SCENE'), ('DXA_ASSET_BUNDLE'), ('TURNTABLE'), ('SCAN'),
-  ('DATA'), ('DOCUMENT'), ('VIDEO'), ('VSTITCHER_FILE');
+  ('MEDIA_RENDER'), ('MEDIA_RENDER_RAY_TRACE'), ('MEDIA_3D_SCENE'), ('DXA_ASSET_BUNDLE'), ('TURNTABLE'), ('SCAN');
 
 CREATE TABLE job_preset (
   key TEXT PRIMARY KEY,
@@ -53,9 +52,7 @@ CREATE TABLE job (
   errors TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(errors)),
   not_before TEXT,
   returns INTEGER NOT NULL DEFAULT 0,
-  crashes INTEGER NOT NULL DEFAULT 0,
-  result TEXT CHECK (result IS NULL OR json_valid(result)),
-  done TEXT CHECK (done IS NULL OR json_valid(done))
+  crashes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX job_claimable ON job (type DESC, priority DESC, updated_at) WHERE status IN ('NEW', 'ACKNOWLEDGED');
 CREATE INDEX job_leased ON job (lease_expires_at) WHERE status = 'IN_PROGRESS';
