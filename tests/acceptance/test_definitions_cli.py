@@ -31,7 +31,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     def invoke(*args: str, code: int = 0) -> str:
         called = CliRunner().invoke(main, args)
         assert called.exit_code == code, called.output
-        return called.output.strip()
+        return (called.stdout if code == 0 else called.output).strip()
 
     return invoke
 
@@ -51,7 +51,7 @@ def test_an_update_of_a_definition_needs_a_higher_version(call: Call) -> None:
     call("presets", "put", write("d.json", definition(2)))
     for version in (1, 2):
         refused = call("presets", "put", write("d.json", definition(version, "Bob")), code=2)
-        assert f"d.json: /version: found {version}; expected more than 2" in refused
+        assert f"/version: found {version}; expected more than 2" in refused
     call("presets", "put", write("d.json", definition(3, "Bob")))
     stored = json.loads(call("presets", "show", "greeting"))
     assert (stored["version"], stored["details"]["parameters"]) == (3, {"name": "Bob"})
