@@ -92,10 +92,10 @@ audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.o
 constraints:  ## Remake constraints.txt with the newest releases
 	@echo "resolving the newest releases with $(installer) (a few minutes with pip) ..."
 ifdef UV
-	@uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml > constraints.new
+	@uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev --extra nwb pyproject.toml > constraints.new
 else
 	@rm -rf $(FRESH)
-	@$(call install,$(FRESH),-e '.[dev]')
+	@$(call install,$(FRESH),-e '.[dev,nwb]')
 	@$(FRESH)/bin/python -m pip freeze --exclude-editable > constraints.new
 	@rm -rf $(FRESH)
 endif

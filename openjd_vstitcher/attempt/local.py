@@ -37,11 +37,13 @@ class Rendering:
     ----------
     output: the output directory; None for a template that has nothing to do with VStitcher.
     outputs: the files that the steps will make in the output directory, in order.
+    output_types: see `TranslatedJob`.
     """
 
     plan: Plan
     output: Path | None
     outputs: tuple[str, ...]
+    output_types: Mapping[str, str | None] | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -182,6 +184,7 @@ def rendering_run(
         path_mapping_rules=path_mapping_rules,
         preserve=preserve,
         on_output=on_output,
+        output_types=rendering.output_types,
     )
 
 

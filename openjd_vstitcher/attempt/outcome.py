@@ -30,10 +30,11 @@ _WORKER_STOPS = "the worker was told to stop"
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """What came of a run: of its steps, and of its outputs."""
+    """What came of a run: of its steps, of its outputs, and what it returned."""
 
     run: RunResult
     sync: SyncReport
+    returned: Mapping[str, Any] | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -76,7 +77,8 @@ def outcome_of(
     """
     errors = [failure.as_json() for failure in result.failures]
     if result.succeeded:
-        return Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=hide_previous_style_assets)
+        hides = hide_previous_style_assets
+        return Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=hides, result=result.returned)
     if result.run.canceled and stop == "canceled":
         return Outcome("CANCELED", "canceled", errors=errors)
     if result.run.canceled or stop in ("given back", "lost"):
@@ -88,7 +90,8 @@ def outcome_of(
     reasons = "; ".join(dict.fromkeys(failure.message for failure in result.failures))
     if full_disk:
         return machine_fault(f"{full_disk}: {reasons}")
-    return Outcome("COMPLETED_ERRORS", shortened(f"{head}: {reasons}" if reasons else head), errors=errors)
+    details = shortened(f"{head}: {reasons}" if reasons else head)
+    return Outcome("COMPLETED_ERRORS", details, errors=errors, result=result.returned)
 
 
 def _obstacle(result: AttemptResult) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,7 +29,7 @@ from ..session.plan import Plan
 from ..session.runner import SessionRunner
 from ..storage.address import join
 from ..storage.ports import Storage
-from ..translation.outputs import ExpectedOutput
+from ..translation.outputs import ExpectedOutput, output_named
 from .directory import AttemptDirectory
 from .disk import DiskWatch
 from .isolation import Isolation, isolated
@@ -38,6 +39,7 @@ from .outcome import AttemptResult, outcome_of, outcome_of_error
 from .prepare import PreparedAttempt, prepare
 from .report import report
 from .request import AttemptRequest
+from .result import keep_result
 from .status import StatusFile
 
 _log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class PlanRun:
     isolation: of actions that run as another user.
     preserve, on_output: see `SessionRunner` and `SessionLog`.
     alive: called about once a second while the work goes on.
+    output_types: see `TranslatedJob`.
     """
 
     def __init__(
@@ -78,7 +81,10 @@ class PlanRun:
         preserve: bool = False,
         on_output: Callable[[str], object] = lambda line: None,
         alive: Callable[[], None] = lambda: None,
+        output_types: Mapping[str, str | None] | None = None,
     ) -> None:
+        self._directory = directory
+        self._output = output if output_types is not None else None
         self._journal = journal
         self._alive = alive
         self._delivering = False
@@ -86,7 +92,13 @@ class PlanRun:
         redact = Redaction(os.environ, also=config.secret_variables)
         self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append, on_output=on_output)
         self._sync = OutputSync(
-            output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
+            output,
+            expected,
+            ledger=directory.ledger,
+            journal=journal,
+            delivery=delivery,
+            config=config.outputs,
+            adopt=None if output_types is None else partial(output_named, types=output_types),
         )
         environment = session_environment(
             os.environ,
@@ -133,7 +145,8 @@ class PlanRun:
             self._lifeline.close()
             self._delivering = True
             limit_s = _STOPPED_FINISH_S if result.canceled else None
-            return AttemptResult(result, self._sync.finish(limit_s, alive=self._alive))
+            returned = None if self._output is None else keep_result(self._output, self._directory)
+            return AttemptResult(result, self._sync.finish(limit_s, alive=self._alive), returned)
         finally:
             self._lifeline.close()
             self._sync.stop()
@@ -220,7 +233,12 @@ class _Attempt:
             job = self.request.claim.job
             outcome = outcome_of_error(error, returns=max(job.returns, job.auto_retries))
         hide = Redaction(os.environ, also=self.config.secret_variables)
-        return replace(outcome, status_details=hide.json(outcome.status_details), errors=hide.json(outcome.errors))
+        return replace(
+            outcome,
+            status_details=hide.json(outcome.status_details),
+            errors=hide.json(outcome.errors),
+            result=hide.json(outcome.result),
+        )
 
     def _run(self, prepared: PreparedAttempt) -> Outcome:
         plan = prepared.plan
@@ -230,7 +248,7 @@ class _Attempt:
                 steps=[step.name for step in plan.steps],
                 tasks=[step.task_count for step in plan.steps],
                 parameters={name: str(value.value) for name, value in plan.values.items()},
-                destination=prepared.delivery.destination,
+                destination=prepared.delivery.destination if prepared.delivery else None,
             )
         )
         with isolated(self.directory, self.config) as isolation:
@@ -245,6 +263,7 @@ class _Attempt:
                 queued=True,
                 isolation=isolation,
                 alive=self.status.alive,
+                output_types=prepared.job.output_types,
             )
             self.lease.on_stop(lambda reason: run.cancel(now=reason == "lost"))
             result = run.run()
@@ -254,7 +273,7 @@ class _Attempt:
         hides = prepared.job.hides_previous_style_assets
         full_disk = "" if result.succeeded else self.disk.shortage()
         outcome = outcome_of(result, stop=self.lease.stop, hide_previous_style_assets=hides, full_disk=full_disk)
-        return self._with_logs(outcome, prepared.delivery.storage)
+        return self._with_logs(outcome, prepared.storage)
 
     def _with_logs(self, outcome: Outcome, storage: Storage) -> Outcome:
         """Store the logs of the attempt where the configuration says, and name the place in the status details."""

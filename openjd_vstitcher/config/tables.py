@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .job_kinds import JobsConfig
 from .keys import (
     ADDRESS,
     ARGUMENT,
@@ -310,6 +311,7 @@ class Config:
         OutputsConfig, "How outputs get into storage, and how long job directories are kept."
     )
     engine: EngineConfig = table(EngineConfig, "How engines are started and watched.")
+    jobs: JobsConfig = table(JobsConfig, "Jobs that run Python handlers or scripts.")
     log: LogConfig = table(LogConfig, "The daemon's own log. Each job has logs of its own in its directory.")
     server: ServerConfig = table(ServerConfig, "The HTTP API: `openjd-vs serve`.")
     source: Path | None = None

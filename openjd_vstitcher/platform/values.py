@@ -27,6 +27,10 @@ ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCEL
 """The final statuses; only `retry` changes them."""
 MOST_CRASHES = 3
 """How often the process of a job may end without an outcome before the job is put on hold (Law 10)."""
+NO_DONE = "the platform has no column for what succeeded; `openjd-vs platform migrate` adds it"
+"""Why a job cannot be retried without the steps that succeeded."""
+MOST_RESULT_BYTES = 1 << 20
+"""How large a job's result may be, as JSON."""
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 900.0
 
@@ -83,6 +87,8 @@ class Job:
     not_before: when the job can be claimed again; None if at once.
     returns: how often it went back into the queue because something was in the way.
     crashes: how often a process ended without an outcome while it held the job.
+    result: what the last attempt returned; None if it has none.
+    done: what a retry does not run again, see `JobQueue.retry`; None if it runs everything.
     unreadable: why `details` are left out; None if they are not.
     """
 
@@ -108,6 +114,8 @@ class Job:
     not_before: datetime | None = None
     returns: int = 0
     crashes: int = 0
+    result: Mapping[str, Any] | None = None
+    done: Mapping[str, Any] | None = None
     unreadable: str | None = None
 
     def readable(self) -> Job:
@@ -220,6 +228,7 @@ class Outcome:
         grows each time.
     crashed: with `NEW`: the process ended without an outcome. The job pauses too, and is put on hold when this has
         happened `MOST_CRASHES` times.
+    result: what the job returned, as JSON data of at most `MOST_RESULT_BYTES`. It is stored together with the status.
     """
 
     status: OutcomeStatus
@@ -229,6 +238,7 @@ class Outcome:
     counted: bool = True
     pause: bool = False
     crashed: bool = False
+    result: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, data: Any) -> Outcome:
@@ -248,6 +258,15 @@ class Outcome:
         if problems:
             raise InvalidInput("outcome", problems)
         return cls(**{name: data[name] for name in _OUTCOME_FIELDS if name in data})
+
+
+def without_result(outcome: Outcome) -> Outcome:
+    """The outcome for a platform that has no place for a result: its details say where the result is."""
+    if outcome.result is None:
+        return outcome
+    note = "the result is in the attempt's journal: the platform has no column for it"
+    details = f"{outcome.status_details}; {note}" if outcome.status_details else note
+    return replace(outcome, status_details=details, result=None)
 
 
 def blames_row(error: Exception) -> bool:
@@ -282,6 +301,7 @@ _OUTCOME_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "counted": (lambda value: isinstance(value, bool), "true or false"),
     "pause": (lambda value: isinstance(value, bool), "true or false"),
     "crashed": (lambda value: isinstance(value, bool), "true or false"),
+    "result": (lambda value: value is None or isinstance(value, Mapping), "an object or null"),
 }
 
 

@@ -20,11 +20,13 @@ from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..presets import is_preset, load_job_details, load_preset, unproven_changes
 from .advice import advice, run_data_problems
+from .definition import is_definition, load_definition
 from .dependencies import circular_dependencies
 from .extensions import EXTENSIONS
 from .fields import unknown_fields, without_consequences
 from .model_errors import MAX_PROBLEMS, model_problems
 from .preset import translate
+from .task import is_task, load_task
 
 T = TypeVar("T")
 
@@ -58,6 +60,11 @@ def check_file(file: Path, config: Config) -> str:
     if isinstance(data, dict) and "preset_key" in data:
         load_job_details(data, source)
         return "a valid job"
+    if is_definition(data):
+        load_definition(data, source)
+        return "a valid job definition"
+    if is_task(data):
+        return f"a valid {load_task(data, source)} task"
     if is_preset(data):
         preset = load_preset(data, source, extra_exports=extra_exports(config.engine.extra_exports))
         decode(translate(preset), f"template of {file}")

@@ -32,6 +32,7 @@ NAMES = [
     "functions",
     "indexes_of_assets",
     "indexes_of_jobs",
+    "results",
 ]
 
 

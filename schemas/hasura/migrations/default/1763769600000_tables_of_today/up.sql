@@ -113,7 +113,7 @@ BEGIN
       ('status', 'text'), ('type', 'text'), ('preset_key', 'text'), ('attempt', 'integer'), ('worker', 'text'),
       ('lease_expires_at', 'timestamp with time zone'), ('claim_request', 'uuid'), ('progress', 'double precision'),
       ('cancel_requested', 'boolean'), ('errors', 'jsonb'), ('not_before', 'timestamp with time zone'),
-      ('returns', 'integer'), ('crashes', 'integer')
+      ('returns', 'integer'), ('crashes', 'integer'), ('result', 'jsonb'), ('done', 'jsonb')
     ) AS needed (name, expected) ON attname = name
     WHERE attrelid = to_regclass(/*job*/'platform.job')
       AND replace(format_type(atttypid, NULL), 'character varying', 'text') <> expected;
