@@ -60,4 +60,4 @@ _.HelloWorld  # pyproject.toml: an entry point
 _.NwbRasterPlot  # pyproject.toml: an entry point
 _.CountWords  # examples/handlers/
 _.collect  # of prometheus_client's Collector
-_.capabilities  # openjd_vstitcher/api/runner.py: what a runner says about itself
+_.capabilities  # openjd_vstitcher/api/runner.py: what a runner may send

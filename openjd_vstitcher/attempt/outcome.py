@@ -63,13 +63,17 @@ class AttemptResult:
         return (*self.run.failures, *unsafe)
 
 
-def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_assets: bool) -> Outcome:
+def outcome_of(
+    result: AttemptResult, *, stop: Stop | None, hide_previous_style_assets: bool, full_disk: str = ""
+) -> Outcome:
     """The outcome of an attempt that has run.
 
     Parameters
     ----------
     stop: why it was stopped, None where it was not. Only a cancelation that the queue asked for cancels the job; a
         job whose machine shuts down goes back into the queue, uncounted.
+    full_disk: that the disk was full when something failed, "" if it was not: a short or missing export is then this
+        machine's fault.
     """
     errors = [failure.as_json() for failure in result.failures]
     if result.succeeded:
@@ -84,6 +88,8 @@ def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_
     unsafe = len(result.sync.unsafe)
     head = f"{unsafe} of {len(result.sync.outputs)} exports failed" if unsafe else "a step failed"
     reasons = "; ".join(dict.fromkeys(failure.message for failure in result.failures))
+    if full_disk:
+        return machine_fault(f"{full_disk}: {reasons}")
     details = shortened(f"{head}: {reasons}" if reasons else head)
     return Outcome("COMPLETED_ERRORS", details, errors=errors, result=result.returned)
 

@@ -22,7 +22,8 @@ from ..storage.destination import destination_prefix
 from ..storage.inputs.manifest import InputEntry, write_manifest
 from ..storage.inputs.resolve import resolve_files, resolve_inputs
 from ..storage.ports import Storage
-from ..translation.check import check_commands, decode
+from ..translation.check import decode
+from ..translation.commands import check_commands
 from ..translation.job import JobContext, TranslatedJob
 from ..translation.kinds import translate_job
 from ..translation.text import template_digest, to_yaml

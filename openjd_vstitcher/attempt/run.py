@@ -15,7 +15,7 @@ from openjd.sessions import PathMappingRule
 from .. import clock, events
 from ..config import Config
 from ..errors import OpenjdVsError
-from ..journal import Journal
+from ..journal import Entry, Journal
 from ..lifeline import Lifeline
 from ..outputs.logs import store_logs
 from ..outputs.sync import OutputSync
@@ -31,6 +31,7 @@ from ..storage.address import join
 from ..storage.ports import Storage
 from ..translation.outputs import ExpectedOutput, output_named
 from .directory import AttemptDirectory
+from .disk import DiskWatch
 from .isolation import Isolation, isolated
 from .lease import Lease
 from .lock import hold
@@ -175,7 +176,13 @@ def run_attempt(
     with hold(directory):
         request = directory.request()
         status = StatusFile(directory.status, job_id=request.job_id, attempt=request.attempt)
-        journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=status.on_event)
+        disk = DiskWatch(directory.output, config.worker.min_free_bytes)
+
+        def on_event(entry: Entry) -> None:
+            status.on_event(entry)
+            disk.on_event(entry)
+
+        journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=on_event)
         with Lease(
             platform,
             request.claim,
@@ -186,7 +193,7 @@ def run_attempt(
         ) as lease:
             on_started(lease)
             journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
-            outcome = _Attempt(directory, request, config, status, journal, lease).outcome(platform)
+            outcome = _Attempt(directory, request, config, status, journal, lease, disk).outcome(platform)
             lease.work_over()
             told = asdict(outcome)
             journal.append(
@@ -213,6 +220,7 @@ class _Attempt:
     status: StatusFile
     journal: Journal
     lease: Lease
+    disk: DiskWatch
 
     def outcome(self, platform: Platform) -> Outcome:
         """Work, and say how it ended, whatever happens: the queue must hear of it."""
@@ -263,7 +271,8 @@ class _Attempt:
             warning = f"{failure.message}; every output of the job was delivered all the same"
             self.journal.append(events.ActionWarning(kind="run", step=failure.step, message=warning))
         hides = prepared.job.hides_previous_style_assets
-        outcome = outcome_of(result, stop=self.lease.stop, hide_previous_style_assets=hides)
+        full_disk = "" if result.succeeded else self.disk.shortage()
+        outcome = outcome_of(result, stop=self.lease.stop, hide_previous_style_assets=hides, full_disk=full_disk)
         return self._with_logs(outcome, prepared.storage)
 
     def _with_logs(self, outcome: Outcome, storage: Storage) -> Outcome:

@@ -13,7 +13,8 @@ from typing import Any
 from ..redaction import Redaction, is_secret, masked
 from .file import ReadConfig, type_name
 from .keys import ARGUMENT, EXPRESSION, PLAIN, Declared, declared
-from .tables import Config, PopupRule, S3StorageConfig
+from .storage import S3StorageConfig
+from .tables import Config, PopupRule
 
 _HIDDEN = "[redacted]"
 _PLAIN = (PLAIN, ARGUMENT, EXPRESSION)

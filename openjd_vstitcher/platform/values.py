@@ -89,7 +89,7 @@ class Job:
     crashes: how often a process ended without an outcome while it held the job.
     result: what the last attempt returned; None if it has none.
     done: what a retry does not run again, see `JobQueue.retry`; None if it runs everything.
-    unreadable: why `details` and `errors` are left out; None if they are not.
+    unreadable: why `details` are left out; None if they are not.
     """
 
     id: str
@@ -119,17 +119,17 @@ class Job:
     unreadable: str | None = None
 
     def readable(self) -> Job:
-        """The job for people: without details and errors that are nested too deeply, too large, or not as expected."""
+        """The job for people: without details that are nested too deeply, too large, or not an object."""
         from ..documents import data_problems
 
-        problems = data_problems({"details": self.details, "errors": list(self.errors)})
+        problems = data_problems({"details": self.details})
         if not isinstance(self.details, Mapping):
             problems.append(Problem("/details", f"found a {type(self.details).__name__}; expected an object"))
-        return self.without_data(f"{problems[0].message} (at {problems[0].pointer})") if problems else self
+        return self.without_details(f"{problems[0].message} (at {problems[0].pointer})") if problems else self
 
-    def without_data(self, reason: str) -> Job:
-        """The job without its details and errors, which cannot be read."""
-        return replace(self, details={}, errors=(), unreadable=reason)
+    def without_details(self, reason: str) -> Job:
+        """The job without its details, which cannot be read."""
+        return replace(self, details={}, unreadable=reason)
 
 
 JobPlace = tuple[datetime, str]

@@ -34,8 +34,8 @@ def readable_job(row: sqlite3.Row) -> Job:
     try:
         return job(row).readable()
     except RecursionError:
-        bare: Any = {**dict(row), "details": "{}", "errors": "[]"}
-        return job(bare).without_data(TOO_DEEP)
+        bare: Any = {**dict(row), "details": "{}"}
+        return job(bare).without_details(TOO_DEEP)
 
 
 def asset(row: sqlite3.Row) -> Asset:

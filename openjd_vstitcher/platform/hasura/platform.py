@@ -75,7 +75,7 @@ class HasuraPlatform:
             **requests("serving", job_root=self._job_root),
             **requests(self.found.kind, job_root=self._job_root, without=self.found.hidden),
         }
-        without = (*self.found.hidden, "details", "errors")
+        without = (*self.found.hidden, "details")
         self._bare_requests = requests(self.found.kind, job_root=self._job_root, without=without)
         self._changes = ChangeLog(
             self._connection, self._requests, job_root=self._job_root, has_events=self.found.kind == "extended"
@@ -321,7 +321,7 @@ class HasuraPlatform:
             variables = {"where": where, "limit": limit}
             bare = self._connection.execute(self._bare_requests["Jobs"], variables)[self._job_root]
         if len(bare) == 1:
-            return [rows.job(bare[0]).without_data(TOO_DEEP)]
+            return [rows.job(bare[0]).without_details(TOO_DEEP)]
         middle, ids = len(bare) // 2, [row["id"] for row in bare]
         halves = (half for half in (ids[:middle], ids[middle:]) if half)
         return [job for half in halves for job in self._jobs({"id": {"_in": half}}, len(half))]

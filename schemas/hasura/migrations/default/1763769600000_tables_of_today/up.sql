@@ -75,7 +75,8 @@ BEGIN
     CREATE TABLE "create".asset_type (value text PRIMARY KEY, comment text);
     COMMENT ON TABLE "create".asset_type IS 'made by openjd-vstitcher';
     INSERT INTO "create".asset_type (value) VALUES
-      ('MEDIA_RENDER'), ('MEDIA_RENDER_RAY_TRACE'), ('MEDIA_3D_SCENE'), ('DXA_ASSET_BUNDLE'), ('TURNTABLE'), ('SCAN');
+      ('MEDIA_RENDER'), ('MEDIA_RENDER_RAY_TRACE'), ('MEDIA_3D_SCENE'), ('DXA_ASSET_BUNDLE'), ('TURNTABLE'), ('SCAN'),
+      ('VSTITCHER_FILE');
   END IF;
 
   IF to_regclass('"create".asset') IS NULL THEN
