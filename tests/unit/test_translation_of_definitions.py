@@ -13,7 +13,8 @@ import pytest
 from openjd.model import SymbolTable
 
 from openjd_vstitcher.errors import InvalidInput
-from openjd_vstitcher.translation.check import check_commands, check_file, decode
+from openjd_vstitcher.translation.check import check_file, decode
+from openjd_vstitcher.translation.commands import check_commands
 from openjd_vstitcher.translation.definition import is_definition, load_definition
 from openjd_vstitcher.translation.handler import HandlerFacts, translate_handler
 from openjd_vstitcher.translation.job import JobContext, TranslatedJob
