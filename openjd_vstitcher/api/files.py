@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
 from anyio.to_thread import run_sync as in_thread
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -61,10 +61,9 @@ def content(
     service: Serving,
     expires: Annotated[int | None, Query(ge=0, le=1 << 40, description="Of a link.")] = None,
     signature: Annotated[str | None, Query(max_length=100, description="Of a link.")] = None,
-    authorization: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The bytes of an output, or a part of them with Range. A link needs no API key."""
-    _check_access(request, service, task_id, name, expires, signature, authorization)
+    _check_access(request, service, task_id, name, expires, signature)
     found = _asset(service, task_id, name)
     url = service.storage.link(found.path, expires_s=service.config.server.link_s)
     if not url.startswith("file:"):
@@ -79,12 +78,11 @@ def _check_access(
     name: str,
     expires: int | None,
     signature: str | None,
-    authorization: str | None,
 ) -> None:
     if signature is not None:
         if not service.links.is_valid(task_id, name, expires or 0, signature):
             raise HTTPException(403, "this link is not valid, or it has expired")
-    elif "read" not in caller(request, service, authorization).scopes:
+    elif "read" not in caller(request, service).scopes:
         raise HTTPException(403, "this API key lacks the scope read")
 
 

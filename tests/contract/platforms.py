@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import psycopg
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.platform.hasura.migrations import Database
 from openjd_vstitcher.platform.ports import Platform
+from tests.api_server import api_server, embedded_config
 from tests.hasura.process import HasuraServer, hasura_server, temporary_database
 
 HERE = Path(__file__).parent
@@ -33,7 +35,7 @@ class Subject:
 
     Parameters
     ----------
-    kind: `embedded`, `extended` or `legacy`.
+    kind: `embedded`, `extended`, `legacy`, or `http`: the HTTP API over an embedded platform.
     open: opens the same platform once more, as another process would.
     """
 
@@ -59,6 +61,31 @@ class Deployment:
     def clear(self) -> None:
         """Take all rows away that tests make."""
         self.execute('TRUNCATE platform.job, platform.job_preset, "create".asset CASCADE')
+
+
+@dataclass(frozen=True)
+class HttpDeployment:
+    """A server of the HTTP API and the file of the embedded platform behind it."""
+
+    config: PlatformConfig
+    path: Path
+
+    def clear(self) -> None:
+        """Take all rows away that tests make."""
+        for table in ("asset", "job_event", "job", "job_preset"):
+            self.execute(f"DELETE FROM {table}")
+
+    def execute(self, sql: str) -> None:
+        """Run SQL on the platform's file."""
+        with closing(sqlite3.connect(self.path, timeout=60)) as database, database:
+            database.execute(sql.replace("platform.job", "job"))
+
+
+@contextmanager
+def over_http(directory: Path) -> Iterator[HttpDeployment]:
+    """The HTTP API over an empty embedded platform."""
+    with api_server(embedded_config(directory, "requests_per_second = 0\n")) as server:
+        yield HttpDeployment(PlatformConfig(kind="http", endpoint=server.url), directory / "platform.sqlite")
 
 
 @contextmanager

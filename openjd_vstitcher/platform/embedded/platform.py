@@ -245,7 +245,7 @@ class EmbeddedPlatform:
             after_id=after and after[1],
             limit=limit,
         )
-        return [rows.job(row) for row in found]
+        return list(rows.readable(found))
 
     def changes(self, after: str | None, *, timeout_s: float) -> Changes:
         """Wait until something has changed since a cursor, or the time is over; return what changed."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from ...events import event_of
 from ...journal import Entry
 from ..storable import storable
 from ..values import JOB_TIMES, Asset, Job
+
+_log = logging.getLogger(__name__)
 
 
 def job(row: sqlite3.Row) -> Job:
@@ -23,6 +26,15 @@ def job(row: sqlite3.Row) -> Job:
     values["errors"] = tuple(json.loads(values["errors"]))
     values["cancel_requested"] = bool(values["cancel_requested"])
     return Job(**values)
+
+
+def readable(rows: Iterable[sqlite3.Row]) -> Iterator[Job]:
+    """The jobs of a list; a row that cannot be used is left out, so that it does not hide the others."""
+    for row in rows:
+        try:
+            yield job(row)
+        except (ValueError, TypeError, RecursionError) as error:
+            _log.warning("job %s is left out: its row cannot be used: %s", row["id"], error)
 
 
 def asset(row: sqlite3.Row) -> Asset:
