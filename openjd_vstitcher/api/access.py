@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-from ..config.tables import ServerConfig
+from ..config import ServerConfig
 from ..errors import InvalidInput
 from .key_file import SCOPES, ApiKey
 from .service import Service, Serving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .file import load_config
+from .server import ServerConfig
 from .tables import (
     CONFIG_VARIABLE,
     ENGINE_KINDS,
@@ -14,7 +15,6 @@ from .tables import (
     PlatformConfig,
     PopupRule,
     S3StorageConfig,
-    ServerConfig,
     StorageConfig,
     WorkerConfig,
     default_config_path,

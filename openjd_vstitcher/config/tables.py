@@ -31,6 +31,7 @@ from .keys import (
     one_of,
     table,
 )
+from .server import ServerConfig
 
 CONFIG_VARIABLE = "OPENJD_VS_CONFIG"
 """The environment variable that names the configuration file, for the daemon and for what sessions run."""
@@ -351,33 +352,6 @@ class EngineConfig:
         "Modal windows that are known, and what to do about them. The first rule that matches counts.",
         each=Check("a title, a text or both", lambda rule: bool(rule.title or rule.text)),
     )
-
-
-@dataclass(frozen=True)
-class ServerConfig:
-    """`[server]`."""
-
-    host: str = key("127.0.0.1", "The address that `openjd-vs serve` listens on.", HOST)
-    port: int = key(8642, "The port; 0: any free one.", between(0, 65_535))
-    auth: str = key(
-        "auto",
-        "Whether requests need an API key. auto: they do, except requests from this machine to a loopback host.",
-        one_of("auto", "keys", "none"),
-    )
-    state_dir: Path = key(
-        Path("~/.local/share/openjd-vstitcher/server"),
-        "Where the hashes of API keys and the key that signs links are kept. Several servers may share it.",
-    )
-    max_body_bytes: int = key(4 << 20, "The largest body that a request may have.", between(1024, 1 << 30))
-    max_page: int = key(500, "The most entries of a page.", between(1, 10_000))
-    requests_per_second: float = key(
-        50.0,
-        "How many requests per second one caller may make over ten seconds; 0: no limit. Callers are told apart by "
-        "their key, or by their address.",
-        between(0, 1_000_000),
-    )
-    max_streams: int = key(1000, "How many event streams and followed logs may be open.", between(1, 100_000))
-    link_s: int = key(300, "How long the link to an asset is valid.", between(1, _DAY_S))
 
 
 @dataclass(frozen=True)
