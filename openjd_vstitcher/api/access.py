@@ -61,12 +61,21 @@ Caller = Annotated[ApiKey, Depends(caller)]
 def needs(scope: str) -> Any:
     """A dependency that accepts only callers whose key has a scope."""
 
-    def check(key: Caller) -> ApiKey:
-        if scope not in key.scopes:
-            raise HTTPException(403, f"this API key lacks the scope {scope}")
-        return key
+    def check(key: Caller) -> None:
+        check_scope(key, scope)
 
     return Depends(check)
+
+
+def check_scope(key: ApiKey, scope: str) -> None:
+    """Accept only a key with a scope.
+
+    Raises
+    ------
+    HTTPException: it lacks the scope.
+    """
+    if scope not in key.scopes:
+        raise HTTPException(403, f"this API key lacks the scope {scope}")
 
 
 def needs_no_key(request: Request, config: ServerConfig) -> bool:

@@ -16,7 +16,7 @@ from ..attempt.directory import AttemptDirectory
 from ..errors import NotFound
 from ..platform.values import ENDED, Asset
 from ..storage.address import local_path
-from .access import caller, needs
+from .access import caller, check_scope, needs
 from .answers import answer, has_tag
 from .models import Assets
 from .representations import asset
@@ -82,8 +82,8 @@ def _check_access(
     if signature is not None:
         if not service.links.is_valid(task_id, name, expires or 0, signature):
             raise HTTPException(403, "this link is not valid, or it has expired")
-    elif "read" not in caller(request, service).scopes:
-        raise HTTPException(403, "this API key lacks the scope read")
+    else:
+        check_scope(caller(request, service), "read")
 
 
 def _asset(service: Service, task_id: str, name: str) -> Asset:

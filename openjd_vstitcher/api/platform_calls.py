@@ -18,7 +18,7 @@ from ..platform.http import wire
 from ..platform.http.wire import Held
 from ..platform.ports import Platform
 from ..platform.values import NewAsset, NewJob, Outcome, unusable
-from .access import Caller, needs
+from .access import Caller, check_scope, needs
 from .models import Object
 from .problems import invalid
 from .runner import check_name
@@ -31,7 +31,14 @@ _waiting = CapacityLimiter(500)
 """Calls that wait have threads of their own, so that they keep none of those that answer other requests."""
 _WAITS = ("claim_state", "wait_for_jobs", "changes")
 
-_CALLS: dict[str, tuple[type[msgspec.Struct], Callable[..., Any]]] = {}
+_SCOPES = {
+    "submit": "submit",
+    **dict.fromkeys(("request_cancel", "retry", "hold", "release", "set_priority", "delete"), "steer"),
+    **dict.fromkeys(("put_preset", "delete_preset"), "presets"),
+}
+"""What a call needs beside the scope `runner`."""
+
+CALLS: dict[str, tuple[type[msgspec.Struct], Callable[..., Any]]] = {}
 
 
 def _call(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +52,7 @@ def _call(function: Callable[..., Any]) -> Callable[..., Any]:
         for each in parameters
     ]
     name = function.__name__.strip("_")
-    _CALLS[name] = msgspec.defstruct(name, fields, kw_only=True), function
+    CALLS[name] = msgspec.defstruct(name, fields, kw_only=True), function
     return function
 
 
@@ -57,21 +64,26 @@ async def call(
     service: Serving,
 ) -> Response:
     """Call a method of the platform. `result` is what it returns."""
-    if call not in _CALLS:
+    if call not in CALLS:
         raise NotFound(f"the platform has no call {call}")
-    form, function = _CALLS[call]
+    form, _ = CALLS[call]
+    check_scope(key, _SCOPES.get(call, "runner"))
     if "worker" in body:
         check_name(key, str(body["worker"]))
     try:
-        arguments = msgspec.convert(body, form)
+        return await _answered(service.platform, call, msgspec.convert(body, form))
     except msgspec.ValidationError as error:
         raise invalid("", str(error)) from error
+
+
+async def _answered(platform: Platform, call: str, arguments: msgspec.Struct) -> Response:
+    form, function = CALLS[call]
     given = {name: getattr(arguments, name) for name in form.__struct_fields__}
     if isinstance(held := given.get("held"), Held) and held.worker != given["worker"]:
         raise HTTPException(403, "the claim is another worker's")
 
     def answer() -> bytes:
-        return _encoded(function(service.platform, **given))
+        return _encoded(function(platform, **given))
 
     limiter = _waiting if call in _WAITS else None
     return Response(await in_thread(answer, limiter=limiter), media_type="application/json")
@@ -211,9 +223,18 @@ def _presets(platform: Platform) -> Any:
     return platform.presets()
 
 
+class _Preset(msgspec.Struct):
+    key: str
+    details: dict[str, Any]
+    name: str | None = None
+    version: int | None = None
+    description: str | None = None
+    job_type: str | None = None
+
+
 @_call
-def _put_preset(platform: Platform, preset: dict[str, Any]) -> Any:
-    return platform.put_preset(preset)
+def _put_preset(platform: Platform, preset: _Preset) -> Any:
+    return platform.put_preset(msgspec.structs.asdict(preset))
 
 
 @_call

@@ -13,7 +13,6 @@ from ...events import event_of
 from ...journal import Entry
 from ..values import Changes, Claim, Job
 
-_ENTRY_HEAD = ("seq", "time", "job_id", "attempt", "event")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,11 +83,19 @@ class Held(msgspec.Struct, frozen=True):
         return Claim(of, {}, self.attempt, self.worker, None)
 
 
+class _Head(msgspec.Struct):
+    seq: int
+    time: datetime
+    job_id: str
+    attempt: int
+    event: str
+
+
 def entry(data: Mapping[str, Any]) -> Entry:
-    """An event of a journal."""
-    fields = {name: value for name, value in data.items() if name not in _ENTRY_HEAD}
-    time = datetime.fromisoformat(data["time"]).astimezone(UTC)
-    return Entry(data["seq"], time, data["job_id"], data["attempt"], event_of(data["event"], fields))
+    """An event of a journal. Raises `msgspec.ValidationError` for anything else."""
+    head = msgspec.convert(data, _Head)
+    fields = {name: value for name, value in data.items() if name not in _Head.__struct_fields__}
+    return Entry(head.seq, head.time.astimezone(UTC), head.job_id, head.attempt, event_of(head.event, fields))
 
 
 def entries(data: Sequence[Mapping[str, Any]]) -> list[Entry]:
