@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from ..config import ServerConfig
@@ -24,13 +25,17 @@ LOCAL = ApiKey("", "this machine", SCOPES, datetime(1970, 1, 1, tzinfo=UTC), Non
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
-def caller(request: Request, service: Serving, authorization: Annotated[str | None, Header()] = None) -> ApiKey:
+_bearer = HTTPBearer(auto_error=False, description="An API key: openjd-vs keys create NAME.")
+
+
+def caller(request: Request, service: Serving, _: Annotated[Any, Security(_bearer)] = None) -> ApiKey:
     """The key of a request.
 
     Raises
     ------
     HTTPException: it has none, and needs one.
     """
+    authorization = request.headers.get("authorization")
     if authorization is not None:
         scheme, _, text = authorization.partition(" ")
         key = _key(service, text.strip()) if scheme.lower() == "bearer" else None
@@ -56,12 +61,21 @@ Caller = Annotated[ApiKey, Depends(caller)]
 def needs(scope: str) -> Any:
     """A dependency that accepts only callers whose key has a scope."""
 
-    def check(key: Caller) -> ApiKey:
-        if scope not in key.scopes:
-            raise HTTPException(403, f"this API key lacks the scope {scope}")
-        return key
+    def check(key: Caller) -> None:
+        check_scope(key, scope)
 
     return Depends(check)
+
+
+def check_scope(key: ApiKey, scope: str) -> None:
+    """Accept only a key with a scope.
+
+    Raises
+    ------
+    HTTPException: it lacks the scope.
+    """
+    if scope not in key.scopes:
+        raise HTTPException(403, f"this API key lacks the scope {scope}")
 
 
 def needs_no_key(request: Request, config: ServerConfig) -> bool:

@@ -14,13 +14,28 @@ import msgspec
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
+from ..documents import MAX_DEPTH
 from ..platform.values import Job, JobPlace
 from .problems import invalid_parameter
 
+_MOST_LEVELS = 2 * MAX_DEPTH
+_TOO_DEEP = "nested too deeply to be shown"
+
 
 def encoded(value: Any) -> bytes:
-    """A value as JSON: times in UTC, dataclasses as objects."""
-    return msgspec.json.encode(value, enc_hook=str)
+    """A value as JSON: dataclasses as objects, and without what is nested too deeply to be encoded."""
+    try:
+        return msgspec.json.encode(value, enc_hook=str)
+    except RecursionError:
+        return msgspec.json.encode(_cut(value, _MOST_LEVELS), enc_hook=str)
+
+
+def _cut(value: Any, levels: int) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _cut(each, levels - 1) for key, each in value.items()} if levels else _TOO_DEEP
+    if isinstance(value, list | tuple):
+        return [_cut(each, levels - 1) for each in value] if levels else _TOO_DEEP
+    return value
 
 
 def etag_of(body: bytes) -> str:

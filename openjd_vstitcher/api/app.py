@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from .. import __version__
 from ..config import Config
 from ..platform.adapters import open_platform
-from . import files, old_verbs, presets, runner, state, streams, tasks
+from . import files, old_verbs, platform_calls, presets, runner, state, streams, tasks
 from .key_file import KEYS_FILE, KeyFile
 from .limits import BodyLimit, RateLimit
 from .links import Links
@@ -48,7 +48,7 @@ def build(config: Config) -> FastAPI:
     handle_errors(app)
     app.add_middleware(BodyLimit, most_bytes=config.server.max_body_bytes)
     app.add_middleware(RateLimit, per_second=config.server.requests_per_second)
-    for module in (tasks, files, streams, presets, state, runner, old_verbs):
+    for module in (tasks, files, streams, presets, state, runner, platform_calls, old_verbs):
         app.include_router(module.router)
     return app
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
 from anyio.to_thread import run_sync as in_thread
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -16,7 +16,7 @@ from ..attempt.directory import AttemptDirectory
 from ..errors import NotFound
 from ..platform.values import ENDED, Asset
 from ..storage.address import local_path
-from .access import caller, needs
+from .access import caller, check_scope, needs
 from .answers import answer, has_tag
 from .models import Assets
 from .representations import asset
@@ -61,10 +61,9 @@ def content(
     service: Serving,
     expires: Annotated[int | None, Query(ge=0, le=1 << 40, description="Of a link.")] = None,
     signature: Annotated[str | None, Query(max_length=100, description="Of a link.")] = None,
-    authorization: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The bytes of an output, or a part of them with Range. A link needs no API key."""
-    _check_access(request, service, task_id, name, expires, signature, authorization)
+    _check_access(request, service, task_id, name, expires, signature)
     found = _asset(service, task_id, name)
     url = service.storage.link(found.path, expires_s=service.config.server.link_s)
     if not url.startswith("file:"):
@@ -79,13 +78,12 @@ def _check_access(
     name: str,
     expires: int | None,
     signature: str | None,
-    authorization: str | None,
 ) -> None:
     if signature is not None:
         if not service.links.is_valid(task_id, name, expires or 0, signature):
             raise HTTPException(403, "this link is not valid, or it has expired")
-    elif "read" not in caller(request, service, authorization).scopes:
-        raise HTTPException(403, "this API key lacks the scope read")
+    else:
+        check_scope(caller(request, service), "read")
 
 
 def _asset(service: Service, task_id: str, name: str) -> Asset:

@@ -36,7 +36,7 @@ class Links:
 
     def is_valid(self, job_id: str, name: str, expires: int, signature: str) -> bool:
         """Whether a link was signed by this server and has not expired."""
-        right = hmac.compare_digest(self._signature(job_id, name, expires), signature)
+        right = hmac.compare_digest(self._signature(job_id, name, expires).encode(), signature.encode())
         return right and time.time() < expires
 
     def _signature(self, job_id: str, name: str, expires: int) -> str:

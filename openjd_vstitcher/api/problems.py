@@ -11,6 +11,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from ..errors import ClaimLost, InvalidInput, NotFound, OpenjdVsError, PlatformError, Problem, StorageError
 from ..redaction import without_credentials
@@ -45,15 +46,23 @@ _NAMES = {
 Errors = Sequence[Mapping[str, str]]
 
 
-def problem(status: int, detail: str, *, errors: Errors = (), headers: Mapping[str, str] | None = None) -> Response:
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: Errors = (),
+    headers: Mapping[str, str] | None = None,
+    name: str | None = None,
+) -> Response:
     """An error as a response.
 
     Parameters
     ----------
     errors: each thing that is wrong: `detail`, and `pointer` into the body or `parameter`.
+    name: of the kind of error; without it, the one of the status.
     """
     body: dict[str, Any] = {
-        "type": _TYPE + _NAMES.get(status, "error"),
+        "type": _TYPE + (name or _NAMES.get(status, "error")),
         "title": http.HTTPStatus(status).phrase,
         "status": status,
         "detail": without_credentials(detail),
@@ -94,7 +103,7 @@ def _known(_: Request, error: Exception) -> Response:
     if isinstance(error, NotFound):
         return problem(404, str(error))
     if isinstance(error, ClaimLost):
-        return problem(409, str(error))
+        return problem(409, str(error), name="claim-lost")
     if isinstance(error, SubmittedOtherwise):
         errors = [{"parameter": "Idempotency-Key", "detail": "was used for another job"}]
         return problem(422, "this idempotency key was used for another job", errors=errors)
@@ -140,12 +149,24 @@ def _sentence(error: Mapping[str, str]) -> str:
     return f"{error.get('parameter') or error.get('pointer') or '/'}: {error['detail']}"
 
 
-def _http(_: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail: Any = error.detail
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(_methods(request)))
+        return problem(405, f"expected {allowed}", headers={"Allow": allowed})
     if isinstance(detail, dict):
         return problem(error.status_code, detail["detail"], errors=detail["errors"], headers=error.headers)
     return problem(error.status_code, str(detail), headers=error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods that a path has."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= set(getattr(route, "methods", None) or ())
+    return found
 
 
 def _unknown(request: Request, error: Exception) -> Response:

@@ -18,6 +18,7 @@ from ..journal import Entry
 from ..platform.values import WAITING, Beat, Claim, Job, Outcome
 from .access import LOCAL, Caller, needs
 from .answers import answer
+from .key_file import ApiKey
 from .models import Object, Text
 from .service import Service, Serving
 from .tasks import TaskId
@@ -73,15 +74,20 @@ class Failure(Report):
     error_message: str = Field(examples=["no licence"])
 
 
-def runner(key: Caller, x_runner_id: Annotated[str, Header(min_length=1, max_length=200)]) -> str:
-    """The runner that calls. Its name is that of its API key, or begins with it and a dash.
+def check_name(key: ApiKey, name: str) -> None:
+    """Accept only a runner whose name is that of its API key, or begins with it and a dash.
 
     Raises
     ------
     HTTPException: it uses another's name.
     """
-    if key is not LOCAL and x_runner_id != key.name and not x_runner_id.startswith(f"{key.name}-"):
+    if key is not LOCAL and name != key.name and not name.startswith(f"{key.name}-"):
         raise HTTPException(403, f"this API key is for the runner {key.name}, or one called {key.name}-…")
+
+
+def runner(key: Caller, x_runner_id: Annotated[str, Header(min_length=1, max_length=200)]) -> str:
+    """The runner that calls."""
+    check_name(key, x_runner_id)
     return x_runner_id
 
 
@@ -92,8 +98,8 @@ Types = Annotated[list[str], Query(alias="types[]", max_length=100, description=
 @router.post("/register")
 def register(request: Request, key: Caller, body: Registration, service: Serving) -> Response:
     """Introduce a runner. Send the `runner_id` as X-Runner-ID from then on."""
-    name = runner(key, body.name)
-    return answer(request, {"runner_id": name, "name": name, "lease_s": service.config.worker.lease_s})
+    check_name(key, body.name)
+    return answer(request, {"runner_id": body.name, "name": body.name, "lease_s": service.config.worker.lease_s})
 
 
 @router.post("/verify")

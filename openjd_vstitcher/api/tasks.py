@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
@@ -136,26 +136,22 @@ def delete(request: Request, task_id: TaskId, service: Serving) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{task_id}/{verb}", response_model=Task, dependencies=[needs("steer")])
-def steer(
-    request: Request,
-    task_id: TaskId,
-    verb: Literal["cancel", "stop", "retry", "hold", "release"],
-    service: Serving,
-) -> Response:
-    """Cancel a job (stop is the same), put an ended one back into the queue, hold a waiting one or release it.
+def _steering(verb: str, method: str, text: str) -> None:
+    """Add a call that steers a job, which is a method of the platform."""
 
-    A waiting job is canceled at once. A running one is asked to stop: follow its events to see that it has.
-    """
-    platform = service.platform
-    steering = {
-        "cancel": platform.request_cancel,
-        "stop": platform.request_cancel,
-        "retry": platform.retry,
-        "hold": platform.hold,
-        "release": platform.release,
-    }
-    return answer(request, task(steering[verb](task_id)))
+    def steer(request: Request, task_id: TaskId, service: Serving) -> Response:
+        return answer(request, task(getattr(service.platform, method)(task_id)))
+
+    needed: dict[str, Any] = {"response_model": Task, "dependencies": [needs("steer")], "summary": verb.capitalize()}
+    router.post(f"/{{task_id}}/{verb}", name=verb, description=text, **needed)(steer)
+
+
+_CANCEL = "Cancel a waiting job at once, or ask a running one to stop: follow its events to see that it has."
+_steering("cancel", "request_cancel", _CANCEL)
+_steering("stop", "request_cancel", "The same as cancel.")
+_steering("retry", "retry", "Put an ended job back into the queue.")
+_steering("hold", "hold", "Put a waiting job on hold, so that no worker claims it.")
+_steering("release", "release", "Put a job on hold back into the queue.")
 
 
 @router.get("/{task_id}/events", response_model=Events, dependencies=[needs("read")], tags=["events"])

@@ -19,12 +19,12 @@ _LONGEST_WORK_DIR = 100
 def contradictions(config: Config) -> Iterator[Contradiction]:
     """Everything that contradicts itself in a configuration."""
     platform, s3, outputs = config.platform, config.storage.s3, config.outputs
+    if platform.kind in ("hasura", "http") and not platform.endpoint:
+        yield (
+            ("platform.endpoint", "platform.kind"),
+            f"expected {URL.expected} with platform.kind = {platform.kind}, found none",
+        )
     if platform.kind == "hasura":
-        if not platform.endpoint:
-            yield (
-                ("platform.endpoint", "platform.kind"),
-                f"expected {URL.expected} with platform.kind = hasura, found none",
-            )
         names = ("credential_file", "credential_variable", "credential_command")
         given = [name for name in names if getattr(platform, name)]
         if len(given) != 1:

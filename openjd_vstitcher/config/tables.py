@@ -109,24 +109,30 @@ class WorkerConfig:
 class PlatformConfig:
     """`[platform]`."""
 
-    kind: str = key("embedded", "A SQLite file on this machine, or a Hasura server.", one_of("embedded", "hasura"))
+    kind: str = key(
+        "embedded",
+        "A SQLite file on this machine, a Hasura server, or the HTTP API of another machine.",
+        one_of("embedded", "hasura", "http"),
+    )
     path: Path = key(Path("~/.local/share/openjd-vstitcher/platform.sqlite"), "embedded: the database file.")
-    endpoint: str = key("", "hasura: the GraphQL URL.", URL, example='"https://hasura.example.com/v1/graphql"')
+    endpoint: str = key(
+        "", "hasura: the GraphQL URL. http: the URL of the API.", URL, example='"https://hasura.example.com/v1/graphql"'
+    )
     auth: str = key("admin-secret", "hasura: what the credential is.", one_of("admin-secret", "jwt"))
     credential_file: Path | None = key(
         None,
-        "hasura: the file that holds the credential. It is read again when the credential expires or is refused.",
+        "The file with the credential, an API key for http. Read again when the credential expires or is refused.",
         example='"/etc/openjd-vs/token"',
     )
     credential_variable: str = key(
         "",
-        "hasura: the environment variable that holds the credential, instead of a file.",
+        "The environment variable that holds the credential, instead of a file.",
         matching(r"[^\s=\x00-\x1f\x7f]+", "the name of an environment variable"),
         example='"HASURA_TOKEN"',
     )
     credential_command: tuple[str, ...] = key(
         (),
-        "hasura: the command that prints the credential, instead of a file. It runs again before a JWT expires.",
+        "The command that prints the credential, instead of a file. It runs again before a JWT expires.",
         each=ARGUMENT,
         example='["get-token", "--audience", "hasura"]',
     )
@@ -142,7 +148,7 @@ class PlatformConfig:
         between(0.1, 3600),
     )
     retry_limit_s: float = key(
-        60.0, "hasura: how long to retry a request after temporary failures.", between(0, _DAY_S)
+        60.0, "hasura, http: how long to retry a request after temporary failures.", between(0, _DAY_S)
     )
 
 

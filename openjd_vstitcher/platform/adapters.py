@@ -23,4 +23,8 @@ def open_platform(config: PlatformConfig) -> Platform:
         from .hasura.platform import HasuraPlatform
 
         return HasuraPlatform(config)
-    raise ConfigError(f"platform.kind: expected embedded or hasura, found {config.kind!r}")
+    if config.kind == "http":
+        from .http.platform import HttpPlatform
+
+        return HttpPlatform(config)
+    raise ConfigError(f"platform.kind: expected embedded, hasura or http, found {config.kind!r}")

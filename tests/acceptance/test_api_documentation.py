@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openjd_vstitcher.config import load_config
 from tests.api_server import api_server, embedded_config
 
 from .conftest import commands_environment
@@ -41,6 +42,12 @@ def test_the_lines_of_the_page_run_one_after_the_other(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     assert (tmp_path / "part.bin").stat().st_size == 10
     assert "COMPLETED_SUCCESS" in done.stdout
+
+
+@pytest.mark.parametrize("text", re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL))
+def test_a_configuration_of_the_page_is_valid(text: str, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    assert load_config(tmp_path / "c.toml").platform.kind == "http"
 
 
 def test_the_page_shows_every_part_of_the_api() -> None:

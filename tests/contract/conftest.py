@@ -11,15 +11,15 @@ from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 
-from .platforms import Deployment, Subject
+from .platforms import Deployment, HttpDeployment, Subject
 
 
-@pytest.fixture(params=["embedded", "extended", "legacy"])
+@pytest.fixture(params=["embedded", "extended", "legacy", "http"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     yield from _subject(request, tmp_path)
 
 
-@pytest.fixture(params=["embedded", "extended"])
+@pytest.fixture(params=["embedded", "extended", "http"])
 def leased(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     """Only the platforms that keep leases."""
     yield from _subject(request, tmp_path)
@@ -29,6 +29,10 @@ def _subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject
     kind: str = request.param
     if kind == "embedded":
         config = PlatformConfig(path=tmp_path / "platform.sqlite")
+    elif kind == "http":
+        server: HttpDeployment = request.getfixturevalue("http_deployment")
+        server.clear()
+        config = server.config
     else:
         deployment: Deployment = request.getfixturevalue(f"{kind}_deployment")
         deployment.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ import psycopg
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.platform.hasura.migrations import Database
 from openjd_vstitcher.platform.ports import Platform
+from tests.api_server import api_server, embedded_config
 from tests.hasura.process import HasuraServer, hasura_server, temporary_database
 
 HERE = Path(__file__).parent
@@ -35,7 +37,7 @@ class Subject:
 
     Parameters
     ----------
-    kind: `embedded`, `extended` or `legacy`.
+    kind: `embedded`, `extended`, `legacy`, or `http`: the HTTP API over an embedded platform.
     open: opens the same platform once more, as another process would.
     """
 
@@ -68,6 +70,31 @@ def token(role: str = "admin", *, valid_s: float = 3600, key: str = JWT_KEY, **c
     named = {f"x-hasura-{name.replace('_', '-')}": value for name, value in claims.items()}
     payload = {"x-hasura-allowed-roles": [role], "x-hasura-default-role": role, **named}
     return jwt.encode({"exp": time.time() + valid_s, "https://hasura.io/jwt/claims": payload}, key, algorithm="HS256")
+
+
+@dataclass(frozen=True)
+class HttpDeployment:
+    """A server of the HTTP API and the file of the embedded platform behind it."""
+
+    config: PlatformConfig
+    path: Path
+
+    def clear(self) -> None:
+        """Take all rows away that tests make."""
+        for table in ("asset", "job_event", "job", "job_preset"):
+            self.execute(f"DELETE FROM {table}")
+
+    def execute(self, sql: str) -> None:
+        """Run SQL on the platform's file."""
+        with closing(sqlite3.connect(self.path, timeout=60)) as database, database:
+            database.execute(sql.replace("platform.job", "job"))
+
+
+@contextmanager
+def over_http(directory: Path) -> Iterator[HttpDeployment]:
+    """The HTTP API over an empty embedded platform."""
+    with api_server(embedded_config(directory, "requests_per_second = 0\n")) as server:
+        yield HttpDeployment(PlatformConfig(kind="http", endpoint=server.url), directory / "platform.sqlite")
 
 
 @contextmanager

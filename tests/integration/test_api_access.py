@@ -69,6 +69,11 @@ def test_a_key_of_a_runner_is_for_that_runner(server: ApiServer) -> None:
             assert api.post("/api/runner/register", json={"name": name}).status_code == status
             assert api.post("/api/runner/verify", headers={"X-Runner-ID": name}).status_code == status
         assert api.get("/v1/tasks").status_code == 403
+        assert api.post("/api/platform/describe", json={}).status_code == 200
+        for call in ("submit", "request_cancel", "retry", "delete", "set_priority", "put_preset", "delete_preset"):
+            assert api.post(f"/api/platform/{call}", json={}).status_code == 403
+        claim = {"worker": "other", "job_types": ["TEST"], "lease_s": 5}
+        assert api.post("/api/platform/claim", json=claim).status_code == 403
 
 
 def test_idempotency_keys_of_two_callers_are_different(server: ApiServer) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from openjd_vstitcher.api.platform_calls import CALLS
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
@@ -144,3 +145,17 @@ def test_the_old_verbs_add_list_get_and_execute(api: httpx.Client, platform: Pla
     worker.join()
     assert (done.status_code, done.json()["status"]) == (200, "COMPLETED_SUCCESS")
     assert api.post("/add-job", json={"preset_key": "onboarding_v0"}).status_code == 422
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_a_call_of_the_platform_with_bad_arguments_is_refused(api: httpx.Client, platform: Platform, name: str) -> None:
+    held = {"job_id": "x", "attempt": 1, "worker": "desk-7"}
+    entry = {"seq": "1", "time": "x", "job_id": 5, "attempt": None}
+    for body in (
+        {"job_id": 5, "key": 5, "job_types": 5, "timeout_s": "x", "preset": 5, "job": 5, "held": 5, "limit": "x"},
+        {"worker": "desk-7", "held": held, "entries": [{}], "outcome": {}, "asset": {}, "preset": {}, "job": {}},
+        {"worker": "desk-7", "held": held, "entries": [entry], "outcome": {"status": 5}, "timeout_s": 0, "lease_s": 1},
+        {"worker": "other", "held": held, "preset": {"key": 5, "details": []}, "status": 5, "after": "x", "limit": -1},
+    ):
+        answer = api.post(f"/api/platform/{name}", json=body)
+        assert answer.status_code in (200, 403, 404, 409, 422), answer.text

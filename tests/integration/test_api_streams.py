@@ -21,6 +21,9 @@ from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, Job, NewJob, Outcome
 from openjd_vstitcher.resources import resource
 from tests.api_server import ApiServer, Frame, api_server, embedded_config, stream
+from tests.contract.platforms import Deployment
+
+pytest_plugins = ["tests.contract.fixtures"]
 
 PRESET = json.loads(resource("examples/presets/onboarding_v0.json").read_text())
 
@@ -185,3 +188,33 @@ def test_no_more_streams_than_allowed_are_open(tmp_path: Path) -> None:
             next(frames)
             refused = api.get("/v1/changes")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.slow
+def test_a_task_on_hasura_is_followed_without_repetition(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    deployment: Deployment = request.getfixturevalue("extended_deployment")
+    deployment.clear()
+    of = deployment.config
+    config = embedded_config(tmp_path)
+    hasura = f'kind = "hasura"\nendpoint = "{of.endpoint}"\ncredential_file = "{of.credential_file}"'
+    config.write_text(config.read_text().replace('path = "platform.sqlite"', hasura))
+    platform = open_platform(of)
+    platform.put_preset(PRESET)
+    job = submit(platform)
+    with (
+        api_server(config) as server,
+        server.client() as api,
+        stream(api, f"/v1/tasks/{job.id}/events/stream") as frames,
+    ):
+        seen = [next(frames), next(frames)]
+        claim = claimed(platform)
+        for seq in (1, 2, 3):
+            record(platform, claim, seq)
+            seen.append(next(frame for frame in frames if frame.event == "event" and frame.data["seq"] == seq))
+        platform.finish(claim, Outcome("COMPLETED_SUCCESS"))
+        rest = list(frames)
+    assert rest[-1].event == "end"
+    assert told(seen)[:1] + told(seen)[-3:] == [("submitted", 0), *(("action_progress", seq) for seq in (1, 2, 3))]
+    assert told(rest)[-1] == ("status_changed", 0)
+    assert not {seq for _, seq in told(rest)} & {1, 2, 3}
+    platform.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Outcome
 from openjd_vstitcher.resources import resource
-from tests.api_server import ApiServer, api_server, embedded_config
+from tests.api_server import ApiServer, api_server, embedded_config, stream
 from tests.contract.platforms import Deployment
 
 pytest_plugins = ["tests.contract.fixtures"]
@@ -163,6 +165,19 @@ def test_pages_follow_their_cursors(api: httpx.Client) -> None:
     assert seen == wanted[::-1]
 
 
+def test_a_row_that_is_nested_too_deeply_does_not_hide_the_others(
+    server: ApiServer, api: httpx.Client, platform: Platform
+) -> None:
+    deep, deeper, good = (submitted(api, requestorId="deep") for _ in range(3))
+    with closing(sqlite3.connect(server.config.parent / "platform.sqlite", timeout=60)) as db, db:
+        for job_id, levels in ((deep, 600), (deeper, 995)):
+            db.execute(f"UPDATE job SET details = '{'[' * levels}{']' * levels}' WHERE id = '{job_id}'")
+    answer = api.get("/v1/tasks?search=deep")
+    assert [task["taskId"] for task in answer.json()["tasks"] if task["taskId"] != deeper] == [good, deep]
+    with stream(api, f"/v1/tasks/{deep}/events/stream") as frames:
+        assert next(frame for frame in frames if frame.event == "job").data["taskId"] == deep
+
+
 def test_filters_narrow_the_list(api: httpx.Client) -> None:
     held, waiting = submitted(api, hold=True, requestorId="filters"), submitted(api, requestorId="filters")
     found = api.get("/v1/tasks", params={"state": "ON_HOLD", "search": "FILTERS"}).json()["tasks"]
@@ -213,7 +228,7 @@ def test_a_task_is_steered(api: httpx.Client, platform: Platform) -> None:
         ("GET", "/v1/tasks/no-uuid", 404),
         ("DELETE", f"/v1/tasks/{UNKNOWN}", 404),
         ("POST", f"/v1/tasks/{UNKNOWN}/cancel", 404),
-        ("POST", f"/v1/tasks/{UNKNOWN}/explode", 422),
+        ("POST", f"/v1/tasks/{UNKNOWN}/explode", 404),
         ("GET", f"/v1/tasks/{UNKNOWN}/events", 404),
         ("GET", f"/v1/tasks/{UNKNOWN}/events/stream", 404),
         ("GET", f"/v1/tasks/{UNKNOWN}/assets", 404),
@@ -227,6 +242,12 @@ def test_a_task_is_steered(api: httpx.Client, platform: Platform) -> None:
 )
 def test_what_is_not_there_is_said(api: httpx.Client, method: str, path: str, status: int) -> None:
     refused(api.request(method, path), status)
+
+
+def test_a_method_that_a_path_lacks_is_answered_with_those_that_it_has(api: httpx.Client) -> None:
+    answer = api.put("/v1/tasks")
+    refused(answer, 405)
+    assert answer.headers["allow"] == "GET, POST"
 
 
 def test_an_unchanged_task_is_not_sent_again_and_a_changed_one_is_not_overwritten(api: httpx.Client) -> None:

@@ -96,7 +96,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
             marks=pytest.mark.posix(reason="Windows takes it for a directory beside the user's own"),
         ),
         ('[worker]\nid = "a\\nb"', "worker.id: expected non-empty text without control characters, found"),
-        ("[platform]\nkind = 'mongo'", "platform.kind: expected embedded or hasura, found 'mongo'"),
+        ("[platform]\nkind = 'mongo'", "platform.kind: expected embedded, hasura or http, found 'mongo'"),
         ("[platform]\nauth = 'password'", "platform.auth: expected admin-secret or jwt, found 'password'"),
         ("[platform]\njob_table = 'job'", "platform.job_table: expected schema.table, found 'job'"),
         ("[platform]\ncredential_variable = 'A=B'", "platform.credential_variable: expected the name of an"),

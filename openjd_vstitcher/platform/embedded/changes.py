@@ -47,7 +47,7 @@ def _changes(db: Database, after: int) -> Changes:
     there = {row["id"]: row for row in db.peek("jobs_of", ids=json.dumps(jobs))}
     return Changes(
         cursor=str(found[-1]["seq"] if found else after),
-        jobs=[rows.job(there[job_id]) for job_id in jobs if job_id in there],
+        jobs=[rows.readable_job(there[job_id]) for job_id in jobs if job_id in there],
         deleted=[job_id for job_id in jobs if job_id not in there],
         events=[rows.entry(row) for row in db.peek("events_of", ids=json.dumps(events))],
     )

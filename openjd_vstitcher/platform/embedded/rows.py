@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from ...events import event_of
 from ...journal import Entry
 from ..storable import storable
 from ..values import JOB_TIMES, Asset, Job
+
+_log = logging.getLogger(__name__)
 
 
 def job(row: sqlite3.Row) -> Job:

@@ -1,0 +1,1 @@
+"""The platform behind another machine's HTTP API."""
