@@ -77,6 +77,9 @@ chaos: setup  ## Run 200 jobs while every process is killed and frozen at random
 fuzz: setup  ## 10,000 random files, outputs and messages of engines each (many minutes)
 	$(BIN)/python -m pytest -m long tests/unit
 
+conformance:  ## docs/conformance.md, from cases of the OpenJD suite: make conformance CASES=.../conformance-tests
+	$(BIN)/python tools/conformance.py $(CASES) --tool openjd-vs=$(BIN)/openjd-vs --tool openjd=.venv-openjd/bin/openjd -o docs/conformance.md
+
 mutants: setup  ## Put small faults into the code and list those that no test catches (90 minutes; SAMPLE=300 SEED=1)
 	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)
 
