@@ -15,7 +15,7 @@ install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow windows test-windows sample-windows demo-windows lint graph format bench chaos fuzz game mutants audit constraints clean
+.PHONY: help setup demo test test-slow windows test-windows sample-windows demo-windows lint graph format bench chaos fuzz game conformance mutants audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -79,6 +79,9 @@ fuzz: setup  ## 10,000 random files, outputs and messages of engines each (many 
 
 game: setup  ## 200 random hostile jobs through a whole machine (many minutes; GAME_EXAMPLES, GAME_SEED)
 	$(BIN)/python -m pytest -m long -s tests/long/test_strangers_game.py
+
+conformance:  ## docs/conformance.md, from cases of the OpenJD suite: make conformance CASES=.../conformance-tests
+	$(BIN)/python tools/conformance.py $(CASES) --tool openjd-vs=$(BIN)/openjd-vs --tool openjd=.venv-openjd/bin/openjd -o docs/conformance.md
 
 mutants: setup  ## Put small faults into the code and list those that no test catches (90 minutes; SAMPLE=300 SEED=1)
 	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)

@@ -7,10 +7,13 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidInput, Problem
 from ..files import make_directory_for_owner, read_whole, write_json
-from .request import AttemptRequest
+
+if TYPE_CHECKING:
+    from .request import AttemptRequest
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,8 @@ class AttemptDirectory:
         ------
         InvalidInput: the directory has no readable request.
         """
+        from .request import AttemptRequest
+
         try:
             data = json.loads(read_whole(self.request_file))
             return AttemptRequest(data["job"], data["preset"], data["attempt"], data["worker"], data["claimed_s"])

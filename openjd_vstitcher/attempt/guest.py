@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from openjd.sessions import PathMappingRule
 
 from .. import events
 from ..config import Config
+from ..events import Failure
 from ..journal import Journal
-from ..outputs.values import SyncReport
 from ..redaction import Redaction
 from ..session.log import SessionLog
 from ..session.plan import Plan
-from ..session.runner import SessionRunner
-from .directory import AttemptDirectory
-from .outcome import AttemptResult
+from ..session.runner import RunResult, SessionRunner
+
+if TYPE_CHECKING:
+    from .directory import AttemptDirectory
+
+
+@dataclass(frozen=True)
+class GuestResult:
+    """What came of a run."""
+
+    run: RunResult
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step succeeded and every environment was exited."""
+        return self.run.succeeded
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Why it did not succeed."""
+        return self.run.failures
 
 
 class GuestRun:
@@ -60,11 +80,11 @@ class GuestRun:
         """See `SessionRunner.cancel`."""
         self._runner.cancel(now=now)
 
-    def run(self) -> AttemptResult:
+    def run(self) -> GuestResult:
         """Run to the end."""
         try:
             result = self._runner.run()
             self._journal.append(events.RunEnded(steps=dict(result.steps), canceled=result.canceled))
-            return AttemptResult(result, SyncReport(()))
+            return GuestResult(result)
         finally:
             self._log.close()

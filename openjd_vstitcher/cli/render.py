@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -23,8 +24,10 @@ from ._template_help import TemplateCommand
 if TYPE_CHECKING:
     from openjd.sessions import PathMappingRule
 
+    from ..attempt.guest import GuestResult
     from ..attempt.local import Rendering
     from ..attempt.outcome import AttemptResult
+    from ..outputs.values import SyncReport
     from ..session.selection import Selection
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
@@ -94,7 +97,7 @@ def command(
     """
     from ..attempt.directory import AttemptDirectory
 
-    with _no_plugins_of_pydantic():
+    with _quick_imports():
         from ..attempt.local import Request, prepare, read_path_mapping_rules, rendering_run
     from ..config import load_config
     from ..journal import Journal
@@ -141,13 +144,15 @@ def command(
 
 
 @contextmanager
-def _no_plugins_of_pydantic() -> Iterator[None]:
-    """Have pydantic not search every installed package for plugins: it takes a tenth of a second."""
+def _quick_imports() -> Iterator[None]:
+    """Import without garbage collection, and have pydantic not search every installed package for plugins."""
     before = os.environ.get(_PLUGINS)
     os.environ.setdefault(_PLUGINS, "__all__")
+    gc.disable()
     try:
         yield
     finally:
+        gc.enable()
         if before is None:
             del os.environ[_PLUGINS]
 
@@ -201,12 +206,13 @@ def _announce(rendering: Rendering, output: Path | None) -> None:
         click.echo("--output has no effect: the template makes no exports", err=True)
 
 
-def _report(rendering: Rendering, result: AttemptResult, logs: Path | None, *, as_json: bool) -> None:
+def _report(rendering: Rendering, result: AttemptResult | GuestResult, logs: Path | None, *, as_json: bool) -> None:
     from ._progress import print_failures, print_outputs
 
-    if rendering.output is not None and not as_json:
+    sync: SyncReport | None = getattr(result, "sync", None)
+    if rendering.output is not None and sync is not None and not as_json:
         canceled = result.run.canceled
-        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in result.sync.outputs], rendering.output)
+        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in sync.outputs], rendering.output)
     print_failures(result.failures)
     if logs is not None:
         click.echo(f"journal and logs: {logs}", err=True)

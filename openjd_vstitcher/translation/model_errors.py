@@ -14,6 +14,8 @@ from .extensions import EXTENSIONS
 
 MAX_PROBLEMS = 20
 _MAX_DETAILS = 100
+_MOST_MISTAKES = 1000
+"""With more, going through them takes seconds."""
 _SHOWN = 60
 _NOTHING = object()
 _EXPECTED = {
@@ -82,10 +84,14 @@ def _lines(error: BaseException) -> Iterator[str]:
 
 def _detailed(error: BaseException, data: Any) -> Iterator[Problem]:
     """What pydantic says; the model keeps it as the context of its own error, whose text is less exact."""
-    source: BaseException | None = error
+    source: Any = error
     while source is not None and not hasattr(source, "errors"):
         source = source.__cause__ or source.__context__
-    details: Sequence[Mapping[str, Any]] = source.errors() if source is not None else []
+    if source is None:
+        return iter(())
+    if (count := source.error_count()) > _MOST_MISTAKES:
+        return iter([Problem("", f"has {count} mistakes; expected a template as OpenJD defines it")])
+    details: Sequence[Mapping[str, Any]] = source.errors(include_url=False)
     return itertools.chain.from_iterable(_problems(each, data) for each in details[:_MAX_DETAILS])
 
 
