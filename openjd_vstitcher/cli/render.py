@@ -26,7 +26,7 @@ def _parameters(ctx: click.Context, option: click.Parameter, given: tuple[str, .
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-p", "--parameter", "parameters", multiple=True, callback=_parameters, help="A parameter: Name=value.")
-@click.option("-o", "--output", default="output", type=click.Path(path_type=Path), help="Output directory (./output).")
+@click.option("-o", "--output", default="output", type=click.Path(path_type=Path), help="Output directory.")
 @click.option("--step", "steps", multiple=True, help="Run only this step or output, and the steps that it depends on.")
 @click.option("--engine", type=click.Choice(ENGINE_KINDS), help="The engine that makes the exports.")
 @click.option("--fail-fast", is_flag=True, help="Stop after the first failed export.")
