@@ -32,9 +32,10 @@ $(OPENJD)/.ready: constraints-openjd.txt
 	@touch $@
 
 # What the demo needs, without the tools of development. Nothing to do where these are installed.
+RUNS := .[standin,server]
 $(VENV)/.demo: pyproject.toml constraints.txt openjd_vstitcher/__init__.py
 	@test -e $(VENV)/.ready || echo "installing the project into $(VENV) with $(installer) (a minute or less) ..."
-	@test -e $(VENV)/.ready || ($(call install,$(VENV),-c constraints.txt -e '.[standin,server]'))
+	@test -e $(VENV)/.ready || ($(call install,$(VENV),-c constraints.txt -e '$(RUNS)'))
 	@mkdir -p $(VENV) && touch $@
 
 demo: $(VENV)/.demo  ## Run the sample presets on the sample garment, end to end
