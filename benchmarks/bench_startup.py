@@ -1,6 +1,6 @@
 """How long `openjd-vs --help` takes, against `openjd --help` of the released tool on the same machine.
 
-Goal: at most half of it. Run with `make bench`, or `python benchmarks/bench_startup.py [RUNS]`.
+Goal: at most a fifth of it. Run with `make bench`, or `python benchmarks/bench_startup.py [RUNS]`.
 """
 
 from __future__ import annotations

@@ -18,13 +18,20 @@ class Problem:
     ----------
     pointer: JSON pointer (RFC 6901) to the place, "" for the whole document.
     message: what was found and what was expected, as a sentence part.
+    line, column: the place in the file, counted from 1; 0 if it is not known.
+    offset: where in the text at the pointer, in characters; -1 for the whole text.
     """
 
     pointer: str
     message: str
+    line: int = 0
+    column: int = 0
+    offset: int = -1
 
     def __str__(self) -> str:
-        return f"{self.pointer or '/'}: {self.message}"
+        if not self.line:
+            return f"{self.pointer or '/'}: {self.message}"
+        return f"line {self.line}, column {self.column}: {self.pointer}{': ' if self.pointer else ''}{self.message}"
 
 
 class InvalidInput(OpenjdVsError):
@@ -95,10 +102,9 @@ class NotFound(PlatformError):
     """The platform has no such job, preset or asset."""
 
 
+class Unreadable(PlatformError):
+    """What the platform answered is nested too deeply to be read."""
+
+
 class ClaimLost(PlatformError):
     """Another attempt has begun, or the job was taken back: this claim may no longer write."""
-
-    @classmethod
-    def of(cls, worker: str, attempt: int, job_id: str) -> ClaimLost:
-        """The error for a claim, with its worker, attempt and job."""
-        return cls(f"worker {worker} no longer holds attempt {attempt} of job {job_id}")

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from .events import Event, event_of, fields_of, name_of
+from .files import open_for_owner
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Journal:
         self._on_event = on_event
         self._lock = threading.Lock()
         self._seq = max((entry.seq for entry in read_journal(path)), default=0)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = open_for_owner(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0))
         self._cut_short = not _ends_with_newline(path)
 
     def append(self, event: Event) -> Entry:

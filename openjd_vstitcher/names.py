@@ -17,6 +17,7 @@ OUTPUT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "DXA_ASSET_BUNDLE": (".zip",),
     "DXA_BODY_ASSET_BUNDLE": (".zip",),
     "SCAN": (".json",),
+    "VSTITCHER_FILE": (".bw",),
 }
 """How the output of each export type may be named: the suffixes of the formats that it can write as one file."""
 

@@ -20,6 +20,9 @@ _ASSET_TYPES = {"DXA_BODY_ASSET_BUNDLE": "DXA_ASSET_BUNDLE"}
 ASSET_TYPE_KEY = "x-asset-type"
 """Where the JSON Schema of a custom export type names the asset type of its output."""
 
+_UNPROVEN_MUTATIONS = ("REMOVE_SYMMETRY",)
+_UNPROVEN = "no documented call of VStitcher makes this change"
+
 DEFAULT_SNAPSHOTS = 24
 """Number of turntable pictures if the preset has no `number_of_snapshots`."""
 
@@ -166,6 +169,25 @@ def _unknown_asset_type(export: Export, known: Collection[str]) -> Problem:
     )
 
 
+def unproven_changes(preset: Preset, custom: Collection[str] = ()) -> list[Problem]:
+    """Instructions that ask for a change of the garment that no documented call of VStitcher makes.
+
+    Parameters
+    ----------
+    custom: custom export and mutation types; a mutation among them is not the plugin's.
+    """
+    instructions = preset.raw["details"]["instructions"]
+    found = []
+    for index, instruction in enumerate(instructions):
+        pointer = f"/details/instructions/{index}"
+        mutation = instruction.get("mutation_type")
+        if mutation in _UNPROVEN_MUTATIONS and mutation not in custom:
+            found.append(Problem(f"{pointer}/mutation_type", f"{mutation}: {_UNPROVEN}"))
+        if instruction.get("set_seam_allowance_symmetrically"):
+            found.append(Problem(f"{pointer}/set_seam_allowance_symmetrically", _UNPROVEN))
+    return found
+
+
 def load_job_details(data: Any, source: str = "job details") -> JobDetails:
     """Validate job details, or a whole job row with the details under `details`.
 
@@ -226,7 +248,8 @@ def _preset_schema(custom_types: Sequence[str]) -> Mapping[str, Any]:
     if custom_types:
         schema = copy.deepcopy(schema)
         for kind in ("export", "mutation"):
-            schema["$defs"][kind]["properties"][f"{kind}_type"]["enum"].extend(custom_types)
+            known = schema["$defs"][kind]["properties"][f"{kind}_type"]["enum"]
+            known.extend(name for name in custom_types if name not in known)
     return schema
 
 

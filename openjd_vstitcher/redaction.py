@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -119,19 +117,3 @@ class Redaction:
         if isinstance(value, (list, tuple)):
             return [self.json(item) for item in value]
         return value
-
-
-class RedactingFormatter(logging.Formatter):
-    """Formats log records, with their tracebacks, without credentials.
-
-    Parameters
-    ----------
-    also: see `Redaction`.
-    """
-
-    def __init__(self, also: Collection[str] = ()) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
-        self._redact = Redaction(os.environ, also)
-
-    def format(self, record: logging.LogRecord) -> str:
-        return self._redact(super().format(record))

@@ -123,6 +123,10 @@ def _of_fact(event: Event) -> str | None:
             return f"put {event.file} on {event.material}"
         case events.MutationApplied():
             return f"applied the mutation {event.mutation.get('mutation_type', '')}".strip()
+        case events.Unproven():
+            return f"{event.change}: not shown to have happened: {event.reason}"
+        case events.Unchanged():
+            return f"{event.change} found nothing to change"
         case events.Staged():
             return f"staged {event.name}, {size(event.size_bytes)}"
         case events.Limited():

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .config import Config
 from .documents import read_document
-from .errors import InvalidInput, Problem
+from .errors import InvalidInput, NotFound, OpenjdVsError, PlatformError, Problem
 from .platform.ports import Platform
 from .platform.values import Job, JobStatus, NewJob
 from .presets import Preset, check_asset_types, load_job_details, load_preset
 from .storage.adapters import open_storage
 from .storage.inputs.resolve import check_details, resolve_inputs
 
+PRESET = "preset"
+DETAILS = "job details"
+
+ExtraExports = Mapping[str, Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
 class Request:
-    """A job to submit.
+    """A job to submit, as files.
 
     Parameters
     ----------
@@ -37,12 +42,36 @@ class Request:
     status: JobStatus = "NEW"
 
 
+@dataclass(frozen=True)
+class Order:
+    """A job to submit, as data.
+
+    Parameters
+    ----------
+    preset: the key of a preset of the platform, or a whole preset, which is stored on the platform first.
+    details: job details, or a whole job that holds them.
+    job_type, priority, requestor_id: they take precedence over the job and the preset.
+    id: a UUID. Submitting the same job with the same id again returns the job that is there.
+    preset_source, details_source: what error messages call the documents.
+    """
+
+    preset: str | Mapping[str, Any]
+    details: Any = field(default_factory=dict)
+    job_type: str | None = None
+    priority: int | None = None
+    requestor_id: str | None = None
+    status: JobStatus = "NEW"
+    id: str | None = None
+    preset_source: str = PRESET
+    details_source: str = DETAILS
+
+
+class SubmittedOtherwise(OpenjdVsError):
+    """There is a job with this id that was submitted with other contents."""
+
+
 def submit(
-    platform: Platform,
-    request: Request,
-    *,
-    extra_exports: Mapping[str, Mapping[str, Any]] | None = None,
-    inputs_of: Config | None = None,
+    platform: Platform, request: Request, *, extra_exports: ExtraExports | None = None, inputs_of: Config | None = None
 ) -> Job:
     """Validate a request and put it into the queue; a preset file is stored on the platform first.
 
@@ -61,38 +90,87 @@ def submit(
     """
     file = Path(request.preset)
     from_file = file.suffix.lower() in (".json", ".yaml", ".yml") or file.is_file()
-    row = read_document(file) if from_file else platform.preset(request.preset)
-    preset = load_preset(row, request.preset, extra_exports=extra_exports)
+    preset = read_document(file) if from_file else request.preset
+    source = str(request.details_path or DETAILS)
+    details = read_document(request.details_path) if request.details_path else {}
+    if request.garment is not None:
+        details = _with_garment(details, request.garment, source)
+    order = Order(
+        preset=preset,
+        details=details,
+        job_type=request.job_type,
+        priority=request.priority,
+        status=request.status,
+        preset_source=request.preset,
+        details_source=source,
+    )
+    return place(platform, order, extra_exports=extra_exports, inputs_of=inputs_of)
+
+
+def place(
+    platform: Platform, order: Order, *, extra_exports: ExtraExports | None = None, inputs_of: Config | None = None
+) -> Job:
+    """Validate an order and put it into the queue, as `submit` does.
+
+    Raises
+    ------
+    SubmittedOtherwise: there is another job with the order's id.
+    """
+    whole = not isinstance(order.preset, str)
+    row = order.preset if whole else platform.preset(str(order.preset))
+    preset = load_preset(row, order.preset_source, extra_exports=extra_exports)
     if problems := check_asset_types(preset, platform.asset_types()):
-        raise InvalidInput(request.preset, problems)
-    given = read_document(request.details_path) if request.details_path else {}
-    job = _new_job(preset, given, request)
+        raise InvalidInput(order.preset_source, problems)
+    job = _new_job(preset, order)
+    if order.id is not None and (earlier := _earlier(platform, job)):
+        return earlier
     if inputs_of is not None:
         resolve_inputs(job.details, open_storage(inputs_of), inputs_of.inputs)
-    if from_file:
-        platform.put_preset(row)
-    return platform.submit(job)
+    if whole:
+        platform.put_preset(preset.raw)
+    try:
+        return platform.submit(job)
+    except PlatformError:
+        if order.id is not None and (earlier := _earlier(platform, job)):
+            return earlier
+        raise
 
 
-def _new_job(preset: Preset, given: Any, request: Request) -> NewJob:
-    source = str(request.details_path or "job details")
-    raw = dict(load_job_details(given, source).raw)
-    if request.garment is not None:
-        raw["input_file_uri"] = request.garment.resolve().as_uri()
-    details = load_job_details(raw, source)
+def _earlier(platform: Platform, job: NewJob) -> Job | None:
+    """The job that an earlier submission of the same order made."""
+    try:
+        found = platform.job(str(job.id))
+    except NotFound:
+        return None
+    if (found.type, found.preset_key, found.details) != (job.type, job.preset_key, job.details):
+        raise SubmittedOtherwise(f"job {job.id} was submitted with other contents")
+    return found
+
+
+def _with_garment(details: Any, garment: Path, source: str) -> Any:
+    uri = {"input_file_uri": garment.resolve().as_uri()}
+    raw = {**load_job_details(details, source).raw, **uri}
+    return {**details, "details": raw} if "details" in details else raw
+
+
+def _new_job(preset: Preset, order: Order) -> NewJob:
+    details = load_job_details(order.details, order.details_source)
     check_details(details.raw)
     if not (details.input_file_uri or details.body_code):
-        raise InvalidInput(source, [Problem("/input_file_uri", "is missing; expected a garment, or a body_code")])
-    row: Mapping[str, Any] = given if "details" in given else {}
-    job_type = request.job_type or row.get("type") or preset.job_type
+        problem = Problem("/input_file_uri", "is missing; expected a garment, or a body_code")
+        raise InvalidInput(order.details_source, [problem])
+    row: Mapping[str, Any] = order.details if "details" in order.details else {}
+    job_type = order.job_type or row.get("type") or preset.job_type
     if not job_type:
-        raise InvalidInput(source, [Problem("/type", "is missing; expected a job type, here or with --type")])
-    priority = row.get("priority") if request.priority is None else request.priority
+        problem = Problem("/type", "is missing; expected a job type, here or with --type")
+        raise InvalidInput(order.details_source, [problem])
+    priority = row.get("priority") if order.priority is None else order.priority
     return NewJob(
         type=job_type,
         preset_key=preset.key,
-        details=raw,
+        details=details.raw,
         priority=priority or 0,
-        requestor_id=row.get("requestor_id"),
-        status=request.status,
+        requestor_id=order.requestor_id or row.get("requestor_id"),
+        status=order.status,
+        id=order.id,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ kind = "standin"
 class Farm:
     """A queue, and daemons on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: str = CONFIG) -> None:
         self.folder = folder
-        self.configure(CONFIG)
+        self.configure(config)
         self.platform: Platform = open_platform(self.config.platform)
         stored = self.config.storage.local.root / "body-files" / "tee.bw"
         stored.parent.mkdir(parents=True)
@@ -97,6 +98,41 @@ class Farm:
             text=True,
         )
 
+    def hanging_daemon(self, monkeypatch: pytest.MonkeyPatch) -> tuple[str, subprocess.Popen[str]]:
+        """A job whose engine hangs, and the daemon that runs it."""
+        flag = hang_once(self, monkeypatch)
+        job_id = self.submit()
+        daemon = self.daemon()
+        wait_until(flag.exists)
+        return job_id, daemon
+
+    def processes(self) -> list[psutil.Process]:
+        """All other processes that run for this farm: daemons, attempts, actions, engines."""
+        return [process for process in psutil.process_iter() if self._owns(process)]
+
+    def engines(self) -> list[psutil.Process]:
+        return [process for process in self.processes() if "openjd_vstitcher.standin" in _command(process)]
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            return process.pid != os.getpid() and str(self.folder) in f"{process.cmdline()} {process.environ()}"
+        except psutil.Error:
+            return False
+
+    def close(self) -> None:
+        """Close the platform and end every process."""
+        self.platform.close()
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.kill()
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
@@ -110,13 +146,7 @@ def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
     monkeypatch.setenv("OPENJD_VS_STANDIN_MAX_PIXELS", "2000")
     made = Farm(tmp_path)
     yield made
-    made.platform.close()
-    for process in psutil.process_iter():
-        try:
-            if str(tmp_path) in " ".join(process.cmdline()):
-                process.kill()
-        except psutil.Error:
-            continue
+    made.close()
 
 
 def hang_once(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
 from openjd_vstitcher.storage.inputs.manifest import InputEntry
 
 CONTENT = bytes(range(256)) * 4000
@@ -96,12 +98,20 @@ class _Handler(BaseHTTPRequestHandler):
 def running_input_server() -> Iterator[InputServer]:
     """Start a server on a free port, and end it."""
     with InputServer() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield server
-        server.over.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.over.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[InputServer]:
+    with running_input_server() as running:
+        yield running
 
 
 def entry_of(url: str, **changes: Any) -> InputEntry:

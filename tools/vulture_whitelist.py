@@ -14,7 +14,6 @@ _.format_completion
 # openjd_vstitcher/cli/jobs.py calls these methods of the queue by the name of its command.
 _.request_cancel
 _.retry
-_.release
 
 # Standard library and third-party packages read or call these.
 _.external_attr  # zipfile.ZipInfo
@@ -30,13 +29,27 @@ _.__signature__  # inspect.signature
 _.__qualname__  # tracebacks
 _.encoding  # text streams
 _.writable  # text streams
-trace  # the third argument of __exit__
+
+# pytest calls these hooks of tools/mutants.py and tools/coverage_contexts.py; Python reads the attribute of sys.
+_.pytest_runtest_logstart
+_.pytest_runtest_logreport
+_.pytest_sessionfinish
+_.dont_write_bytecode
 
 # BwApi decides these names and numbers of arguments.
 _.data_string  # callbacks of the plugin and of the stand-in
 _.optimized  # EdgeCreateAsPolyline
 _.pointId  # a struct that scripts fill in
-_.plugin_name  # PluginNameSet
+_.gradeId  # a struct that scripts fill in
+draw_place  # an argument of MaterialContainerCreate
+_.HTML_LOAD  # constants of BwApi, like the next ones
+_.HTML_CLOSE
+_.HTML_MSG
+_.HTML_UNCAUGHT_EXCEPTION
+_.ASSET_LIB_INITIALIZE
+_.ASSET_LIB_DOWNLOAD_ASSET
+_.ASSET_LIB_OPEN_EXTERNAL_LINK
+_.ASSET_LIB_REFRESH
 _.created_date  # a garment's field, written into its information
 
 # Fields of values that cross a boundary; tests read them.
@@ -44,11 +57,9 @@ _.created_at  # openjd_vstitcher/platform/values.py: Job
 _.not_before  # openjd_vstitcher/platform/values.py: Job
 _.ended_at  # openjd_vstitcher/platform/values.py: Job
 _.mutation_type  # openjd_vstitcher/presets.py: Mutation
-_.unexpected  # openjd_vstitcher/outputs/values.py: SyncReport
-_.claim_lost  # openjd_vstitcher/outputs/values.py: SyncReport
-_.output_uri  # openjd_vstitcher/storage/destination.py
 
 # Found by their names at run time.
 _.supervise  # openjd_vstitcher/engine/command.py
 _.LocalStorage  # openjd_vstitcher/storage/adapters.py
 _.S3Storage  # openjd_vstitcher/storage/adapters.py
+_.collect  # of prometheus_client's Collector

@@ -17,10 +17,10 @@ def export(request):
     before = bw.ColorwayCurrentGet(garment.id)
     for number, (colorway, name) in enumerate(chosen):
         request.status("colorway %s" % name)
-        bw.ColorwayCurrentSet(garment.id, colorway)
+        garment.set_colorway(colorway)
         path = os.path.join(folder, "%02d %s.png" % (number + 1, files.safe_name(name)))
         yield from pictures.render(request, [(pictures.camera(request), path)])
         request.progress(100.0 * (number + 1) / len(chosen))
-    bw.ColorwayCurrentSet(garment.id, before)
+    garment.set_colorway(before)
     files.pack(folder, part)
     request.publish(part, request.name)

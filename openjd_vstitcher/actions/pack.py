@@ -16,6 +16,7 @@ from ..files import whole_file
 from .running import read_embedded, run_action
 
 _CHUNK_BYTES = 1 << 20
+_UNIX = 3
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -85,6 +86,7 @@ def _write(file: BinaryIO, frames: list[Path]) -> None:
         for frame in frames:
             entry = zipfile.ZipInfo(frame.name, _SAME_TIME)
             entry.external_attr = 0o644 << 16
+            entry.create_system = _UNIX  # else the bytes depend on the system
             with frame.open("rb") as source, archive.open(entry, "w") as packed:
                 shutil.copyfileobj(source, packed, _CHUNK_BYTES)
 

@@ -20,7 +20,7 @@ from ..storage.address import is_https, local_path
 from ..storage.inputs.artworks import material_of
 from ..storage.inputs.cache import Cache
 from ..storage.inputs.download import Fetched, fetch
-from ..storage.inputs.limits import Allowance, Limits
+from ..storage.inputs.limits import Allowance
 from ..storage.inputs.manifest import InputEntry, Manifest, read_manifest
 from .running import read_embedded, run_action
 
@@ -164,10 +164,10 @@ def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_sta
             raise InvalidInput("inputs manifest", [Problem("", clash)])
         seen[key] = entry.name
     hosts = config.inputs.allow_private_hosts
-    limits = _limits(config)
-    allowance = Allowance(limits)
+    floor_bytes = config.worker.min_free_bytes // 2
+    allowance = Allowance(config.inputs, floor_bytes)
     cache_bytes = config.inputs.cache_bytes
-    cache = Cache(config.inputs.cache_dir, cache_bytes, limits.min_free_bytes) if cache_bytes else None
+    cache = Cache(config.inputs.cache_dir, cache_bytes, floor_bytes) if cache_bytes else None
 
     def bring(item: tuple[InputEntry, Path]) -> None:
         entry, path = item
@@ -183,17 +183,6 @@ def _fetch_all(placed: Sequence[tuple[InputEntry, Path]], config: Config, on_sta
         except OpenjdVsError:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _limits(config: Config) -> Limits:
-    inputs = config.inputs
-    return Limits(
-        max_bytes=inputs.max_bytes,
-        max_total_bytes=inputs.max_total_bytes,
-        timeout_s=inputs.timeout_s,
-        idle_timeout_s=inputs.idle_timeout_s,
-        min_free_bytes=config.worker.min_free_bytes // 2,
-    )
 
 
 def _described(details: Mapping[str, Any], placed: Sequence[tuple[InputEntry, Path]], folder: Path) -> dict[str, Any]:

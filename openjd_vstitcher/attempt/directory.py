@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidInput, Problem
-from ..files import write_json
+from ..files import make_directory_for_owner, read_whole, write_json
 from .request import AttemptRequest
 
 
@@ -71,7 +71,7 @@ class AttemptDirectory:
 
     @property
     def give_back_request(self) -> Path:
-        """Present when the attempt must stop and its job go back into the queue: the daemon's word to it."""
+        """Present when the attempt must stop and its job go back into the queue. It may hold the reason."""
         return self.path / "give-back"
 
     @property
@@ -128,7 +128,7 @@ class AttemptDirectory:
         OSError: this machine cannot make it. Nothing of it is left.
         RecursionError: the request is nested too deeply. Nothing of it is left.
         """
-        self.path.mkdir(mode=0o700, parents=True)
+        make_directory_for_owner(self.path)
         try:
             self.output.mkdir()
             self.sessions.mkdir(mode=0o700)
@@ -150,7 +150,7 @@ class AttemptDirectory:
         InvalidInput: the directory has no readable request.
         """
         try:
-            data = json.loads(self.request_file.read_text(encoding="utf-8"))
+            data = json.loads(read_whole(self.request_file))
             return AttemptRequest(data["job"], data["preset"], data["attempt"], data["worker"], data["claimed_s"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InvalidInput(str(self.request_file), [Problem("", f"not a readable request: {error}")]) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -16,10 +17,11 @@ from openjd.sessions import PosixSessionUser, SessionUser
 
 from ..config import Config
 from ..config.text import file_for_commands
-from ..files import write_whole
+from ..files import READ_UNTRUSTED, write_whole
 from ..session.user import SessionUserError, check_reach, session_user
 from .directory import AttemptDirectory
 
+_log = logging.getLogger(__name__)
 _MOST_LOG_BYTES = 64 << 20
 _ENTER, _READ, _SHARED = 0o710, 0o640, 0o2770
 
@@ -60,6 +62,8 @@ def isolated(directory: AttemptDirectory, config: Config) -> Iterator[Isolation 
             yield made
         finally:
             directory.withdraw()
+            if not isinstance(made.user, PosixSessionUser):
+                _close_to_user(directory, made.user.user)
             _keep_log(made.engine_log, directory.engine_log)
 
 
@@ -130,24 +134,37 @@ def _open_to_group(directory: AttemptDirectory, group: str) -> None:
 
 def _open_to_user(directory: AttemptDirectory, user: str) -> None:
     """Windows: what the directory inherits keeps others out, and entering needs no permission there."""
-    for path, rights in (
-        (directory.inputs, "R"),
-        (directory.session_config, "R"),
-        (directory.commands, "(OI)(CI)RX"),
-        (directory.engine, "(OI)(CI)M"),
-        (directory.output, "(OI)(CI)M"),
-    ):
-        done = subprocess.run(
-            ["icacls", str(path), "/grant", f"{user}:{rights}"], capture_output=True, text=True, check=False
-        )
+    for path, rights in _opened_to_user(directory).items():
+        done = _icacls(path, "/grant", f"{user}:{rights}")
         if done.returncode:
             raise SessionUserError(f"worker.session_user: icacls failed for {path}: {done.stderr.strip()}")
 
 
+def _close_to_user(directory: AttemptDirectory, user: str) -> None:
+    """Windows: take back what `_open_to_user` granted, since the next job of the slot runs as the same user."""
+    for path in _opened_to_user(directory):
+        done = _icacls(path, "/remove:g", user)
+        if done.returncode:
+            _log.warning("%s stays open to %s: icacls failed: %s", path, user, done.stderr.strip())
+
+
+def _opened_to_user(directory: AttemptDirectory) -> dict[Path, str]:
+    return {
+        directory.inputs: "R",
+        directory.session_config: "R",
+        directory.commands: "(OI)(CI)RX",
+        directory.engine: "(OI)(CI)M",
+        directory.output: "(OI)(CI)M",
+    }
+
+
+def _icacls(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["icacls", str(path), *arguments], capture_output=True, text=True, check=False)
+
+
 def _keep_log(source: Path, target: Path) -> None:
     """Copy the engine's log. The session user could have put anything in its place, so only a plain file is read."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with suppress(OSError), os.fdopen(os.open(source, flags), "rb") as log:
+    with suppress(OSError), os.fdopen(os.open(source, READ_UNTRUSTED), "rb") as log:
         found = os.fstat(log.fileno())
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
             target.write_bytes(log.read(_MOST_LOG_BYTES))

@@ -17,7 +17,7 @@ from ..journal import Entry, JournalReader
 from ..platform.ports import JobQueue
 from ..platform.values import Claim
 from .directory import AttemptDirectory
-from .status import StatusFile
+from .status import HANG_S, StatusFile
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +28,12 @@ _MOST_UNRECORDED = 10_000
 _JOIN_S = 2.0
 _PROGRESS_S = 5.0
 _STOP_S = 90.0
+_NOTE_S = 0.5
+_LONGEST_TICK_S = 1.0
 LOST_EXIT_CODE = 75
-"""The process's exit code when it had to end itself because it could not stop its work in time."""
+"""The process's exit code when it had to end itself because its work did not stop in time, or was stuck."""
+LOST = "the lease could not be renewed in time"
+"""Why an attempt gives its job back when it has lost its lease."""
 
 Stop = Literal["canceled", "given back", "lost"]
 """Why an attempt is stopped: the queue asked for it, this machine is shutting down, or the lease is lost."""
@@ -101,6 +105,7 @@ class Lease:
         self._told_s = float("-inf")
         self._record_at_s = 0.0
         self._stop: Stop | None = None
+        self._taken_back = False
         self._on_stop: Callable[[Stop], None] | None = None
         self._lock = threading.Lock()
         self._work_over = threading.Event()
@@ -119,6 +124,11 @@ class Lease:
     def lost(self) -> bool:
         """Whether this attempt must not write anything any longer."""
         return self._stop == "lost"
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether the queue itself said that the claim no longer holds the job."""
+        return self._taken_back
 
     def on_stop(self, call: Callable[[Stop], None]) -> None:
         """Have a function called when the attempt must stop; at once if it must already. Any thread may call it."""
@@ -198,6 +208,7 @@ class Lease:
             except ClaimLost as lost:
                 if not self._closed.is_set():
                     _log.warning("%s", lost)
+                    self._taken_back = True
                     self._must_stop("lost")
                 return
             except PlatformError as error:
@@ -232,15 +243,25 @@ class Lease:
         match self._queue.claim_state(self._claim, timeout_s=_LISTEN_S):
             case "lost" if not self._closed.is_set():
                 _log.warning("another attempt of %s has begun, or the job was taken back", self._claim.job.id)
+                self._taken_back = True
                 self._must_stop("lost")
             case "cancel_requested":
                 self._must_stop("canceled")
 
     def _guard(self) -> None:
-        """End the attempt before its lease does, and the process if it does not stop: nothing here waits for anyone."""
+        """End the attempt before its lease does, and the process if it does not stop or its work is stuck.
+
+        Nothing here waits for anyone. Time in which the whole process was frozen does not count as being stuck.
+        """
         stopped_s: float | None = None
+        before_s, silent_s = clock.now_s(), 0.0
         while not self._closed.wait(0.1):
             now_s, times = clock.now_s(), self._times
+            silent_s = 0.0 if self._status.is_alive else silent_s + min(now_s - before_s, _LONGEST_TICK_S)
+            before_s = now_s
+            if silent_s > HANG_S:
+                _log.error("%s has made no progress for %g s: ending its process", self._claim.job.id, HANG_S)
+                os._exit(LOST_EXIT_CODE)
             if self._stop is not None and stopped_s is None:
                 stopped_s = now_s
             if now_s >= times.stop_s and not self.lost:
@@ -249,7 +270,15 @@ class Lease:
             over_time = stopped_s is not None and now_s - stopped_s > _STOP_S
             if (now_s >= times.exit_s or over_time) and not self._work_over.is_set():
                 _log.error("%s did not stop in time: ending its process", self._claim.job.id)
+                if self.lost and not self.taken_back:
+                    self._note_loss()
                 os._exit(LOST_EXIT_CODE)
+
+    def _note_loss(self) -> None:
+        """Leave word that the process did not crash. A disk that does not answer is not waited for."""
+        write = threading.Thread(target=self._directory.give_back_request.write_text, args=(LOST,), daemon=True)
+        write.start()
+        write.join(_NOTE_S)
 
     def _must_stop(self, reason: Stop) -> None:
         with self._lock:

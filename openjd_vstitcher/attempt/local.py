@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from openjd.model import EnvironmentTemplate, JobTemplate
 from openjd.sessions import PathMappingRule
 
 from ..config import Config
 from ..documents import read_document
 from ..errors import InvalidInput, Problem
-from ..export_types import extra_exports
-from ..garment import check_garment
 from ..journal import Journal
-from ..presets import is_preset, load_preset
 from ..session.plan import Plan, make_plan
-from ..storage.adapters import open_storage
-from ..storage.address import local_path
-from ..storage.inputs.manifest import write_manifest
-from ..storage.inputs.resolve import resolve_inputs
-from ..translation.check import decode
-from ..translation.outputs import ExpectedOutput
-from ..translation.preset import translate
+from ..session.selection import EVERYTHING, Selection
+from ..translation.check import decode, decode_environment
+from ..translation.extensions import EXTENSIONS
+from ..translation.given import document_in
+from ..translation.source import TemplateSource, read_source
 from .directory import AttemptDirectory
-from .run import PlanRun
+
+if TYPE_CHECKING:
+    from .guest import GuestRun
+    from .run import PlanRun
 
 
 @dataclass(frozen=True)
@@ -33,50 +33,105 @@ class Rendering:
 
     Parameters
     ----------
+    output: the output directory; None for a template that has nothing to do with VStitcher.
     outputs: the files that the steps will make in the output directory, in order.
     """
 
     plan: Plan
-    output: Path
+    output: Path | None
     outputs: tuple[str, ...]
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the template is one for VStitcher."""
+        return self.output is not None
 
-def prepare(
-    file: Path,
-    parameters: Mapping[str, str],
-    *,
-    output: Path,
-    directory: AttemptDirectory,
-    config: Config,
-    engine: str | None = None,
-    steps: Sequence[str] = (),
-) -> Rendering:
-    """Read a template or a preset and plan it.
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for.
 
     Parameters
     ----------
-    parameters: parameter values by name; a `GarmentFile` may be a URI, it is then resolved into a manifest.
-    output: the output directory, absolute.
-    directory: takes what is written for the session, such as the inputs manifest.
-    steps: names of the steps to run, or of their outputs; empty for all.
+    file: a template, a preset, or the folder of a job bundle.
+    parameters: parameter values by name.
+    environments: the files of external environment templates, in the order in which they are entered.
+    extensions: the names of the OpenJD extensions that the templates may use.
+    selection: what to run; a step may also be named by its output.
+    """
+
+    file: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    environments: tuple[Path, ...] = ()
+    extensions: tuple[str, ...] = EXTENSIONS
+    selection: Selection = EVERYTHING
+
+
+def plan_request(
+    request: Request, config: Config, values: Callable[[TemplateSource, set[str]], Mapping[str, Any]] | None = None
+) -> tuple[TemplateSource, Plan]:
+    """The template that is asked for, and its plan.
+
+    Parameters
+    ----------
+    values: makes the parameter values from the template and the names of its parameters. None: as they are given.
 
     Raises
     ------
     InvalidInput: with every problem found, each at its place.
     """
-    source = str(file)
-    data = read_document(file)
-    extra = extra_exports(config.engine.extra_exports)
-    template = translate(load_preset(data, source, extra_exports=extra)) if is_preset(data) else data
-    decoded = decode(template, source)
-    known = {definition.name for definition in decoded.parameterDefinitions or []}
-    values = {"OutputDir": str(output), "Engine": engine or config.engine.kind}
-    values = {name: value for name, value in values.items() if name in known} | dict(parameters)
-    values = _with_inputs(values, known, source, directory, config)
-    whole = make_plan(decoded, values, source=source, base=Path.cwd())
-    wanted = [name for step in steps for name in _steps_named(step, whole)]
-    plan = make_plan(decoded, values, source=source, base=Path.cwd(), only=wanted) if steps else whole
-    return Rendering(plan, Path(values.get("OutputDir", output)).absolute(), plan.output_names)
+    source = read_source(request.file, config)
+    template = decode(source.template, source.name, request.extensions)
+    outside = [decode_environment(read_document(path), str(path), request.extensions) for path in request.environments]
+    templates: list[JobTemplate | EnvironmentTemplate] = [template, *outside]
+    known = {definition.name for each in templates for definition in each.parameterDefinitions or []}
+    given = values(source, known) if values else {**source.parameters, **request.parameters}
+
+    def planned(selection: Selection) -> Plan:
+        return make_plan(
+            template,
+            given,
+            source=source.name,
+            base=Path.cwd(),
+            template_dir=source.folder,
+            environments=outside,
+            selection=selection,
+        )
+
+    return source, planned(_by_output(request.selection, planned) if source.is_ours else request.selection)
+
+
+def prepare(
+    request: Request, *, output: Path, directory: AttemptDirectory, config: Config, engine: str | None = None
+) -> Rendering:
+    """Read and plan what is to be rendered.
+
+    A template that runs none of our commands is a guest: no parameter is set for it, and nothing is made for it. For
+    others, a `GarmentFile` may be a URI: it is resolved into a manifest.
+
+    Parameters
+    ----------
+    output: the output directory, absolute.
+    directory: takes what is written for the session, such as the inputs manifest.
+
+    Raises
+    ------
+    InvalidInput: with every problem found, each at its place.
+    """
+    made: Path | None = None
+
+    def values(source: TemplateSource, known: set[str]) -> Mapping[str, Any]:
+        nonlocal made
+        given = {**source.parameters, **request.parameters}
+        if not source.is_ours:
+            return given
+        ours = {"OutputDir": str(output), "Engine": engine or config.engine.kind}
+        given = {name: value for name, value in ours.items() if name in known} | given
+        made = Path(given.get("OutputDir", output)).absolute()
+        return _with_inputs(given, known, str(request.file), directory, config)
+
+    _, plan = plan_request(request, config, values)
+    return Rendering(plan, made, plan.output_names)
 
 
 def rendering_run(
@@ -87,44 +142,81 @@ def rendering_run(
     config: Config,
     fail_fast: bool = False,
     path_mapping_rules: Sequence[PathMappingRule] = (),
-) -> PlanRun:
-    """The run of a rendering, ready to start. Its outputs stay in the output directory."""
-    expected = [ExpectedOutput(name, upload=False) for name in rendering.outputs]
+    preserve: bool = False,
+    on_output: Callable[[str], object] = lambda line: None,
+) -> PlanRun | GuestRun:
+    """The run of a rendering, ready to start. Its outputs stay in the output directory.
+
+    Parameters
+    ----------
+    on_output: called with each line that the template's own actions print.
+    """
+    if rendering.output is None:
+        from .guest import GuestRun
+
+        return GuestRun(
+            rendering.plan,
+            directory=directory,
+            journal=journal,
+            config=config,
+            fail_fast=fail_fast,
+            path_mapping_rules=path_mapping_rules,
+            preserve=preserve,
+            on_output=on_output,
+        )
+    from ..translation.outputs import ExpectedOutput
+    from .run import PlanRun
+
     return PlanRun(
         rendering.plan,
-        expected,
+        [ExpectedOutput(name, upload=False) for name in rendering.outputs],
         directory=directory,
         output=rendering.output,
         journal=journal,
         config=config,
         fail_fast=fail_fast,
         path_mapping_rules=path_mapping_rules,
+        preserve=preserve,
+        on_output=on_output,
     )
 
 
-def read_path_mapping_rules(file: Path) -> list[PathMappingRule]:
-    """Rules from a file in the format `pathmapping-1.0` of the OpenJD specification.
+def read_path_mapping_rules(given: str) -> list[PathMappingRule]:
+    """Rules in the format `pathmapping-1.0` of the OpenJD specification.
+
+    Parameters
+    ----------
+    given: the name of a JSON or YAML file, with or without `file://`, or the rules themselves as JSON.
 
     Raises
     ------
-    InvalidInput: the file is not in that format.
+    InvalidInput: they are not in that format.
     """
-    data = read_document(file)
+    text = given.strip()
+    inline = text.startswith("{")
+    source = "--path-mapping-rules" if inline else text.removeprefix("file://")
+    data = document_in(text, source) if inline else read_document(Path(source).expanduser())
     try:
         if data["version"] != "pathmapping-1.0":
-            raise InvalidInput(str(file), [Problem("/version", "expected 'pathmapping-1.0'")])
+            raise InvalidInput(source, [Problem("/version", "expected 'pathmapping-1.0'")])
         return [PathMappingRule.from_dict(rule) for rule in data["path_mapping_rules"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(str(file), [Problem("", f"no path mapping rules: {error}")]) from error
+        raise InvalidInput(source, [Problem("", f"no path mapping rules: {error}")]) from error
 
 
 def _with_inputs(
-    values: dict[str, str], known: set[str], source: str, directory: AttemptDirectory, config: Config
-) -> dict[str, str]:
+    values: dict[str, Any], known: set[str], source: str, directory: AttemptDirectory, config: Config
+) -> dict[str, Any]:
     """The values with a garment that is there: checked if it is a file, resolved if it is a URI."""
     if not known.issuperset({"GarmentFile", "InputsManifest"}):
         return values
-    garment = values.get("GarmentFile", "")
+    from ..garment import check_garment
+    from ..storage.adapters import open_storage
+    from ..storage.address import local_path
+    from ..storage.inputs.manifest import write_manifest
+    from ..storage.inputs.resolve import resolve_inputs
+
+    garment = str(values.get("GarmentFile", ""))
     if garment.startswith("file:"):
         garment = str(local_path(garment))
     if not garment and not values.get("InputsManifest"):
@@ -140,8 +232,11 @@ def _with_inputs(
     return values
 
 
-def _steps_named(name: str, plan: Plan) -> list[str]:
-    """The steps that make an output, where `name` is an output's; else the name itself."""
-    return [step.name for step in plan.steps if (plan.export_of(step.name) or {}).get("output_file_name") == name] or [
-        name
-    ]
+def _by_output(selection: Selection, planned: Callable[[Selection], Plan]) -> Selection:
+    """The selection with the names of steps instead of those of their outputs."""
+    if not selection.steps:
+        return selection
+    whole = planned(EVERYTHING)
+    makes = {step.name: (whole.export_of(step.name) or {}).get("output_file_name") for step in whole.steps}
+    steps = [[name for name, output in makes.items() if output == wanted] or [wanted] for wanted in selection.steps]
+    return replace(selection, steps=tuple(name for names in steps for name in names))

@@ -17,7 +17,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from ..errors import OpenjdVsError
-from ..files import write_json
+from ..files import read_whole, write_json
 from .directory import AttemptDirectory
 
 
@@ -61,7 +61,7 @@ def holder(directory: AttemptDirectory) -> psutil.Process | None:
     if not is_held(directory):
         return None
     try:
-        written = json.loads(directory.holder.read_text(encoding="utf-8"))
+        written = json.loads(read_whole(directory.holder))
         process = psutil.Process(written["pid"])
         return process if _started(process.pid) == written["started"] else None
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):

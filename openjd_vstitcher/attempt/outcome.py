@@ -14,7 +14,7 @@ from ..errors import ConfigError, OpenjdVsError
 from ..events import Failure
 from ..platform.values import Outcome
 from ..redaction import Redaction
-from .lease import Stop
+from .lease import LOST, Stop
 
 if TYPE_CHECKING:
     from ..outputs.values import SyncReport
@@ -76,7 +76,7 @@ def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_
     if result.run.canceled and stop == "canceled":
         return Outcome("CANCELED", "canceled", errors=errors)
     if result.run.canceled or stop in ("given back", "lost"):
-        return given_back("the lease could not be renewed in time" if stop == "lost" else _WORKER_STOPS)
+        return given_back(LOST if stop == "lost" else _WORKER_STOPS)
     if obstacle := _obstacle(result):
         return machine_fault(obstacle)
     unsafe = len(result.sync.unsafe)

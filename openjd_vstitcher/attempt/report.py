@@ -31,15 +31,15 @@ def report(
 ) -> bool:
     """Report an outcome, for as long as the lease holds; whether nothing is left to do.
 
-    If the queue rejects the outcome, a shortened version of the same status is sent. A claim that is no longer held
-    needs no outcome: another attempt has begun. When the lease could not be renewed nothing is sent: whether another
-    attempt has begun cannot be known, and a later process will ask.
+    If the queue rejects the outcome, a shortened version of the same status is sent. A claim that the queue has taken
+    back needs no outcome, but the queue learns that the process did not crash. When the lease could not be renewed
+    nothing is sent: whether another attempt has begun cannot be known, and a later process will ask.
 
     Parameters
     ----------
     alive: called before each try with the number of seconds that it may take.
     """
-    if lease.lost:
+    if lease.lost and not lease.taken_back:
         return False
     try:
         lease.record()

@@ -153,7 +153,11 @@ def _resumed(directory: AttemptDirectory, config: Config, catalogue: AssetCatalo
 
 def outcome_of_killed(directory: AttemptDirectory, config: Config) -> Outcome:
     """The outcome of an attempt whose process ended without one."""
-    return given_back() if directory.give_back_request.exists() else crashed(_last_line(directory, config))
+    try:
+        reason = directory.give_back_request.read_text(encoding="utf-8")
+    except OSError:
+        return crashed(_last_line(directory, config))
+    return given_back(reason) if reason else given_back()
 
 
 def _last_line(directory: AttemptDirectory, config: Config) -> str:

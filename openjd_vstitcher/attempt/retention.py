@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import clock
 from ..config import OutputsConfig
 from ..errors import InvalidInput, OpenjdVsError, Problem, StorageError
-from ..files import write_json
+from ..files import read_whole, write_json
 from ..outputs.ledger import Entry, Ledger
 from ..outputs.undelivered import Undelivered, undelivered
 from ..storage.ports import Storage
@@ -244,7 +244,7 @@ def _seen_s(directory: AttemptDirectory, *, note: bool) -> float:
     """
     now_s, seen_s, state = clock.now_s(), 0.0, _state(directory)
     try:
-        noted = json.loads(directory.ended.read_text(encoding="utf-8"))
+        noted = json.loads(read_whole(directory.ended))
         if noted["state"] == state:
             seen_s = float(noted["seen_s"]) + max(0.0, now_s - float(noted["clock_s"]))
     except (OSError, ValueError, TypeError, KeyError):

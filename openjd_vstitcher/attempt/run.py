@@ -56,6 +56,7 @@ class PlanRun:
     fail_fast, path_mapping_rules: see `SessionRunner`.
     queued: the job comes from the queue, so its actions see harmless variables only, and change none.
     isolation: of actions that run as another user.
+    preserve, on_output: see `SessionRunner` and `SessionLog`.
     alive: called about once a second while the work goes on.
     """
 
@@ -73,6 +74,8 @@ class PlanRun:
         path_mapping_rules: Sequence[PathMappingRule] = (),
         queued: bool = False,
         isolation: Isolation | None = None,
+        preserve: bool = False,
+        on_output: Callable[[str], object] = lambda line: None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
@@ -80,7 +83,7 @@ class PlanRun:
         self._delivering = False
         self._lifeline = Lifeline()
         redact = Redaction(os.environ, also=config.secret_variables)
-        self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append)
+        self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append, on_output=on_output)
         self._sync = OutputSync(
             output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
         )
@@ -89,7 +92,7 @@ class PlanRun:
             lifeline=self._lifeline.address,
             engine_log=isolation.engine_log if isolation else directory.engine_log,
             config=isolation.config if isolation else config.source,
-            secrets=config.secret_variables,
+            secrets=config.secret_variables if queued else None,
         )
         if queued:
             environment = queue_environment(
@@ -108,6 +111,8 @@ class PlanRun:
             fail_fast=fail_fast,
             path_mapping_rules=path_mapping_rules,
             ignore_variables=queued,
+            exits_must_succeed=not queued,
+            preserve=preserve,
             user=isolation.user if isolation else None,
             alive=alive,
         )

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from .. import events
 from ..errors import OpenjdVsError
-from ..files import write_json
+from ..files import read_whole, write_json
 from ..journal import Entry
 from ..progress import RunProgress
 
@@ -24,6 +24,8 @@ _HEARTBEAT_S = 5.0
 _LEAST_INTERVAL_S = 0.5
 _LAST_WRITE_S = 30.0
 _ALIVE_S = 15.0
+HANG_S = 300.0
+"""An attempt whose work has made no progress for this long is stuck."""
 
 State = Literal["starting", "running", "uploading", "reporting", "ended"]
 
@@ -65,7 +67,7 @@ def read_status(path: Path) -> Status | None:
     StatusUnreadable: there is one, but it cannot be read now.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_whole(path))
         known = {field.name: data[field.name] for field in fields(Status) if field.name in data}
         return Status(**{**known, "heartbeat": datetime.fromisoformat(data["heartbeat"])})
     except FileNotFoundError:
@@ -119,6 +121,11 @@ class StatusFile:
         """
         self._alive_until_s = time.monotonic() + for_s
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the work goes on, as far as `alive` has said."""
+        return time.monotonic() <= self._alive_until_s
+
     def on_event(self, entry: Entry) -> None:
         """Follow an event of the journal."""
         self.alive()
@@ -164,7 +171,7 @@ class StatusFile:
 
     def _beat(self) -> None:
         while not self._ended.wait(_HEARTBEAT_S):
-            if time.monotonic() > self._alive_until_s:
+            if not self.is_alive:
                 continue
             with self._lock:
                 if not self._ended.is_set():

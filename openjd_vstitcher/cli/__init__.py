@@ -23,8 +23,15 @@ _COMMANDS = {
     "render": "Run a template or a preset on this machine.",
     "translate": "Write the OpenJD template of a preset.",
     "check": "Say what is wrong with templates and presets, and where.",
+    "summary": "Show what a template would run.",
+    "graph": "Draw the steps of a template as a Mermaid flowchart.",
+    "diff": "Compare two templates by what they mean.",
+    "explain": "Explain an export type or one of its fields.",
+    "schema": "Print a JSON Schema, for editors.",
     "demo": "Run the sample presets on the sample garment.",
     "daemon": "Run jobs from the queue.",
+    "serve": "Serve the HTTP API.",
+    "keys": "Make and revoke keys of the HTTP API.",
     "submit": "Put a job into the queue.",
     "jobs": "List, show and steer the jobs of the queue.",
     "presets": "List, show and store presets.",
@@ -33,6 +40,8 @@ _COMMANDS = {
     "plugin": "Install the plugin into VStitcher.",
     "platform": "Prepare a database for the queue.",
     "config": "Write, show and check the configuration.",
+    "service": "Run the daemon as a service of this system.",
+    "doctor": "Check whether this machine can run jobs.",
     "completion": "Print the script that completes commands in a shell.",
     "man": "Print the manual page.",
     "stage": "Bring a session's inputs into its working directory.",
@@ -78,7 +87,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InvalidInput as error:
-            click.echo(error, err=True)
+            from ..documents import with_places
+
+            click.echo(with_places(error), err=True)
             ctx.exit(BAD_INPUT)
         except OpenjdVsError as error:
             click.echo(f"error: {error}", err=True)

@@ -153,6 +153,10 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         if notice:  # without the lock: printing waits for the thread that draws the lines
             self._live.print(*notice)
 
+    def output(self, line: str) -> None:
+        """Print a line that an action printed."""
+        self._live.print(line)
+
     def _lines(self) -> list[Line]:
         with self._lock:
             note = self._state.time_left() or self._state.steps_left()

@@ -1,4 +1,7 @@
-"""What Ctrl-C and SIGTERM do in each command that runs or waits. A test holds `docs/command-line.md` to it."""
+"""What Ctrl-C, SIGTERM and Ctrl-Break do in each command that runs or waits.
+
+A test holds `docs/command-line.md` to it.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,13 @@ class Effect:
     ----------
     first, second: what the first and the second signal do; an empty `second` does nothing more.
     says: what the command does now, printed at the first one.
-    takes: the signals; all of them have the same effect.
+    takes: the signals, where the system has them; all have the same effect. SIGBREAK is Ctrl-Break on Windows.
     """
 
     first: str
     second: str = ""
     says: str = ""
-    takes: tuple[str, ...] = ("SIGINT", "SIGTERM")
+    takes: tuple[str, ...] = ("SIGINT", "SIGTERM", "SIGBREAK")
 
 
 EFFECTS: Mapping[str, Effect] = {
@@ -41,13 +44,14 @@ EFFECTS: Mapping[str, Effect] = {
         "cancels the jobs, stops the engine and the daemon",
         "kills the processes of the jobs at once",
         says="canceling",
-        takes=("SIGINT", "SIGTERM", "SIGHUP"),
+        takes=("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"),
     ),
     "daemon": Effect(
         "claims no more jobs and ends after the running ones",
         "stops the running jobs and gives them back to the queue, uncounted",
         says="ending after the running jobs",
     ),
+    "serve": Effect("ends the streams, finishes the open requests and ends", "ends at once"),  # api/server.py does it
     "run-job": Effect("stops the attempt and gives its job back to the queue, uncounted"),
     "submit --wait": Effect("ends the command; the job goes on", takes=("SIGINT",)),
     "jobs watch": Effect("ends the command; jobs go on", takes=("SIGINT",)),

@@ -53,7 +53,9 @@ COLUMNS: Mapping[str, Column] = {
     "started": Column(lambda job: job.started_at, None),
     "ended": Column(lambda job: job.ended_at, None),
     "requestor": Column(lambda job: job.requestor_id, None),
-    "details": Column(lambda job: job.status_details, 5, is_text=True),
+    "details": Column(
+        lambda job: f"unreadable: {job.unreadable}" if job.unreadable else job.status_details, 5, is_text=True
+    ),
 }
 """The columns by name, in the order in which they stand."""
 

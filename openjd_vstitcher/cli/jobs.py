@@ -15,7 +15,7 @@ from ._console import config_option, configured_platform, job_line, json_option,
 
 _SHOWN = (
     *("type", "preset_key", "status", "status_details", "priority", "progress", "attempt", "auto_retries", "worker"),
-    *("returns", "crashes", "not_before"),
+    *("returns", "crashes", "not_before", "unreadable"),
     *("lease_expires_at", "cancel_requested", "requestor_id", "created_at", "started_at", "ended_at"),
 )
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,24 +16,51 @@ from ..config import ENGINE_KINDS
 from . import CANCELED, FAILED
 from ._console import config_option
 from ._signals import StopSignals
+from ._template_help import TemplateCommand
+
+if TYPE_CHECKING:
+    from openjd.sessions import PathMappingRule
+
+    from ..attempt.local import Rendering
+    from ..attempt.outcome import AttemptResult
+    from ..session.selection import Selection
 
 
-def _parameters(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in given]
-    for name, equals, _ in pairs:
-        if not name or not equals:
-            raise click.BadParameter(f"expected Name=value, found {name!r}")
-    return {name: value for name, _, value in pairs}
-
-
-@click.command()
+@click.command(cls=TemplateCommand)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-p", "--parameter", "parameters", multiple=True, callback=_parameters, help="A parameter: Name=value.")
-@click.option("-o", "--output", default="output", type=click.Path(path_type=Path), help="Output directory.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    help="A parameter, Name=value; or several, as file://FILE or as a JSON object.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Output directory (./output).")
 @click.option("--step", "steps", multiple=True, help="Run only this step or output, and the steps that it depends on.")
+@click.option(
+    "--run-dependencies/--no-run-dependencies", default=True, help="Also run what the chosen steps depend on."
+)
+@click.option("-tp", "--task-param", "task", multiple=True, help="Run one task: a value of it, Name=value.")
+@click.option("--tasks", help="Run these tasks: a list of objects, as JSON or as file://FILE.")
+@click.option("--maximum-tasks", type=click.IntRange(1), help="Run at most this many tasks of each chosen step.")
+@click.option(
+    "--environment",
+    "--env",
+    "environments",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="An environment template to run the job in. The first one given is entered first.",
+)
+@click.option("--extensions", help="The OpenJD extensions that templates may use, with commas (all).")
 @click.option("--engine", type=click.Choice(ENGINE_KINDS), help="The engine that makes the exports.")
-@click.option("--fail-fast", is_flag=True, help="Stop after the first failed export.")
-@click.option("--path-mapping-rules", type=click.Path(path_type=Path), help="A file with OpenJD path mapping rules.")
+@click.option(
+    "--fail-fast/--no-fail-fast",
+    default=None,
+    help="Stop after the first failure. Default: only for a template that makes no exports.",
+)
+@click.option("--path-mapping-rules", help="OpenJD path mapping rules: a file or JSON.")
+@click.option("--dry-run", is_flag=True, help="Print the commands that would run, in order, and run nothing.")
+@click.option("--preserve", is_flag=True, help="Keep the working directories of the sessions.")
 @click.option(
     "--log-dir",
     type=click.Path(path_type=Path),
@@ -40,51 +70,57 @@ def _parameters(ctx: click.Context, option: click.Parameter, given: tuple[str, .
 @config_option
 def command(
     file: Path,
-    parameters: dict[str, str],
-    output: Path,
-    steps: tuple[str, ...],
+    parameters: tuple[str, ...],
+    output: Path | None,
+    extensions: str | None,
+    environments: tuple[Path, ...],
     engine: str | None,
-    fail_fast: bool,
-    path_mapping_rules: Path | None,
+    fail_fast: bool | None,
+    path_mapping_rules: str | None,
+    dry_run: bool,
+    preserve: bool,
     log_dir: Path | None,
     as_json: bool,
     config_path: Path | None,
+    **selection: Any,
 ) -> None:
-    """Run FILE, a template or a preset, on this machine.
+    """Run FILE, a template, a preset or the folder of a job bundle, on this machine.
 
     Ctrl-C cancels the run and stops the engine. A second Ctrl-C does so immediately.
     """
     from ..attempt.directory import AttemptDirectory
-    from ..attempt.local import prepare, read_path_mapping_rules, rendering_run
+    from ..attempt.local import Request, prepare, read_path_mapping_rules, rendering_run
     from ..config import load_config
     from ..journal import Journal
-    from ._progress import display, print_failures, print_outputs
+    from ..translation.given import read_parameters
+    from ._progress import display
 
     config = load_config(config_path)
+    given = read_parameters(parameters)
     rules = read_path_mapping_rules(path_mapping_rules) if path_mapping_rules else []
     directory = AttemptDirectory((log_dir or Path(tempfile.mkdtemp(prefix="openjd-vs-"))).absolute())
     directory.sessions.mkdir(parents=True, exist_ok=True)
-    keep = log_dir is not None
+    keep = log_dir is not None or preserve
     signals = StopSignals("render")
     try:
-        rendering = prepare(
-            file,
-            parameters,
-            output=output.absolute(),
-            directory=directory,
-            config=config,
-            engine=engine,
-            steps=steps,
-        )
+        request = Request(file, given, environments, _extensions(extensions), _selection(**selection))
+        made = (output or Path("output")).absolute()
+        rendering = prepare(request, output=made, directory=directory, config=config, engine=engine)
+        if dry_run:
+            _print_commands(rendering, rules)
+            return
+        _announce(rendering, output)
         with display(rendering.plan, as_json=as_json) as show:
-            journal = Journal(directory.journal, job_id=parameters.get("JobId", "local"), on_event=show)
+            journal = Journal(directory.journal, job_id=str(given.get("JobId", "local")), on_event=show)
             run = rendering_run(
                 rendering,
                 directory=directory,
                 journal=journal,
                 config=config,
-                fail_fast=fail_fast,
+                fail_fast=not rendering.is_ours if fail_fast is None else fail_fast,
                 path_mapping_rules=rules,
+                preserve=preserve,
+                on_output=_output_printer(show, as_json=as_json),
             )
             signals.bind(lambda count: run.cancel(now=count > 1))
             kept_on_success, keep = keep, True
@@ -93,15 +129,69 @@ def command(
     finally:
         if not keep:
             shutil.rmtree(directory.path, ignore_errors=True)
-    if not as_json:
-        print_outputs(
-            [(o.name, _state(o.fate, result.run.canceled), o.size_bytes) for o in result.sync.outputs],
-            rendering.output,
-        )
-    print_failures(result.failures)
+    _report(rendering, result, directory.path if keep else None, as_json=as_json)
     if not result.succeeded:
-        click.echo(f"journal and logs: {directory.path}", err=True)
         sys.exit(CANCELED if result.run.canceled else FAILED)
+
+
+def _extensions(given: str | None) -> tuple[str, ...]:
+    from ..translation.extensions import EXTENSIONS
+
+    names = EXTENSIONS if given is None else tuple(name.strip().upper() for name in given.split(",") if name.strip())
+    if unknown := [name for name in names if name not in EXTENSIONS]:
+        expected = ", ".join(EXTENSIONS)
+        raise click.BadParameter(
+            f"unknown: {', '.join(unknown)}; expected some of {expected}", param_hint="--extensions"
+        )
+    return names
+
+
+def _selection(
+    steps: tuple[str, ...],
+    run_dependencies: bool,
+    task: tuple[str, ...],
+    tasks: str | None,
+    maximum_tasks: int | None,
+) -> Selection:
+    from ..session.selection import Selection
+    from ..translation.given import read_tasks
+
+    if bool(task) + (tasks is not None) + (maximum_tasks is not None) > 1:
+        raise click.UsageError("--task-param, --tasks and --maximum-tasks exclude one another")
+    return Selection(steps, run_dependencies, read_tasks(task, tasks), maximum_tasks)
+
+
+def _output_printer(show: object, *, as_json: bool) -> Callable[[str], object]:
+    """Prints the lines of actions: above a live display, on standard output, or beside the JSON lines."""
+    if as_json:
+        return partial(click.echo, err=True)
+    above: Callable[[str], object] = getattr(show, "output", click.echo)
+    return above if sys.stdout.isatty() else click.echo
+
+
+def _print_commands(rendering: Rendering, rules: Sequence[PathMappingRule]) -> None:
+    from ..session.dry_run import would_run
+
+    click.echo(f"Job: {rendering.plan.job.name}")
+    for title, command_line in would_run(rendering.plan, rules):
+        click.echo(f"{title}\n    {command_line or '(nothing)'}")
+
+
+def _announce(rendering: Rendering, output: Path | None) -> None:
+    click.echo(f"Job: {rendering.plan.job.name}", err=True)
+    if output is not None and not rendering.is_ours:
+        click.echo("--output has no effect: the template makes no exports", err=True)
+
+
+def _report(rendering: Rendering, result: AttemptResult, logs: Path | None, *, as_json: bool) -> None:
+    from ._progress import print_failures, print_outputs
+
+    if rendering.output is not None and not as_json:
+        canceled = result.run.canceled
+        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in result.sync.outputs], rendering.output)
+    print_failures(result.failures)
+    if logs is not None:
+        click.echo(f"journal and logs: {logs}", err=True)
 
 
 def _state(fate: str, canceled: bool) -> str:

@@ -36,6 +36,6 @@ def command(preset: Path, details: Path | None, output: Path | None, config_path
     if output is None:
         click.echo(to_yaml(template), nl=False)
     else:
-        output.write_text(to_yaml(template), encoding="utf-8")
+        output.write_text(to_yaml(template), encoding="utf-8", newline="\n")
     for name, value in values.items():
         click.echo(f"-p {name}={value}", err=True)

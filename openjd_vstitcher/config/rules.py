@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
 
 from .keys import URL
@@ -9,6 +11,9 @@ from .tables import Config
 
 Contradiction = tuple[tuple[str, ...], str]
 """The keys, first the one to report, and the message."""
+
+_LONGEST_WORK_DIR = 100
+"""Leaves room for the deepest file of an attempt where a path may have no more than 259 characters."""
 
 
 def contradictions(config: Config) -> Iterator[Contradiction]:
@@ -41,9 +46,21 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
         yield ("outputs.retry_longest_s", "outputs.retry_first_s"), message
     yield from _addresses_out_of_reach(config)
     yield from _session_users(config)
+    work_dir = str(config.worker.work_dir)
+    if len(work_dir) > _LONGEST_WORK_DIR and not long_paths():
+        message = f"expected at most {_LONGEST_WORK_DIR} characters, or Windows with long paths, found {len(work_dir)}"
+        yield ("worker.work_dir",), message
     if config.engine.kind == "vs-cli" and "vs-cli" not in config.engine.command:
         message = "expected the launch command of VS-CLI with engine.kind = vs-cli, found none"
         yield ("engine.command", "engine.kind"), message
+
+
+def long_paths() -> bool:
+    """Whether paths may be as long as is needed: always on POSIX, on Windows by a setting (LongPathsEnabled)."""
+    if sys.platform != "win32":
+        return True
+    enabled = getattr(ctypes.WinDLL("ntdll"), "RtlAreLongPathsEnabled", None)
+    return bool(enabled and enabled())
 
 
 def _session_users(config: Config) -> Iterator[Contradiction]:

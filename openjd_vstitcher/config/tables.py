@@ -69,6 +69,10 @@ class WorkerConfig:
         between(1, _DAY_S),
     )
     poll_s: float = key(30.0, "How long to wait for news of a job before asking the queue.", between(0.1, 3600))
+    metrics_port: int = key(
+        0, "The port of Prometheus metrics, at /metrics; 0: none. See docs/monitoring.md.", between(0, 65535)
+    )
+    metrics_address: str = key("127.0.0.1", "The address of that port. There is no login: keep it private.", PLAIN)
     allowed_commands: tuple[str, ...] = key(
         ("openjd-vs", "vstitcher-openjd"),
         "The only commands that a template from the queue may run.",
@@ -334,6 +338,15 @@ class EngineConfig:
         "A directory of custom export and mutation modules, each with its <name>.schema.json.",
         example='"exports"',
     )
+    unproven_mutations: str = key(
+        "warn",
+        "A change that reading back does not show, such as REMOVE_SYMMETRY, which no documented call makes: fail the "
+        "export, or warn in the journal.",
+        one_of("warn", "fail"),
+    )
+    drape_limit_s: float = key(
+        120.0, "How long to wait for a sign that a simulation of the garment has ended.", between(0, _DAY_S)
+    )
     keep_warm: bool = key(False, "Keep the engine for the next session on this machine.")
     keep_warm_jobs: int = key(20, "Restart a kept engine after this many sessions.", between(1, 1_000_000))
     keep_warm_minutes: float = key(240.0, "Restart a kept engine at this age.", between(0, 1_000_000))
@@ -345,6 +358,51 @@ class EngineConfig:
         "Modal windows that are known, and what to do about them. The first rule that matches counts.",
         each=Check("a title, a text or both", lambda rule: bool(rule.title or rule.text)),
     )
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """`[log]`."""
+
+    file: Path | None = key(
+        None,
+        "A file for the daemon's log, beside standard error; a new one begins at max_bytes.",
+        example='"/var/log/openjd-vs/daemon.log"',
+    )
+    format: str = key(
+        "text",
+        "Lines for people, or one JSON object a line with time, level, message, job and attempt.",
+        one_of("text", "json"),
+    )
+    max_bytes: int = key(10 << 20, "The size at which the file becomes FILE.1 and a new one begins.", at_least(1 << 16))
+    keep_files: int = key(5, "How many of those earlier files are kept.", between(1, 1000))
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """`[server]`."""
+
+    host: str = key("127.0.0.1", "The address that `openjd-vs serve` listens on.", HOST)
+    port: int = key(8642, "The port; 0: any free one.", between(0, 65_535))
+    auth: str = key(
+        "auto",
+        "Whether requests need an API key. auto: they do, except requests from this machine to a loopback host.",
+        one_of("auto", "keys", "none"),
+    )
+    state_dir: Path = key(
+        Path("~/.local/share/openjd-vstitcher/server"),
+        "Where the hashes of API keys and the key that signs links are kept. Several servers may share it.",
+    )
+    max_body_bytes: int = key(4 << 20, "The largest body that a request may have.", between(1024, 1 << 30))
+    max_page: int = key(500, "The most entries of a page.", between(1, 10_000))
+    requests_per_second: float = key(
+        50.0,
+        "How many requests per second one caller may make over ten seconds; 0: no limit. Callers are told apart by "
+        "their key, or by their address.",
+        between(0, 1_000_000),
+    )
+    max_streams: int = key(1000, "How many event streams and followed logs may be open.", between(1, 100_000))
+    link_s: int = key(300, "How long the link to an asset is valid.", between(1, _DAY_S))
 
 
 @dataclass(frozen=True)
@@ -364,6 +422,8 @@ class Config:
         OutputsConfig, "How outputs get into storage, and how long job directories are kept."
     )
     engine: EngineConfig = table(EngineConfig, "How engines are started and watched.")
+    log: LogConfig = table(LogConfig, "The daemon's own log. Each job has logs of its own in its directory.")
+    server: ServerConfig = table(ServerConfig, "The HTTP API: `openjd-vs serve`.")
     source: Path | None = None
 
     @property

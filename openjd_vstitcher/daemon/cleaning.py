@@ -25,6 +25,10 @@ class Cleaner:
         self._thread: threading.Thread | None = None
         self._told: dict[Path, str] = {}
 
+    def configure(self, config: Config, storage: Storage) -> None:
+        """Clean as a changed configuration says, from the next round on."""
+        self._config, self._storage = config, storage
+
     def clean_when_due(self) -> None:
         """Begin to clean if it is time and the last round has ended."""
         if time.monotonic() < self._due_s or (self._thread is not None and self._thread.is_alive()):

@@ -16,6 +16,7 @@ import psutil
 from .. import handover
 from ..attempt.directory import AttemptDirectory
 from ..attempt.lock import holder, is_held
+from ..files import open_for_owner
 
 
 class AttemptProcess:
@@ -58,7 +59,7 @@ class AttemptProcess:
         plain, hidden = handover.split(environment, secrets)
         if hidden:
             plain[handover.SECRETS_VARIABLE] = "0"
-        with open(directory.process_log, "ab", opener=_for_owner) as log:
+        with open(directory.process_log, "ab", opener=open_for_owner) as log:
             child = psutil.Popen(
                 [sys.executable, "-m", "openjd_vstitcher.cli", *command],
                 stdin=subprocess.PIPE if hidden else subprocess.DEVNULL,
@@ -98,10 +99,6 @@ class AttemptProcess:
                 for each in (*process.children(recursive=True), process):
                     with contextlib.suppress(psutil.Error):
                         each.kill()
-
-
-def _for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def set_aside(path: Path) -> None:

@@ -62,6 +62,10 @@ class QueueClient:
         self._requests.shutdown()
         self._listener.join(2 * _LISTEN_S)
 
+    def configure(self, config: WorkerConfig) -> None:
+        """Ask for jobs as a changed configuration says, from the next request on."""
+        self._config = config
+
     def claim(self) -> None:
         """Ask for a job."""
         self._requests.submit(self._claim)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..attempt.status import HANG_S
 from .messages import (
     Claim,
     Claimed,
@@ -59,7 +60,7 @@ class Limits:
     slots: int = 1
     poll_s: float = 30.0
     start_s: float = 120.0
-    hang_s: float = 300.0
+    hang_s: float = HANG_S
     stop_s: float = 90.0
     once: bool = False
 

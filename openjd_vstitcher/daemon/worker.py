@@ -14,20 +14,21 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from ..attempt.directory import AttemptDirectory
 from ..attempt.lock import is_held
-from ..attempt.outcome import given_back, is_machine_fault, machine_fault
+from ..attempt.outcome import given_back, machine_fault
 from ..attempt.request import AttemptRequest
 from ..attempt.resume import outcome_of_killed
-from ..attempt.status import StatusUnreadable, read_status
-from ..config import CONFIG_VARIABLE, Config
+from ..config import CONFIG_VARIABLE, Config, load_config
 from ..errors import InvalidInput, OpenjdVsError, Problem
+from ..log_lines import about
 from ..platform.ports import Platform
 from ..platform.values import Claim, unusable
 from ..storage.adapters import open_storage
@@ -35,8 +36,14 @@ from . import messages as msg
 from . import supervision as sv
 from .cleaning import Cleaner
 from .fitness import unfitness
+from .narration import Narrator
 from .process import AttemptProcess, set_aside
 from .queue_client import QueueClient
+from .service_manager import ServiceManager
+from .signs import has_begun, heartbeat, is_fault_of_machine, is_reported
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 1.0
@@ -50,11 +57,16 @@ class _Watched:
     """An attempt's process, and the last sign of life that it gave."""
 
     process: AttemptProcess
+    narrator: Narrator
     heartbeat: datetime | None = None
 
 
 class Worker:
     """Runs jobs from the queue, several at a time.
+
+    Attributes
+    ----------
+    metrics: counts what happens, if set before `run`.
 
     Raises
     ------
@@ -62,24 +74,46 @@ class Worker:
     """
 
     def __init__(self, config: Config, platform: Platform) -> None:
+        self.metrics: Metrics | None = None
         self._config = config
         self._name = config.worker.id or socket.gethostname()
         self._work_dir = config.worker.work_dir
+        self._manager = ServiceManager()
         self._inbox: SimpleQueue[msg.Event | None] = SimpleQueue()
+        self._reload_asked = False
         self._cleaner = Cleaner(config, open_storage(config))
         self._queue = QueueClient(config.worker, platform, self._name, self._claimed, self._inbox.put)
         self._claims: dict[str, tuple[Claim, float]] = {}
         self._watched: dict[str, _Watched] = {}
         self._handled = 0
+        self._stops = 0
         self._fitness_look_s = float("-inf")
         self._unfit = ""
+
+    @property
+    def running(self) -> int:
+        """How many attempts run now."""
+        return len(self._watched)
 
     def stop(self) -> None:
         """Claim no more and end after the running attempts; asked a second time, give their jobs back to the queue.
 
         May be called from any thread, and from a signal handler through a thread.
         """
+        self._stops += 1
+        if self._stops == 1:
+            what = "claiming no more, and ending after the running jobs; asked again, they go back to the queue"
+        else:
+            what = "giving the running jobs back to the queue"
+        doing = what if self._watched else "no job is running"
+        _log.info("told to stop: %s", doing)
+        self._manager.stopping(doing)
         self._inbox.put(msg.StopAsked())
+
+    def reload(self) -> None:
+        """Read the configuration again, soon; attempts read it when they begin. A signal handler may call it."""
+        self._reload_asked = True
+        self._inbox.put(None)
 
     def run(self, *, once: bool = False) -> int:
         """Work until told to stop, or with `once` until the queue has no job for this worker.
@@ -100,11 +134,12 @@ class Worker:
         return self._handled
 
     def _work(self, once: bool) -> None:
-        worker = self._config.worker
-        supervision = sv.Supervision(sv.Limits(slots=worker.slots, poll_s=worker.poll_s, once=once))
+        supervision = sv.Supervision(self._limits(once))
         events: list[msg.Event] = [*self._found(), *self._fitness()]
+        self._manager.ready()
         with self._queue:
             while True:
+                self._manager.alive()
                 now_s = time.monotonic()
                 for instruction in supervision.handle(now_s, *events):
                     if isinstance(instruction, msg.Exit):
@@ -114,8 +149,32 @@ class Worker:
                 self._cleaner.clean_when_due()
                 look_s = _LOOK_S if supervision.running else _IDLE_LOOK_S
                 events = self._wait(min(look_s, max(supervision.wake_at_s() - now_s, 0.0)))
+                if self._reload_asked:
+                    self._read_again()
+                    supervision.limits = self._limits(once)
                 events += self._look()
                 self._queue.raise_first_refusal()
+
+    def _limits(self, once: bool) -> sv.Limits:
+        return sv.Limits(slots=self._config.worker.slots, poll_s=self._config.worker.poll_s, once=once)
+
+    def _read_again(self) -> None:
+        """Take over a changed configuration, except what only a new daemon can; a broken one changes nothing."""
+        self._reload_asked = False
+        old = self._config
+        try:
+            new = load_config(old.source)
+            storage = open_storage(new)
+        except OpenjdVsError as error:
+            _log.error("the configuration stays as it was: %s", error)
+            return
+        kept = replace(new.worker, id=old.worker.id, work_dir=old.worker.work_dir)
+        if (kept, new.platform, new.log) != (new.worker, old.platform, old.log):
+            _log.warning("a new platform, log, worker.id or worker.work_dir needs a restart of the daemon")
+        self._config = replace(new, worker=kept, platform=old.platform, log=old.log)
+        self._queue.configure(kept)
+        self._cleaner.configure(self._config, storage)
+        _log.info("the configuration was read again: %s", self._config.source or "the defaults apply")
 
     def _wait(self, limit_s: float) -> list[msg.Event]:
         """What arrives within a time, as soon as anything does. None only wakes the worker."""
@@ -130,37 +189,52 @@ class Worker:
         """The attempts of an earlier daemon that are not reported."""
         for request_file in sorted(self._work_dir.glob("*/request.json")):
             directory = AttemptDirectory(request_file.parent)
-            if _is_reported(directory):
+            if is_reported(directory):
                 continue
             alive = is_held(directory)
             if alive:
-                _log.info("taking over %s, which still runs", directory.path.name)
-                self._watched[directory.path.name] = _Watched(AttemptProcess(directory))
+                key = directory.path.name
+                _log.info("taking over %s, which still runs", key, extra=about(key))
+                narrator = Narrator(directory, from_now=True)
+                self._watched[key] = _Watched(AttemptProcess(directory), narrator)
             yield msg.Found(directory.path.name, alive)
 
     def _look(self) -> Iterator[msg.Event]:
         """Signs of life, ends, and the state of the machine."""
         for key, watched in list(self._watched.items()):
+            self._follow(watched)
             if not watched.process.alive():
                 yield self._ended(key)
-            elif (heartbeat := _heartbeat(watched.process.directory)) != watched.heartbeat:
-                watched.heartbeat = heartbeat
+            elif (beat := heartbeat(watched.process.directory)) != watched.heartbeat:
+                watched.heartbeat = beat
                 yield msg.SignOfLife(key)
         if time.monotonic() - self._fitness_look_s >= _FITNESS_LOOK_S:
             yield from self._fitness()
 
     def _ended(self, key: str) -> msg.Event:
-        directory = self._watched.pop(key).process.directory
-        reported = _is_reported(directory)
-        machine = _is_fault_of_machine(directory)
+        watched = self._watched.pop(key)
+        self._follow(watched)
+        directory = watched.process.directory
+        if self.metrics is not None:
+            self.metrics.ended(directory)
+        reported = is_reported(directory)
+        machine = is_fault_of_machine(directory)
         if reported:
             self._handled += 1
-            _log.info("%s ended and is reported", key)
+            _log.info("%s ended and is reported", key, extra=about(key))
         else:
-            _log.warning("%s ended without a reported outcome", key)
+            _log.warning("%s ended without a reported outcome", key, extra=about(key))
+            if self.metrics is not None:
+                self.metrics.crashed()
         if machine:
             self._fitness_look_s = float("-inf")
         return msg.Ended(key, reported, machine)
+
+    def _follow(self, watched: _Watched) -> None:
+        """Tell, and count, what an attempt has done since the last look."""
+        for entry in watched.narrator.tell():
+            if self.metrics is not None:
+                self.metrics.observe(watched.process.directory, entry)
 
     def _fitness(self) -> Iterator[msg.Event]:
         self._fitness_look_s = time.monotonic()
@@ -172,11 +246,16 @@ class Worker:
             _log.info("claiming again: this machine can work")
             yield msg.Fit()
         self._unfit = unfit
+        if self.metrics is not None:
+            self.metrics.fit(not unfit)
 
     def _claimed(self, claim: Claim, asked_s: float) -> None:
         """Called by the queue's thread with each claim."""
         key = f"{claim.job.id}.{claim.attempt}"
+        _log.info("claimed %s: %s with preset %s", key, claim.job.type, claim.job.preset_key, extra=about(key))
         self._claims[key] = (claim, asked_s)
+        if self.metrics is not None:
+            self.metrics.claimed(claim)
         self._inbox.put(msg.Claimed(key))
 
     def _carry_out(self, instruction: msg.Instruction) -> None:
@@ -191,13 +270,13 @@ class Worker:
             case msg.Finish(key):
                 self._finish(key, AttemptDirectory(self._work_dir / key))
             case msg.GiveBack(key):
-                _log.info("telling %s to stop and to give its job back", key)
+                _log.info("telling %s to stop and to give its job back", key, extra=about(key))
                 with suppress(OSError):
                     self._watched[key].process.directory.give_back_request.touch()
             case msg.Warn(message):
                 _log.error("%s", message)
             case msg.Kill(key, reason):
-                _log.error("ending the process of %s: %s", key, reason)
+                _log.error("ending the process of %s: %s", key, reason, extra=about(key))
                 if key in self._watched:
                     self._watched[key].process.kill()
 
@@ -220,7 +299,7 @@ class Worker:
 
     def _finish(self, key: str, directory: AttemptDirectory) -> None:
         """Report an attempt whose process is gone: here if it never began, else by a process that delivers the rest."""
-        if _has_begun(directory):
+        if has_begun(directory):
             self._run(key, directory, "finish-job")
             return
         try:
@@ -255,8 +334,9 @@ class Worker:
                 _log.error("%s cannot be finished now: %s", key, error)
                 self._inbox.put(msg.Ended(key, reported=False))
             return
-        _log.info("%s %s in %s", "running" if command == "run-job" else "finishing", key, directory.path)
-        self._watched[key] = _Watched(process)
+        does = "running" if command == "run-job" else "finishing"
+        _log.info("%s %s in %s", does, key, directory.path, extra=about(key))
+        self._watched[key] = _Watched(process, Narrator(directory, from_now=command != "run-job"))
 
     def _could_not_start(self, key: str, claim: Claim, error: OSError | MemoryError) -> None:
         _log.error("%s cannot begin on this machine: %s", key, error)
@@ -273,33 +353,3 @@ def _check_id(job_id: str) -> None:
     """Refuse an id that would not be a plain directory name."""
     if not _JOB_ID.match(job_id):
         raise InvalidInput("job", [Problem("/id", f"{job_id!r} is not a usable job id")])
-
-
-def _is_reported(directory: AttemptDirectory) -> bool:
-    """Whether the queue knows the outcome of an attempt. A disk that cannot be read counts as no."""
-    return os.path.exists(directory.reported)  # noqa: PTH110  # Path.exists raises if the disk fails
-
-
-def _has_begun(directory: AttemptDirectory) -> bool:
-    """Whether the process of an attempt has written its status, which it does before anything else."""
-    return os.path.exists(directory.status)  # noqa: PTH110  # Path.exists raises if the disk fails
-
-
-def _is_fault_of_machine(directory: AttemptDirectory) -> bool:
-    """Whether an attempt that has ended never began, or says that this machine could not make it."""
-    if not _has_begun(directory):
-        return True
-    try:
-        status = read_status(directory.status)
-    except StatusUnreadable:
-        return False
-    return status is not None and is_machine_fault(status.outcome)
-
-
-def _heartbeat(directory: AttemptDirectory) -> datetime | None:
-    try:
-        status = read_status(directory.status)
-    except StatusUnreadable as error:
-        _log.debug("%s", error)
-        return None
-    return status.heartbeat if status is not None else None

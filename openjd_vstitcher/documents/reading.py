@@ -36,7 +36,7 @@ def read_document(path: Path) -> Any:
     except OSError as error:
         raise InvalidInput(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
     except BadText as error:
-        raise InvalidInput(str(path), [Problem("", str(error))]) from error
+        raise InvalidInput(str(path), [Problem("", error.message, error.line, error.column)]) from error
     if problems := data_problems(data):
         raise InvalidInput(str(path), problems)
     return data

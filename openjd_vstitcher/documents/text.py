@@ -13,7 +13,8 @@ class BadText(Exception):
     """
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
-        super().__init__(f"line {line}, column {column}: {message}" if line else message)
+        super().__init__(message)
+        self.message, self.line, self.column = message, line, column
 
 
 def bad_text_at(text: str, index: int, message: str) -> BadText:

@@ -18,6 +18,8 @@ PLUGIN = Path(__file__).resolve().parent / "plugin"
 SCRIPT = PLUGIN / "main.py"
 CONNECTION_VARIABLE = "OPENJD_VS_CONNECTION"
 EXTRAS_VARIABLE = "OPENJD_VS_EXTRA_EXPORTS"
+UNPROVEN_VARIABLE = "OPENJD_VS_UNPROVEN_MUTATIONS"
+DRAPE_LIMIT_VARIABLE = "OPENJD_VS_DRAPE_LIMIT_S"
 MAX_PIXELS_VARIABLE = "OPENJD_VS_STANDIN_MAX_PIXELS"
 WINDOWS_VARIABLE = "OPENJD_VS_STANDIN_WINDOWS"
 
@@ -97,6 +99,8 @@ def environment(
     clean[CONNECTION_VARIABLE] = str(connection_file)
     clean["PYTHONUNBUFFERED"] = "1"
     clean["PYTHONDONTWRITEBYTECODE"] = "1"
+    clean[UNPROVEN_VARIABLE] = config.unproven_mutations
+    clean[DRAPE_LIMIT_VARIABLE] = f"{config.drape_limit_s:g}"
     if config.extra_exports is not None:
         clean[EXTRAS_VARIABLE] = str(config.extra_exports)
     if launch.kind == "standin":

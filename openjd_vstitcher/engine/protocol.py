@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from socket import create_connection, socket
 
+from ..files import read_whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -76,8 +78,7 @@ def read_connection(path: str) -> dict[str, Any]:
     ProtocolError: there is no such file, or it is not a connection file.
     """
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123  # as above
-            connection = json.load(file)
+        connection = json.loads(read_whole(path))
         host, port, key = connection["host"], connection["port"], connection["key"]
     except OSError as error:
         raise ProtocolError(

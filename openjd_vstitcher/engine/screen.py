@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..files import read_whole
 from .popups import Press, Window
 
 _COMMAND_TIMEOUT_S = 10.0
@@ -54,7 +55,7 @@ class RecordedScreen:
     def windows(self, pid: int) -> list[Window]:
         """The windows of this process in the file, which may still list those of a killed one."""
         try:
-            recorded = [Window.parse(data) for data in json.loads(self._path.read_text(encoding="utf-8"))]
+            recorded = [Window.parse(data) for data in json.loads(read_whole(self._path))]
         except (OSError, ValueError, TypeError, AttributeError):
             return []
         return [window for window in recorded if window.pid == pid]

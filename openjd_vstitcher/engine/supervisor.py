@@ -15,7 +15,7 @@ from typing import Any
 from ..config import EngineConfig, load_config
 from ..errors import EngineError
 from ..failures import EngineFailed
-from ..files import write_json
+from ..files import read_whole, write_json
 from ..lifeline import CONFIRMATION, ENGINE_LOG_VARIABLE, LIFELINE_VARIABLE
 from . import warm
 from .engine_log import EngineLog
@@ -137,7 +137,7 @@ class Supervisor:
 
     def _owns_connection_file(self) -> bool:
         try:
-            connection = json.loads(self._context.connection_file.read_text(encoding="utf-8"))
+            connection = json.loads(read_whole(self._context.connection_file))
             return self._listener.has_key(connection["key"])
         except (OSError, ValueError, KeyError, TypeError):
             return False

@@ -14,7 +14,7 @@ from typing import Any
 from .. import __version__
 from ..config import Config, EngineConfig
 from ..errors import EngineError
-from ..files import write_json
+from ..files import make_directory_for_owner, write_json
 from .launchers import Launch
 from .protocol import ProtocolError, read_connection
 
@@ -27,7 +27,7 @@ def folder(config: Config) -> Path:
     EngineError: other users can write to it.
     """
     path = config.worker.work_dir.parent / "warm"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory_for_owner(path, exist_ok=True)
     if os.name == "posix":
         found = path.stat()
         if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

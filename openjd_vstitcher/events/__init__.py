@@ -48,6 +48,8 @@ from .facts import (
     Limited,
     MutationApplied,
     Staged,
+    Unchanged,
+    Unproven,
     fact,
 )
 from .outputs import (
@@ -125,7 +127,9 @@ __all__ = [
     "StepStarted",
     "StepState",
     "Submitted",
+    "Unchanged",
     "Unknown",
+    "Unproven",
     "event_of",
     "fact",
     "fields_of",

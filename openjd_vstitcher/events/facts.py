@@ -59,6 +59,24 @@ class MutationApplied(Event, frozen=True, kw_only=True):
     mutation: dict[str, Any]
 
 
+class Unproven(Event, frozen=True, kw_only=True):
+    """A change was asked of the engine, but reading back does not show it.
+
+    Parameters
+    ----------
+    change: the mutation, artwork or field of an instruction.
+    """
+
+    change: str
+    reason: str
+
+
+class Unchanged(Event, frozen=True, kw_only=True):
+    """A mutation found nothing in the garment to change."""
+
+    change: str
+
+
 class Staged(Event, frozen=True, kw_only=True):
     """An input is in the session's working directory."""
 
@@ -122,6 +140,8 @@ Fact = (
     | GarmentReopened
     | ArtworkApplied
     | MutationApplied
+    | Unproven
+    | Unchanged
     | Staged
     | Limited
     | Exported

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import OpenjdVsError
+from ..files import READ_UNTRUSTED
 
 _CHUNK_BYTES = 1 << 20
 _NAME_SURROGATE = 0x2000_0000
@@ -76,7 +77,7 @@ class OutputDirectory:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         _refuse(found)
         try:
-            descriptor = os.open(self._at(name), _READ, dir_fd=self._descriptor)
+            descriptor = os.open(self._at(name), READ_UNTRUSTED, dir_fd=self._descriptor)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise OutputRefused("it is a symbolic link") from error
@@ -175,10 +176,3 @@ def _kind(mode: int) -> str:
 
 
 _HAS_DIR_FD = os.open in os.supports_dir_fd and os.stat in os.supports_dir_fd and os.listdir in os.supports_fd
-_READ = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import sha256_of
 from .files import identity
 from .ledger import Entry
 
@@ -53,7 +53,7 @@ def _lost(directory: Path, entry: Entry) -> Undelivered | None:
         return None
     if not entry.delivered:
         return Undelivered(path.name, file.st_size, entry.error or f"it is {entry.state}, not registered")
-    if identity(file) == entry.identity or (file.st_size == entry.size_bytes and _sha256(path) == entry.sha256):
+    if identity(file) == entry.identity or (file.st_size == entry.size_bytes and sha256_of(path) == entry.sha256):
         return None
     return Undelivered(path.name, file.st_size, "it has changed since it was delivered")
 
@@ -65,8 +65,3 @@ def _file(path: Path) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     return found if stat.S_ISREG(found.st_mode) and found.st_size > 0 else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,14 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..journal import Entry
-from .values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from .values import Asset, Beat, Changes, Claim, ClaimState, Job, JobPlace, JobStatus, NewAsset, NewJob, Outcome
 
 
 class JobQueue(Protocol):
     """The queue as workers and submitters see it. Raises `PlatformError`, `NotFound`, `ClaimLost`."""
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types.
+    def claim(
+        self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None = None
+    ) -> Claim | None:
+        """Take the next job of these types; with `job_id` only that one, if it is waiting.
 
         Order: types descending, then priority descending, then the least recently updated. A job that pauses is passed
         over. None if no job is waiting. A job whose row cannot be used ends with errors, and the next one is taken.
@@ -36,13 +38,17 @@ class JobQueue(Protocol):
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt. Repeating the same call is harmless; a later attempt is never overwritten.
 
+        If the lease has expired, this raises `ClaimLost`, but an outcome that is not `crashed` shows that the process
+        did not crash: what the expiry counted is taken back.
+
         Text that the platform cannot store, such as a NUL, is replaced, here and in every other write about a claim.
         """
 
     def requeue_expired(self) -> Sequence[str]:
         """Make jobs with an expired lease claimable again; one that has crashed `MOST_CRASHES` times is put on hold.
 
-        An expired lease counts as a crash: the process that held it is gone. Returns the ids of the changed jobs.
+        An expired lease counts as a crash until the attempt reports an outcome to `finish`: the process that held it
+        seems to be gone. Returns the ids of the changed jobs.
         """
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
@@ -71,11 +77,23 @@ class JobQueue(Protocol):
         preset_key: str | None = None,
         worker: str | None = None,
         id_range: tuple[str, str] | None = None,
+        search: str | None = None,
+        after: JobPlace | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
-        """Jobs that match every given filter, the newest first; `id_range` has the lowest and the highest id.
+        """Jobs that match every given filter, the newest first, then by id; `id_range` has the lowest and highest id.
 
-        Raises `InvalidInput` for a filter by something that the platform does not record.
+        `search` finds text in the preset's key, the status details and the requestor, and whole ids of a job, style
+        or body. `after` leaves out the jobs up to and including this place in the order. Raises `InvalidInput` for a
+        filter by something that the platform does not record.
+        """
+
+    def changes(self, after: str | None, *, timeout_s: float) -> Changes:
+        """Wait until something has changed since a cursor, or the time is over; return what changed.
+
+        None stands for now: the answer has the cursor and nothing else. Every change is returned at least once; one
+        that was returned before may come again. A long list comes in parts: call it again until the cursor stays.
+        Raises `InvalidInput` for a cursor of another platform.
         """
 
     def request_cancel(self, job_id: str) -> Job:
@@ -90,6 +108,12 @@ class JobQueue(Protocol):
     def release(self, job_id: str) -> Job:
         """Put a job on hold back into the queue and reset its returns and crashes."""
 
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Change the priority of a job; it counts from the next claim on."""
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job that is not running, with its events and the rows of its assets. Stored objects stay."""
+
     def preset(self, key: str) -> Mapping[str, Any]:
         """One preset row: key, name, version, description, job_type (None if unknown), details."""
 
@@ -98,6 +122,9 @@ class JobQueue(Protocol):
 
     def put_preset(self, preset: Mapping[str, Any]) -> None:
         """Insert or replace a preset row."""
+
+    def delete_preset(self, key: str) -> None:
+        """Remove a preset row. Raises `PlatformError` if a job names it."""
 
 
 class AssetCatalogue(Protocol):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from ..errors import InvalidInput, Problem
+from ..errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem, Unreadable
 from ..events import JobStatus as JobStatus
 from ..events import OutcomeStatus
+from ..journal import Entry
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Job:
     not_before: when the job can be claimed again; None if at once.
     returns: how often it went back into the queue because something was in the way.
     crashes: how often a process ended without an outcome while it held the job.
+    unreadable: why `details` and `errors` are left out; None if they are not.
     """
 
     id: str
@@ -106,6 +108,42 @@ class Job:
     not_before: datetime | None = None
     returns: int = 0
     crashes: int = 0
+    unreadable: str | None = None
+
+    def readable(self) -> Job:
+        """The job for people: without details and errors that are nested too deeply, too large, or not as expected."""
+        from ..documents import data_problems
+
+        problems = data_problems({"details": self.details, "errors": list(self.errors)})
+        if not isinstance(self.details, Mapping):
+            problems.append(Problem("/details", f"found a {type(self.details).__name__}; expected an object"))
+        return self.without_data(f"{problems[0].message} (at {problems[0].pointer})") if problems else self
+
+    def without_data(self, reason: str) -> Job:
+        """The job without its details and errors, which cannot be read."""
+        return replace(self, details={}, errors=(), unreadable=reason)
+
+
+JobPlace = tuple[datetime, str]
+"""The place of a job in a list of jobs: its `created_at` and its id."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed on the platform.
+
+    Parameters
+    ----------
+    cursor: where to continue. It means something only to the platform that made it.
+    jobs: the jobs that are new or changed, as they are now.
+    deleted: the ids of jobs that are gone.
+    events: what happened to jobs, see `JobQueue.events`.
+    """
+
+    cursor: str
+    jobs: Sequence[Job] = ()
+    deleted: Sequence[str] = ()
+    events: Sequence[Entry] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +159,11 @@ class Claim:
     attempt: int
     worker: str
     lease_expires_at: datetime | None
+
+
+def lost(claim: Claim) -> ClaimLost:
+    """The error of a write under a claim that no longer holds its job."""
+    return ClaimLost(f"worker {claim.worker} no longer holds attempt {claim.attempt} of job {claim.job.id}")
 
 
 @dataclass(frozen=True)
@@ -207,14 +250,21 @@ class Outcome:
         return cls(**{name: data[name] for name in _OUTCOME_FIELDS if name in data})
 
 
+def blames_row(error: Exception) -> bool:
+    """Whether an error says that a job's row cannot be used; else the machine or the connection is at fault."""
+    if isinstance(error, PlatformError):
+        return isinstance(error, NotFound | Unreadable)
+    return not isinstance(error, MemoryError)
+
+
 def unusable(job_id: str, error: Exception) -> Outcome:
     """The outcome of a claimed job whose row cannot be turned into a job.
 
     Raises
     ------
-    Exception: the error itself, if not the row is at fault but the machine or the connection.
+    Exception: the error itself, if it does not blame the row.
     """
-    if isinstance(error, MemoryError) or getattr(error, "transient", False):
+    if not blames_row(error):
         raise error
     reason = f"the job's row cannot be used: {str(error) or type(error).__name__}"
     _log.error("job %s ends: %s", job_id, reason)

@@ -93,8 +93,8 @@ class ActionRunner:
         """
         if self._canceled != "no" and not at_end:
             raise SessionOver(None)
-        self.protocol.ignore_variables = self._ignore_variables or not action.may_set_variables
-        self._log.start_action(str(action))
+        self.protocol.ignore_variables = self._ignore_variables or action.is_ours
+        self._log.start_action(str(action), ours=action.is_ours)
         self._done.clear()
         self._last_status = None
         self._journal.append(events.ActionStarted(**action.fields()))

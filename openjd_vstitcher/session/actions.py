@@ -28,10 +28,11 @@ class Action(Protocol):
         """The name of the step that it belongs to, None for the environments of the job."""
 
     @property
-    def may_set_variables(self) -> bool:
-        """Whether what it prints may change environment variables, as the OpenJD specification allows others' actions.
+    def is_ours(self) -> bool:
+        """Whether it runs one of our commands, or none.
 
-        Our own commands never do, so such a line comes from their input.
+        Our commands change no environment variables, so a line that would comes from their input. What they print is
+        for the journal.
         """
 
     def start(self, session: Session) -> None:
@@ -48,25 +49,41 @@ class Action(Protocol):
 
 @dataclass(frozen=True)
 class EnterEnvironment:
-    """Enters an environment, of the job or of a step."""
+    """Enters an environment: an external one, of the job, or of a step.
+
+    Parameters
+    ----------
+    identifier: unique in the session.
+    planned: the step that the environment belongs to, None for the other environments.
+    """
 
     kind: ClassVar[ActionKind] = "enter"
     environment: Environment
-    step: str | None = None
+    identifier: str
+    planned: PlannedStep | None = None
 
     def __str__(self) -> str:
         return action_title(self.kind, environment=self.environment.name)
 
     @property
-    def may_set_variables(self) -> bool:
-        """Whether its command is not one of ours."""
+    def step(self) -> str | None:
+        """The name of the step that the environment belongs to."""
+        return self.planned.name if self.planned else None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it runs one of our commands, or none."""
         script = self.environment.script
-        return script is not None and not _is_ours(script.actions.onEnter)
+        return script is None or _is_ours(script.actions.onEnter)
 
     def start(self, session: Session) -> None:
         """Start it."""
-        name = self.environment.name
-        session.enter_environment(environment=self.environment, identifier=name, step_name=self.step)
+        session.enter_environment(
+            environment=self.environment,
+            identifier=self.identifier,
+            step_name=self.step,
+            resolved_symtab=self.planned.symbols if self.planned else None,
+        )
 
     def fields(self) -> dict[str, Any]:
         """How events refer to it."""
@@ -100,10 +117,10 @@ class RunTask:
         return {name: value.value for name, value in self.parameters.items()}
 
     @property
-    def may_set_variables(self) -> bool:
-        """Whether its command is not one of ours. OpenJD itself ignores the variables of a task."""
+    def is_ours(self) -> bool:
+        """Whether it runs one of our commands, or none."""
         script = self.planned.step.script
-        return script is not None and not _is_ours(script.actions.onRun)
+        return script is None or _is_ours(script.actions.onRun)
 
     def start(self, session: Session) -> None:
         """Start it."""
@@ -111,6 +128,7 @@ class RunTask:
             step_script=self.planned.step.script,
             task_parameter_values=self.parameters,
             step_name=self.step,
+            resolved_symtab=self.planned.symbols,
             log_task_banner=False,
         )
 
@@ -132,25 +150,35 @@ class ExitEnvironment:
     """
 
     kind: ClassVar[ActionKind] = "exit"
-    environment: str
-    step: str | None = None
+    entered: EnterEnvironment
     keep_session_running: bool = False
 
     def __str__(self) -> str:
-        return action_title(self.kind, environment=self.environment)
+        return action_title(self.kind, environment=self.entered.environment.name)
 
     @property
-    def may_set_variables(self) -> bool:
-        """No: the specification allows it only when an environment is entered."""
-        return False
+    def step(self) -> str | None:
+        """The name of the step that the environment belongs to."""
+        return self.entered.step
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it runs one of our commands, or none."""
+        script = self.entered.environment.script
+        return script is None or _is_ours(script.actions.onExit)
 
     def start(self, session: Session) -> None:
         """Start it."""
-        session.exit_environment(identifier=self.environment, keep_session_running=self.keep_session_running)
+        planned = self.entered.planned
+        session.exit_environment(
+            identifier=self.entered.identifier,
+            keep_session_running=self.keep_session_running,
+            resolved_symtab=planned.symbols if planned else None,
+        )
 
     def fields(self) -> dict[str, Any]:
         """How events refer to it."""
-        return {"kind": self.kind, "step": self.step, "environment": self.environment}
+        return {**self.entered.fields(), "kind": self.kind}
 
 
 def _is_ours(action: CommandLine | None) -> bool:

@@ -38,7 +38,7 @@ def session_environment(
     lifeline: str,
     engine_log: Path,
     config: Path | None,
-    secrets: Collection[str] = (),
+    secrets: Collection[str] | None = (),
 ) -> dict[str, str | None]:
     """The changes to the inherited environment variables for actions on a desk. None removes a variable.
 
@@ -48,9 +48,9 @@ def session_environment(
     lifeline: the address of this process's `Lifeline`.
     engine_log: the file for the output of the engine.
     config: the configuration file for the commands of the session.
-    secrets: the names of further variables that hold credentials.
+    secrets: the names of further variables that hold credentials; None to withhold no credential.
     """
-    changes: dict[str, str | None] = dict.fromkeys(secrets_in(inherited, secrets))
+    changes: dict[str, str | None] = {} if secrets is None else dict.fromkeys(secrets_in(inherited, secrets))
     changes["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), inherited.get("PATH", os.defpath)])
     changes[LIFELINE_VARIABLE] = lifeline
     changes[ENGINE_LOG_VARIABLE] = str(engine_log)

@@ -11,6 +11,9 @@ from ..action_output import EVENT_PREFIX
 from ..events import ExportFailed, Fact, fact
 
 _LAST_LINES = 20
+_TOLD_ELSEWHERE = ("openjd_progress: ", "openjd_status: ", EVENT_PREFIX)
+_HEADING = "Output:"
+"""What the session itself logs before the first line of an action."""
 _log = logging.getLogger(__name__)
 
 
@@ -22,20 +25,36 @@ class SessionLog(logging.Handler):
     path: the log file; it is appended to.
     redact: removes credentials from a line.
     on_fact: called with each fact that an action reports.
+    on_output: called with each line that an action other than ours prints, as it is, but progress and status messages.
     """
 
-    def __init__(self, path: Path, *, redact: Callable[[str], str], on_fact: Callable[[Fact], object]):
+    def __init__(
+        self,
+        path: Path,
+        *,
+        redact: Callable[[str], str],
+        on_fact: Callable[[Fact], object],
+        on_output: Callable[[str], object] = lambda line: None,
+    ):
         super().__init__(logging.INFO)
-        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1, newline="\n")
         self.redact = redact
         self._on_fact = on_fact
+        self._on_output = on_output
+        self._ours = True
         self._output: deque[str] = deque(maxlen=_LAST_LINES)
         self.export_failed: ExportFailed | None = None
         """The last failure that the current action reported."""
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
 
-    def start_action(self, title: str) -> None:
-        """Forget the output of the previous action."""
+    def start_action(self, title: str, *, ours: bool) -> None:
+        """Forget the output of the previous action.
+
+        Parameters
+        ----------
+        ours: the action runs one of our own commands.
+        """
+        self._ours = ours
         self._output.clear()
         self.export_failed = None
         self._write(f"=== {title}\n")
@@ -52,6 +71,8 @@ class SessionLog(logging.Handler):
                 self._take(fact(message.removeprefix(EVENT_PREFIX), change=self.redact))
             elif not text.startswith(("openjd_", "Output:")):
                 self._output.append(text)
+            if not self._ours and not message.startswith(_TOLD_ELSEWHERE) and message != _HEADING:
+                self._on_output(message)
         record = logging.makeLogRecord({**record.__dict__, "msg": text, "args": None})
         self._write(self.format(record) + "\n")
 

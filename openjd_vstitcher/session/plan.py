@@ -10,19 +10,25 @@ from typing import Any
 
 from openjd.model import (
     DecodeValidationError,
+    EnvironmentTemplate,
     Job,
     JobParameterValues,
     JobTemplate,
+    RevisionExtensions,
     Step,
     StepDependencyGraph,
-    StepParameterSpaceIterator,
     SymbolTable,
-    create_job,
+    TaskParameterSet,
+    create_job_with_symbol_tables,
     preprocess_job_parameters,
 )
+from openjd.model.v2023_09 import Environment
 
-from ..errors import InvalidInput, Problem
-from ..translation.check import model_problems
+from ..errors import InvalidInput
+from ..translation.model_errors import value_problems
+from .paths import paths
+from .selection import EVERYTHING, Selection, chosen_steps, chosen_tasks
+from .tasks import task_count
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,16 @@ class PlannedStep:
     ----------
     step: the step of the created job.
     depends_on: names of the steps that must succeed before it.
+    symbols: what the expressions of the step can refer to, as the model resolved it when it created the job.
+    tasks: the tasks to run; None for all.
+    maximum_tasks: how many tasks or chunks to run at most; None for all.
     """
 
     step: Step
     depends_on: tuple[str, ...]
+    symbols: Any = None
+    tasks: tuple[TaskParameterSet, ...] | None = None
+    maximum_tasks: int | None = None
 
     @property
     def name(self) -> str:
@@ -45,8 +57,8 @@ class PlannedStep:
 
     @property
     def task_count(self) -> int:
-        """The number of tasks."""
-        return len(StepParameterSpaceIterator(space=self.step.parameterSpace))
+        """The number of tasks. Chunks of a fixed size count as one, adaptive chunks as the tasks in them."""
+        return task_count(self.step.parameterSpace, self.tasks, self.maximum_tasks)
 
 
 @dataclass(frozen=True)
@@ -56,11 +68,15 @@ class Plan:
     Parameters
     ----------
     steps: in an order in which each step follows the steps that it depends on.
+    environments: entered in this order by each session: the external ones, then those of the job.
+    extensions: the OpenJD extensions that the template and the external environments declare.
     """
 
     job: Job
     values: JobParameterValues
     steps: tuple[PlannedStep, ...]
+    environments: tuple[Environment, ...]
+    extensions: RevisionExtensions
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -74,62 +90,73 @@ class Plan:
 
 
 def make_plan(
-    template: JobTemplate, given: Mapping[str, str], *, source: str, base: Path, only: Sequence[str] = ()
+    template: JobTemplate,
+    given: Mapping[str, Any],
+    *,
+    source: str,
+    base: Path,
+    template_dir: Path | None = None,
+    environments: Sequence[EnvironmentTemplate] = (),
+    selection: Selection = EVERYTHING,
 ) -> Plan:
     """Create the job of a template and order its steps.
 
     Parameters
     ----------
-    given: parameter values, as text.
+    given: parameter values, as text, or as JSON data for the types of the EXPR extension.
     source: how errors name the template.
     base: the directory that relative paths in `given` are relative to.
-    only: names of the steps to run, together with their dependencies; empty for all steps.
+    template_dir: the directory that default paths are relative to, and must not leave; None for `base`.
+    environments: environments from outside the job, in the order in which they are entered.
 
     Raises
     ------
-    InvalidInput: a parameter is unknown, missing or invalid, or a step in `only` does not exist.
+    InvalidInput: a parameter is unknown, missing or invalid, or a selected step or task does not exist.
     """
+    folder = template_dir or base
+    outside = list(environments) or None
+    templates: list[JobTemplate | EnvironmentTemplate] = [template, *environments]
+    defined = [definition for each in templates for definition in each.parameterDefinitions or []]
     try:
         values = preprocess_job_parameters(
             job_template=template,
-            job_parameter_values=dict(given),
-            job_template_dir=base,
+            job_parameter_values={**given, **paths(defined, given, base=base, folder=folder)},
+            job_template_dir=folder,
             current_working_dir=base,
-            allow_job_template_dir_walk_up=True,
+            environment_templates=outside,
         )
-        job = create_job(job_template=template, job_parameter_values=values)
+        created = create_job_with_symbol_tables(
+            job_template=template, job_parameter_values=values, environment_templates=outside
+        )
+        job = created.job
     except (DecodeValidationError, ValueError) as error:
-        raise InvalidInput(source, list(model_problems(str(error)))) from error
+        raise InvalidInput(source, value_problems(error, [each.name for each in defined])) from error
     graph = StepDependencyGraph(job=job)
     depends_on = {
         step.name: tuple(edge.origin.step.name for edge in graph.step_node(stepname=step.name).in_edges)
         for step in job.steps
     }
-    wanted = _with_dependencies(only, depends_on, source) if only else set(depends_on)
-    ordered = [step for step in graph.topo_sorted() if step.name in wanted]
-    return Plan(job, values, tuple(PlannedStep(step, depends_on[step.name]) for step in ordered))
+    wanted = chosen_steps(selection, depends_on, source)
+    planned = []
+    for step in graph.topo_sorted():
+        if step.name in wanted:
+            needs = tuple(name for name in depends_on[step.name] if name in wanted)
+            tasks, most = chosen_tasks(selection, step, source)
+            planned.append(PlannedStep(step, needs, created.step_symbol_tables.get(step.name), tasks, most))
+    entered = [*(each.environment for each in environments), *(job.jobEnvironments or [])]
+    return Plan(job, values, tuple(planned), tuple(entered), _extensions(templates))
 
 
-def _with_dependencies(only: Sequence[str], depends_on: Mapping[str, tuple[str, ...]], source: str) -> set[str]:
-    unknown = [name for name in only if name not in depends_on]
-    if unknown:
-        known = ", ".join(repr(name) for name in depends_on)
-        raise InvalidInput(
-            source, [Problem("/steps", f"no step is named {name!r}; there are {known}") for name in unknown]
-        )
-    wanted: set[str] = set()
-    queue = list(only)
-    while queue:
-        name = queue.pop()
-        if name not in wanted:
-            wanted.add(name)
-            queue.extend(depends_on[name])
-    return wanted
+def _extensions(templates: Sequence[JobTemplate | EnvironmentTemplate]) -> RevisionExtensions:
+    declared = [name for each in templates for name in each.extensions or []]
+    return RevisionExtensions(spec_rev=templates[0].revision, supported_extensions=list(dict.fromkeys(declared)))
 
 
 def _export_of(step: Step) -> dict[str, Any] | None:
     script = step.script
     for file in (script.embeddedFiles or []) if script is not None else []:
+        if '"export"' not in str(file.data):
+            continue
         try:
             export = json.loads(file.data.resolve(symtab=SymbolTable()))["export"]
         except (ValueError, KeyError, TypeError):

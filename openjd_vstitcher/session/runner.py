@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from openjd.model import StepParameterSpaceIterator
+from openjd.model.v2023_09 import Environment
 from openjd.sessions import LOG, PathMappingRule, Session, SessionState, SessionUser
 
 from .. import events
@@ -18,6 +18,7 @@ from .action_runner import ActionRunner, SessionOver
 from .actions import EnterEnvironment, ExitEnvironment, RunTask
 from .log import SessionLog
 from .plan import Plan, PlannedStep
+from .tasks import run_in_turn
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,18 @@ class RunResult:
     ----------
     steps: the state of each step, by name, in the order of the plan.
     failures: in the order in which they happened.
+    exits_failed: an environment failed to exit, and that counts as a failure of the run.
     """
 
     steps: Mapping[str, StepState]
     failures: tuple[Failure, ...]
     canceled: bool
+    exits_failed: bool = False
 
     @property
     def succeeded(self) -> bool:
         """Whether every step succeeded."""
-        return all(state == "succeeded" for state in self.steps.values())
+        return not self.exits_failed and all(state == "succeeded" for state in self.steps.values())
 
 
 class SessionRunner:
@@ -54,6 +57,8 @@ class SessionRunner:
     fail_fast: stop after the first failure.
     path_mapping_rules: applied to PATH parameters, as the specification defines.
     ignore_variables: what actions print changes no environment variable. Otherwise that holds for our own commands.
+    exits_must_succeed: an environment that fails to exit fails its step and the run. Otherwise it is a warning.
+    preserve: keep the working directories of the sessions.
     user: the user that actions run as; None: this process's.
     alive: called several times a second while an action runs.
     """
@@ -69,6 +74,8 @@ class SessionRunner:
         fail_fast: bool = False,
         path_mapping_rules: Sequence[PathMappingRule] = (),
         ignore_variables: bool = False,
+        exits_must_succeed: bool = False,
+        preserve: bool = False,
         user: SessionUser | None = None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
@@ -80,10 +87,13 @@ class SessionRunner:
         self._fail_fast = fail_fast
         self._rules = list(path_mapping_rules)
         self._actions = ActionRunner(plan, journal, log, ignore_variables=ignore_variables, alive=alive)
+        self._exits_must_succeed = exits_must_succeed
+        self._preserve = preserve
         self._user = user
         self._steps: dict[str, StepState] = {}
         self._failures: list[Failure] = []
-        self._step_of_environment: dict[str, str | None] = {}
+        self._exits_failed = False
+        self._entered: dict[str, EnterEnvironment] = {}
 
     def cancel(self, *, now: bool = False) -> None:
         """Cancel the run: the running action is notified and gets its grace period, or with `now` ends at once.
@@ -110,7 +120,7 @@ class SessionRunner:
             if planned.name not in self._steps:
                 self._end_step(planned.name, "canceled" if self._canceled else "skipped")
         ordered = {planned.name: self._steps[planned.name] for planned in self._plan.steps}
-        return RunResult(ordered, tuple(self._failures), self._canceled)
+        return RunResult(ordered, tuple(self._failures), self._canceled, self._exits_failed)
 
     @property
     def _canceled(self) -> bool:
@@ -130,8 +140,8 @@ class SessionRunner:
     def _run_session(self, steps: Sequence[PlannedStep]) -> None:
         with self._session() as session:
             try:
-                for environment in self._plan.job.jobEnvironments or []:
-                    self._enter(session, EnterEnvironment(environment))
+                for environment in self._plan.environments:
+                    self._enter(session, environment)
                 for planned in steps:
                     self._run_step(session, planned)
             except SessionOver as over:
@@ -153,7 +163,10 @@ class SessionRunner:
             os_env_vars=self._environment,  # type: ignore[arg-type]  # None removes a variable
             session_root_directory=self._directory,
             user=self._user,
+            retain_working_dir=self._preserve,
+            revision_extensions=self._plan.extensions,
         )
+        self._entered = {}
         self._journal.append(events.SessionStarted(session=session_id))
         try:
             yield session
@@ -166,36 +179,45 @@ class SessionRunner:
         self._journal.append(events.StepStarted(step=planned.name, tasks=planned.task_count))
         try:
             for environment in planned.step.stepEnvironments or []:
-                self._enter(session, EnterEnvironment(environment, planned.name))
+                self._enter(session, environment, planned)
             if planned.step.script is not None:
-                for number, parameters in enumerate(StepParameterSpaceIterator(space=planned.step.parameterSpace), 1):
-                    self._actions.run(session, RunTask(planned, parameters, number))
+                for number, task in run_in_turn(planned.step.parameterSpace, planned.tasks, planned.maximum_tasks):
+                    self._actions.run(session, RunTask(planned, task, number))
         except SessionOver as over:
             self._end_step(planned.name, "failed" if over.failure is not None else "canceled")
             raise
-        self._exit_environments(session, keep=entered, keep_session_running=True)
-        self._end_step(planned.name, "succeeded")
+        exited = self._exit_environments(session, keep=entered, keep_session_running=True)
+        self._end_step(planned.name, "succeeded" if exited else "failed")
         if session.state is not SessionState.READY:
             raise SessionOver(None)
 
-    def _enter(self, session: Session, action: EnterEnvironment) -> None:
-        self._step_of_environment[action.environment.name] = action.step
+    def _enter(self, session: Session, environment: Environment, planned: PlannedStep | None = None) -> None:
+        name = environment.name
+        identifier = name if name not in self._entered else f"{name} ({len(self._entered)})"
+        action = EnterEnvironment(environment, identifier, planned)
+        self._entered[identifier] = action
         self._actions.run(session, action)
 
-    def _exit_environments(self, session: Session, *, keep: int, keep_session_running: bool = False) -> None:
-        """Exit all environments but the first `keep`. A failure is a warning: the outputs exist already.
+    def _exit_environments(self, session: Session, *, keep: int, keep_session_running: bool = False) -> bool:
+        """Exit all environments but the first `keep`. Returns False if a failed exit counts as a failure of the run.
 
         After an immediate cancelation no environment is exited: the closed lifeline ends the engine.
         """
-        for name in reversed(session.environments_entered[keep:]):
+        exited = True
+        for identifier in reversed(session.environments_entered[keep:]):
             if self._actions.canceled == "now":
-                return
-            action = ExitEnvironment(name, self._step_of_environment.get(name), keep_session_running)
+                return exited
+            action = ExitEnvironment(self._entered.pop(identifier), keep_session_running)
             try:
                 self._actions.run(session, action, at_end=True)
             except SessionOver as over:
-                if over.failure is not None:
-                    self._journal.append(events.ActionWarning(**action.fields(), message=over.failure.message))
+                if over.failure is None:
+                    continue
+                self._journal.append(events.ActionWarning(**action.fields(), message=over.failure.message))
+                if self._exits_must_succeed:
+                    self._failures.append(over.failure)
+                    exited, self._exits_failed = False, True
+        return exited
 
     def _end_step(self, name: str, state: StepState) -> None:
         self._steps[name] = state

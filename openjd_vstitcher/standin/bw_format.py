@@ -11,6 +11,10 @@ from typing import Any
 from ..files import move_into_place, part_path, remove_if_there
 from ..garment import DOCUMENT_KEY
 from .model import Garment, Ruler
+from .u3m import without_image
+
+PACKED = "packed:"
+"""What the path of a texture starts with whose picture is in the file."""
 
 _LEVEL = 19
 _SCHEMA = (
@@ -33,39 +37,72 @@ def encode_rulers(rulers: list[Ruler]) -> bytes:
     return bytes(data)
 
 
-def encode_vsgx(garment: Garment) -> bytes:
-    """Encode a garment as an uncompressed `.vsgx`."""
-    document: dict[str, Any] = garment.document()
-    del document["rulers"]
+def encode_vsgx(garment: Garment, document: dict[str, Any] | None = None) -> bytes:
+    """Encode a garment as an uncompressed `.vsgx`.
+
+    Parameters
+    ----------
+    document: the garment's document, if parts of it are packed elsewhere.
+    """
+    document = garment.document() if document is None else document
+    document = {key: value for key, value in document.items() if key != "rulers"}
     content = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
     return encode_rulers(garment.rulers) + DOCUMENT_KEY + struct.pack("<Q", len(content)) + content
 
 
-def write_bw(garment: Garment, path: Path) -> None:
-    """Write a garment atomically (by rename). The same garment gives the same bytes.
+def encode_bw(garment: Garment) -> bytes:
+    """Encode a garment as a `.bw` with its textures. The same garment gives the same bytes.
 
     Raises
     ------
-    OSError: the file cannot be written.
+    OSError: a texture cannot be read.
     """
     import zstandard
 
     compress = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress
-    rows = [("garment", ".vsgx", compress(encode_vsgx(garment)))]
+    document, textures = _packed(garment)
+    rows = [("garment", ".vsgx", compress(encode_vsgx(garment, document)))]
     rows += [("garment", ".glb", compress(garment.model))] if garment.model else []
     rows += [("avatar", ".glb", compress(garment.avatar))] if garment.avatar else []
     rows += [("preview", ".png", garment.preview)] if garment.preview else []
-    partial = part_path(path)
+    rows += textures
     try:
-        connection = sqlite3.connect(partial)
+        connection = sqlite3.connect(":memory:")
         try:
             connection.execute(_SCHEMA)
             connection.executemany("INSERT INTO file_tree (name, ext, content) VALUES (?, ?, ?)", rows)
             connection.commit()
+            return connection.serialize()
         finally:
             connection.close()
-        move_into_place(partial, path)
     except sqlite3.Error as error:
-        raise OSError(f"{path}: {error}") from error
+        raise OSError(f"{garment.name}: {error}") from error
+
+
+def _packed(garment: Garment) -> tuple[dict[str, Any], list[tuple[str, str, bytes]]]:
+    """The document with the names of packed textures in place of their paths, and their rows."""
+    document = garment.document()
+    names: dict[str, tuple[str, str]] = {}
+    for colorway in document["colorways"]:
+        for material in colorway["materials"]:
+            material["u3m"] = without_image(material.get("u3m"))
+            if material.get("texture"):
+                path = material["texture"]["path"]
+                name, ext = names.setdefault(path, (f"texture-{len(names) + 1}", Path(path).suffix.lower()))
+                material["texture"]["path"] = PACKED + name + ext
+    return document, [(name, ext, Path(path).read_bytes()) for path, (name, ext) in names.items()]
+
+
+def write_bw(garment: Garment, path: Path) -> None:
+    """Write a garment atomically (by rename).
+
+    Raises
+    ------
+    OSError: the file cannot be written, or a texture cannot be read.
+    """
+    partial = part_path(path)
+    try:
+        Path(partial).write_bytes(encode_bw(garment))
+        move_into_place(partial, path)
     finally:
         remove_if_there(partial)

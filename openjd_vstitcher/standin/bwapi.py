@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from types import ModuleType
 
-from ..resources import resource
-from . import api  # noqa: F401  # registers the calls
+from . import (
+    api,  # noqa: F401  # registers the calls
+    elements,
+    events,
+)
 from .calls import bind
 from .codes import Code
-from .elements import CallbackBase, Element, Point, StitchSide
-from .host import GARMENT_MODIFIED, GARMENT_OPEN, GARMENT_SAVED, POST_INITIALIZE, Host
+from .contract import contracts, surface
+from .host import Host
 
-_CLASSES = {"CallbackBase": CallbackBase, "Element": Element, "Point": Point, "StitchSide": StitchSide}
 _CONSTANTS = {
     "BW_API_ERROR_SUCCESS": int(Code.SUCCESS),
-    "BW_API_EVENT_POST_INTIALIZE": POST_INITIALIZE,
-    "BW_API_EVENT_GARMENT_OPEN": GARMENT_OPEN,
-    "BW_API_EVENT_GARMENT_MODIFIED": GARMENT_MODIFIED,
-    "BW_API_EVENT_GARMENT_SAVED": GARMENT_SAVED,
+    "BW_API_ERROR_NO_SNAPSHOT_AVAILABLE": int(Code.NO_SNAPSHOT_AVAILABLE),
+    "BW_API_MB_OK": 0,
+    "BW_API_POINT_TYPE_SHARP": 0,
+    "BW_API_CLUSTER_SILHOUETTE_VIEW_FRONT": 0,
+    "BW_API_CLUSTER_SILHOUETTE_LOCATION_TORSO": 0,
+    **{f"BW_API_EVENT_{event.name}": int(event) for event in events.Event},
 }
 
 
 def make_module(host: Host) -> ModuleType:
     """Create a `BwApi` module that drives this host."""
-    surface = json.loads(resource("schemas/bwapi.json").read_text(encoding="utf-8"))
     module = ModuleType("BwApi", "The stand-in's BwApi; see docs/standin.md.")
-    for name in surface["classes"]:
-        setattr(module, name, _CLASSES[name])
-    for name in surface["constants"]:
+    for name in surface()["classes"]:
+        setattr(module, name, getattr(elements, name))
+    for name in surface()["constants"]:
         setattr(module, name, _CONSTANTS[name])
-    for name, parameters in surface["functions"].items():
-        setattr(module, name, bind(host, name, parameters))
+    for contract in contracts():
+        if not (contract.newer and host.switches.old):
+            setattr(module, contract.name, bind(host, contract))
     return module
 
 

@@ -96,6 +96,6 @@ def _write_obj(scene: Any, path: Path) -> None:
     text, files = export_obj(
         scene, return_texture=True, mtl_name=f"{path.stem}.mtl", header="openjd-vstitcher stand-in"
     )
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", newline="\n")
     for name, content in files.items():
         (path.parent / name).write_bytes(content)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput
 from ..garment import GarmentFile, check_garment, open_garment
 from . import materials
+from .bw_format import PACKED
 from .codes import ApiError, Code
+from .document import from_document
 from .model import (
     Cluster,
     Colorway,
@@ -22,14 +25,17 @@ from .model import (
     Stitch,
     StitchEnd,
     Trim,
-    from_document,
 )
 
 _LARGEST_TRIM_CM = 50.0
 
 
-def open_file(path: Path) -> Garment:
+def open_file(path: Path, scratch: Path) -> Garment:
     """Load a garment from a `.bw`, `.glb` or `.obj` file.
+
+    Parameters
+    ----------
+    scratch: a folder that the textures of a `.bw` may be unpacked into.
 
     Raises
     ------
@@ -37,7 +43,7 @@ def open_file(path: Path) -> Garment:
     """
     try:
         if path.suffix.lower() == ".bw":
-            return _from_bw(open_garment(path))
+            return _from_bw(open_garment(path), scratch)
         check_garment(path)
     except InvalidInput as error:
         raise ApiError(Code.CANNOT_READ, str(error)) from error
@@ -46,7 +52,7 @@ def open_file(path: Path) -> Garment:
     return _from_mesh(path)
 
 
-def _from_bw(file: GarmentFile) -> Garment:
+def _from_bw(file: GarmentFile, scratch: Path) -> Garment:
     if file.document is None:
         raise ApiError(Code.NOT_SUPPORTED, f"{file.path}: written by VStitcher; only VStitcher can open it")
     rulers = [
@@ -62,6 +68,7 @@ def _from_bw(file: GarmentFile) -> Garment:
     ]
     try:
         garment = from_document(file.document)
+        _unpack_textures(garment, file, scratch)
         _check(garment)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ApiError(Code.CANNOT_READ, f"{file.path}: its garment section is corrupt ({error!r})") from error
@@ -73,8 +80,27 @@ def _from_bw(file: GarmentFile) -> Garment:
     return garment
 
 
+def _unpack_textures(garment: Garment, file: GarmentFile, scratch: Path) -> None:
+    """Write the textures that are in the file to a folder of their own; any other path is dropped unread."""
+    folder: Path | None = None
+    for colorway in garment.colorways:
+        for material in colorway.materials.values():
+            texture = material.get("texture")
+            material["texture"] = None
+            told = str(texture["path"]) if texture else ""
+            packed = Path(told.removeprefix(PACKED))
+            if not texture or not told.startswith(PACKED) or packed.name != str(packed):
+                continue
+            content = file.read(packed.stem, packed.suffix)
+            if content is None:
+                raise ValueError(f"{packed} is missing")
+            folder = folder or Path(tempfile.mkdtemp(dir=scratch))
+            (folder / packed.name).write_bytes(content)
+            material["texture"] = {**texture, "path": str(folder / packed.name)}
+
+
 def _check(garment: Garment) -> None:
-    """Check that every part of an untrusted file can be drawn, and drop its textures unread.
+    """Check that every part of an untrusted file can be drawn.
 
     Raises
     ------
@@ -82,11 +108,18 @@ def _check(garment: Garment) -> None:
     """
     for colorway in garment.colorways:
         for material in colorway.materials.values():
-            material["texture"] = None
             materials.check_material(material)
+        _number_placements(colorway)
     for _, trim in garment.trims():
         if not (0 < trim.width_cm <= _LARGEST_TRIM_CM and 0 < trim.height_cm <= _LARGEST_TRIM_CM):
             raise ValueError(f"a trim of {trim.width_cm} x {trim.height_cm} cm")
+
+
+def _number_placements(colorway: Colorway) -> None:
+    """Give the placements of a colorway the ids that material containers have."""
+    placed = [place for material in colorway.materials.values() for place in material.get("placements", [])]
+    for number, place in enumerate(placed, start=1):
+        place.setdefault("id", number)
 
 
 def _from_mesh(path: Path) -> Garment:

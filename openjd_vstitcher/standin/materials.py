@@ -1,9 +1,13 @@
-"""Defaults and checks for materials: JSON objects as `MaterialGet` returns them. Unknown keys are allowed."""
+"""Materials as the stand-in keeps them: their defaults, kinds and checks. `u3m.py` has their public form.
+
+`placements`: where an artwork is shown; `items`: the materials of a group; `u3m`: the document as it came in.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 DEFAULTS: dict[str, Any] = {
@@ -19,7 +23,9 @@ DEFAULTS: dict[str, Any] = {
     "placements": [],
 }
 
-TYPES = ("fabric", "trim", "seam", "artwork")
+GROUPS = ("zipper", "button")
+TYPES = ("fabric", "seam", "artwork", "trim", "trim_edge", "trim3d", *GROUPS)
+DEFAULT_WIDTH_CM = 20.0
 _LARGEST_CM = 1000.0
 
 
@@ -53,6 +59,19 @@ def check_color(color: Any) -> None:
     """Raise ValueError if a colour is not written as `#rrggbb`."""
     if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
         raise ValueError(f"color: expected #rrggbb, found {color!r}")
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """Red, green and blue of `#rrggbb`; 0 to 255 each."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def hexadecimal(color: Sequence[float]) -> str:
+    """Red, green and blue from 0 to 255 as `#rrggbb`; ValueError if one is outside."""
+    values = [round(value) for value in color]
+    if not all(0 <= value <= 255 for value in values):
+        raise ValueError(f"color: expected 0 to 1 for each of r, g and b, found {[value / 255 for value in color]}")
+    return "#" + "".join(f"{value:02x}" for value in values)
 
 
 def _check_placement(placement: Any) -> None:

@@ -91,6 +91,13 @@ class Shape:
         """The closed sewing line; the first point is not repeated at the end."""
         return [point for edge in self.edges for point in edge.polyline()[:-1]]
 
+    def center(self) -> Point:
+        """The centre of the outline's bounds; the origin if there are no edges."""
+        if not self.edges:
+            return self.origin
+        low_x, low_y, high_x, high_y = geometry.bounds(self.outline())
+        return (low_x + high_x) / 2, (low_y + high_y) / 2
+
     def cut_line(self) -> list[Point]:
         """The closed cut line: the sewing line offset by the seam allowances."""
         return geometry.offset_outline([(edge.polyline(), edge.seam_allowance) for edge in self.edges])
@@ -117,12 +124,12 @@ class Stitch:
 
 @dataclass
 class Cluster:
-    """A group of shapes; `kind` is `pieces` or `trim`."""
+    """A place on the avatar, and the shapes that hang there, with their offsets in cm."""
 
     id: int
     name: str
-    kind: str
     shapes: list[int]
+    offsets: dict[int, Point] = field(default_factory=dict)
 
 
 @dataclass
@@ -156,20 +163,39 @@ class Ruler:
 
 @dataclass
 class Colorway:
-    """A colorway; `materials` has all materials of the garment by id, as `MaterialGet` returns them."""
+    """A colorway.
+
+    Parameters
+    ----------
+    materials: all materials of the garment by id; `materials.py` describes them.
+    removed: the trims that are not shown in this colorway.
+    """
 
     id: int
     name: str
     materials: dict[int, dict[str, Any]]
+    removed: list[int] = field(default_factory=list)
 
 
 @dataclass
 class Snapshot:
+    """A drape of the garment.
+
+    Parameters
+    ----------
+    name: "" for one without a name.
+    created_date: in UTC, as in ISO 8601.
+    automatic: made by the last simulation, and replaced by the next.
+    broken: its information cannot be read.
+    """
+
     id: str
     name: str
     colorway: int
     size: int
     created_date: str = ""
+    automatic: bool = False
+    broken: bool = False
 
 
 @dataclass
@@ -180,7 +206,10 @@ class Garment:
     ----------
     model: a GLB or OBJ file with the meshes that shapes refer to; metres, y up, front facing +z.
     avatar: a GLB file of the avatar, in the same space.
+    info: custom fields, as `GarmentInfoSetEx` stored them.
+    plugin_data: what plugins stored for shapes and templates.
     dressed: True if the garment is on the avatar, as renders require.
+    drapes: the number of simulations so far.
     """
 
     name: str
@@ -192,6 +221,7 @@ class Garment:
     rulers: list[Ruler] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     info: dict[str, str] = field(default_factory=dict)
+    plugin_data: dict[str, Any] = field(default_factory=dict)
     base_size: int = 1
     current_size: int = 1
     current_colorway: int = 1
@@ -203,6 +233,7 @@ class Garment:
     preview: bytes = b""
     dressed: bool = False
     modified: bool = False
+    drapes: int = 0
 
     def shape(self, shape_id: int) -> Shape:
         """KeyError if there is none."""
@@ -215,9 +246,20 @@ class Garment:
         return [shape for shape in self.shapes if shape.trim is None]
 
     def trims(self) -> Iterator[tuple[Shape, Trim]]:
+        """The trims that the current colorway shows."""
+        removed = self.colorway(self.current_colorway).removed
         for shape in self.shapes:
-            if shape.trim is not None:
+            if shape.trim is not None and shape.id not in removed:
                 yield shape, shape.trim
+
+    def drape(self) -> None:
+        """Put the garment on the avatar, and make the automatic snapshot anew."""
+        self.dressed = True
+        self.drapes += 1
+        self.snapshots = [snapshot for snapshot in self.snapshots if not snapshot.automatic]
+        number = f"automatic-{self.drapes}"
+        date = f"2024-01-02T00:{self.drapes // 60 % 60:02}:{self.drapes % 60:02}Z"
+        self.snapshots.append(Snapshot(number, "", self.current_colorway, self.current_size, date, automatic=True))
 
     def children(self, shape: Shape) -> list[Shape]:
         """The shapes that mirror this one."""
@@ -231,8 +273,17 @@ class Garment:
         raise KeyError(colorway_id)
 
     def material(self, material_id: int) -> dict[str, Any]:
-        """A material in the current colorway, {} if there is none."""
-        return self.colorway(self.current_colorway).materials.get(material_id, {})
+        """What a material looks like in the current colorway: the first item of a group; {} if there is none."""
+        materials = self.colorway(self.current_colorway).materials
+        material = materials.get(material_id, {})
+        items = [materials[item] for item in material.get("items", []) if item in materials]
+        return items[0] if items else material
+
+    def used_materials(self, colorway: Colorway) -> set[int]:
+        """The materials of shapes, of trims that a colorway shows, of edges, and the items of groups among these."""
+        used = {shape.material for shape in self.shapes if shape.id not in colorway.removed}
+        used |= {edge.material for shape in self.shapes for edge in shape.edges if edge.material is not None}
+        return used | {item for i in used for item in colorway.materials.get(i, {}).get("items", [])}
 
     def size(self, size_id: int) -> Size:
         """KeyError if there is none."""
@@ -272,6 +323,10 @@ class Garment:
         for cluster in self.clusters:
             cluster.shapes = [s for s in cluster.shapes if s not in removed]
         self.clusters = [cluster for cluster in self.clusters if cluster.shapes]
+        for colorway in self.colorways:
+            for material in colorway.materials.values():
+                placements = material.get("placements", [])
+                material["placements"] = [place for place in placements if place["shape"] not in removed]
 
     def unlink(self, shape: Shape) -> None:
         """Remove every symmetry of this shape."""
@@ -283,54 +338,8 @@ class Garment:
     def document(self) -> dict[str, Any]:
         """The part of the garment that a file stores as JSON."""
         data = asdict(self)
-        for key in ("id", "path", "model", "avatar", "preview", "dressed", "modified"):
+        for key in ("id", "path", "model", "avatar", "preview", "dressed", "modified", "drapes"):
             del data[key]
         for colorway in data["colorways"]:
             colorway["materials"] = [{"id": i, **m} for i, m in colorway["materials"].items()]
         return data
-
-
-def from_document(data: dict[str, Any]) -> Garment:
-    """Build a garment from a `Garment.document()`; KeyError, TypeError or ValueError if that is invalid."""
-
-    def point(p: Any) -> Point:
-        return float(p[0]), float(p[1])
-
-    def line(d: dict[str, Any]) -> Line:
-        return Line(**{**d, "points": [point(p) for p in d["points"]]})
-
-    def shape(d: dict[str, Any]) -> Shape:
-        trim = d.get("trim")
-        return Shape(
-            **{
-                **d,
-                "origin": point(d.get("origin", (0, 0))),
-                "grainline": [point(p) for p in d.get("grainline", [])],
-                "edges": [line(e) for e in d.get("edges", [])],
-                "internal_lines": [line(e) for e in d.get("internal_lines", [])],
-                "fold": [point(p) for p in d["fold"]] if d.get("fold") else None,
-                "trim": Trim(**{**trim, "center": point(trim["center"])}) if trim else None,
-            }
-        )
-
-    def colorway(d: dict[str, Any]) -> Colorway:
-        materials = {int(m["id"]): {k: v for k, v in m.items() if k != "id"} for m in d["materials"]}
-        return Colorway(int(d["id"]), str(d["name"]), materials)
-
-    rulers = [Ruler(r["id"], r["name"], [RulerElement(**e) for e in r["elements"]]) for r in data.get("rulers", [])]
-    garment = Garment(
-        **{
-            **data,
-            "shapes": [shape(d) for d in data["shapes"]],
-            "colorways": [colorway(d) for d in data["colorways"]],
-            "stitches": [
-                Stitch(s["id"], s["name"], StitchEnd(**s["a"]), StitchEnd(**s["b"])) for s in data.get("stitches", [])
-            ],
-            "clusters": [Cluster(**d) for d in data.get("clusters", [])],
-            "sizes": [Size(d["id"], d["name"], point(d["scale"])) for d in data.get("sizes", [])],
-            "rulers": rulers,
-            "snapshots": [Snapshot(**d) for d in data.get("snapshots", [])],
-        }
-    )
-    garment.colorway(garment.current_colorway)
-    return garment

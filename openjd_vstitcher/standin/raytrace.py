@@ -36,13 +36,14 @@ class RayTrace:
         return self._process.wait(timeout_s)
 
     def status(self) -> dict[str, Any]:
-        """The status that `RenderJobStatusGet` returns."""
+        """What `RenderJobStatusGet` returns besides the id; the progress is -1 until the first report."""
         text = self._log.read_text(encoding="utf-8", errors="replace")
         done = re.findall(r"^progress: ([\d.]+)$", text, re.MULTILINE)
         code = self._process.poll()
-        state = "running" if code is None else "done" if code == 0 else "failed"
-        error = text.strip().splitlines()[-1] if state == "failed" and text.strip() else ""
-        return {"status": state, "progress": float(done[-1]) if done else 0.0, "error": error}
+        state = "running" if code is None else "done" if code == 0 else "aborted" if code < 0 else "failed"
+        info = text.strip().splitlines()[-1] if state == "failed" and text.strip() else ""
+        progress = float(done[-1]) / 100 if done else -1
+        return {"status": state, "info": info, "additional_info": "", "progress": progress}
 
 
 def command(scene: Path) -> list[str]:

@@ -22,6 +22,8 @@ _MAX_SIDE_PX = 2000
 _MARGIN_PX = 24
 _OVERSAMPLING = 3
 _PALE = 0.6
+_INNER = ("texture", "u3m", "told", "items")
+"""Keys of materials that are not in a tech pack as they are."""
 _PALETTE = {"cut": "#1c2733", "sew": "#7a8794", "internal": "#3f7fb5", "grain": "#3a8f5f", "mirror": "#a05fb0"}
 
 
@@ -61,9 +63,13 @@ def export_techpack(host: Host, garment: Garment, preset: str, folder: Path) -> 
             {"name": shape.name, "kind": trim.kind, "on": garment.shape(trim.on).name}
             for shape, trim in garment.trims()
         ],
+        "garment_info": [
+            {"caption": field["caption"], "value": field["value"], "exclude": not field["show_in_techpack_html"]}
+            for field in map(json.loads, garment.info.values())
+        ],
         "files": sorted(files),
     }
-    files["index.json"] = _json(index)
+    files["output.json"] = _json(index)
     try:
         for relative, content in files.items():
             path = folder / relative
@@ -116,19 +122,22 @@ def _rulers(garment: Garment) -> list[dict[str, Any]]:
 
 
 def _materials(garment: Garment) -> list[dict[str, Any]]:
-    used = {shape.material for shape in garment.shapes}
     return [
         {
             "name": colorway.name,
             "current": colorway.id == garment.current_colorway,
             "materials": [
                 {
-                    **{key: value for key, value in material.items() if key != "texture"},
+                    **{key: value for key, value in material.items() if key not in _INNER},
                     "texture": Path((material.get("texture") or {}).get("path", "")).name or None,
-                    "used_by": [shape.name for shape in garment.shapes if shape.material == number],
+                    "used_by": [
+                        shape.name
+                        for shape in garment.shapes
+                        if shape.material == number and shape.id not in colorway.removed
+                    ],
                 }
                 for number, material in colorway.materials.items()
-                if number in used or material.get("texture")
+                if number in garment.used_materials(colorway) or material.get("texture")
             ],
         }
         for colorway in garment.colorways

@@ -36,7 +36,7 @@ def piece_picture(garment: Garment, shape: Shape, uv: Array) -> tuple[Picture, A
     artworks = [
         (material, placement)
         for material in garment.colorway(garment.current_colorway).materials.values()
-        if material.get("type") == "artwork" and material.get("texture")
+        if material.get("texture")
         for placement in material.get("placements", [])
         if placement["shape"] == shape.id
     ]

@@ -65,6 +65,11 @@ def is_https(uri: str) -> bool:
     return uri.startswith(("https://", "http://"))
 
 
+def is_remote(uri: str) -> bool:
+    """Whether it is not an address on this machine."""
+    return is_s3(uri) or is_https(uri)
+
+
 def join(prefix: str, *parts: str) -> str:
     """A prefix and further parts, with one slash between them.
 
@@ -123,9 +128,9 @@ def refused(message: str) -> InvalidInput:
 
 
 def _under(uri: str, prefix: str) -> bool:
-    if is_s3(uri) or is_https(uri):
+    if is_remote(uri):
         base = prefix.rstrip("/")
         return uri == base or uri.startswith(base + "/")
-    if is_s3(prefix) or is_https(prefix):
+    if is_remote(prefix):
         return False
     return local_path(uri).is_relative_to(local_path(prefix))

@@ -39,8 +39,3 @@ def destination_prefix(preset: Mapping[str, Any], *, job_id: str, style_id: str 
     if "/" in folder or "\\" in folder:
         raise InvalidInput("job details", [Problem("/style_id", f"{folder!r} is not a single folder name")])
     return join(prefix, folder)
-
-
-def output_uri(prefix: str, name: str) -> str:
-    """The address of one output under its job's prefix."""
-    return join(prefix, name)

@@ -16,7 +16,19 @@ from filelock import FileLock, Timeout
 
 from ..errors import StorageError
 from ..files import is_machine_fault, is_part, move_into_place, part_path, remove_if_there
-from .address import check_within, is_folder, is_https, is_s3, join, local_path, not_allowed, refused, split_s3, within
+from .address import (
+    check_within,
+    is_folder,
+    is_https,
+    is_remote,
+    is_s3,
+    join,
+    local_path,
+    not_allowed,
+    refused,
+    split_s3,
+    within,
+)
 from .pace import Pace
 from .ports import NEW_TRANSFER, ObjectChanged, OnBytes, Transfer
 from .values import PutOptions, StoredObject
@@ -121,6 +133,13 @@ class LocalStorage:
         self.check_source(uri)
         return self.path(uri).resolve().as_uri()
 
+    def link(self, uri: str, *, expires_s: int) -> str:
+        self.check(uri)
+        path = self.path(uri)
+        if path.is_symlink():
+            raise refused(f"{uri!r} is a symbolic link")
+        return path.resolve().as_uri()
+
     def path(self, uri: str) -> Path:
         """The file of an address."""
         if is_s3(uri):
@@ -163,13 +182,9 @@ class LocalStorage:
         if is_s3(uri):
             roots = [self._root / split_s3(uri)[0]]
         else:
-            roots = [self._root, *(local_path(prefix) for prefix in self._read_from if not _is_remote(prefix))]
+            roots = [self._root, *(local_path(prefix) for prefix in self._read_from if not is_remote(prefix))]
         if not any(path.is_relative_to(root.resolve()) for root in roots):
             raise refused(f"{uri!r} is a symbolic link that leads out of what inputs.read_from allows")
-
-
-def _is_remote(uri: str) -> bool:
-    return is_s3(uri) or is_https(uri)
 
 
 def _copy(source: BinaryIO, target: BinaryIO, on_bytes: OnBytes, pace: Pace) -> tuple[int, str]:

@@ -93,3 +93,9 @@ class Storage(Protocol):
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         """A URL with which anyone can read exactly this object until the URL expires."""
+
+    def link(self, uri: str, *, expires_s: int) -> str:
+        """A URL with which anyone can read this output until the URL expires.
+
+        Raises `InvalidInput` for an address that outputs may not go to.
+        """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,14 +18,16 @@ from ..config import Config
 from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
-from ..presets import is_preset, load_job_details, load_preset
+from ..presets import is_preset, load_job_details, load_preset, unproven_changes
 from .dependencies import circular_dependencies
+from .fields import unknown_fields, without_consequences
+from .model_errors import MAX_PROBLEMS, model_problems
 from .preset import translate
 
 T = TypeVar("T")
 
+
 _MAX_REFERENCES = 10_000
-_MAX_PROBLEMS = 20
 _MODEL_ERRORS = (
     ValueError,
     TypeError,
@@ -38,7 +38,6 @@ _MODEL_ERRORS = (
     RecursionError,
 )
 """What the model raises about a bad template instead of its own error."""
-_IS_HEADING = re.compile(r"Validation failed|\d+ validation errors?|validation error").match
 
 
 def check_file(file: Path, config: Config) -> str:
@@ -69,8 +68,23 @@ def check_file(file: Path, config: Config) -> str:
     return f"a valid job template with {len(template.steps)} steps"
 
 
-def decode(data: Any, source: str) -> JobTemplate:
+def warnings(file: Path, config: Config) -> list[str]:
+    """What may go wrong with a valid document: changes of a preset that an engine cannot be shown to make."""
+    data = read_document(file)
+    if not is_preset(data):
+        return []
+    custom = extra_exports(config.engine.extra_exports)
+    then = "fails" if config.engine.unproven_mutations == "fail" else "warns"
+    problems = unproven_changes(load_preset(data, str(file), extra_exports=custom), custom)
+    return [f"{p.pointer}: {p.message}; the export {then} (engine.unproven_mutations)" for p in problems]
+
+
+def decode(data: Any, source: str, extensions: Collection[str] = ()) -> JobTemplate:
     """A template from its data.
+
+    Parameters
+    ----------
+    extensions: the names of the OpenJD extensions that it may use.
 
     Raises
     ------
@@ -80,11 +94,15 @@ def decode(data: Any, source: str) -> JobTemplate:
         raise InvalidInput(source, [Problem("/specificationVersion", "is missing; expected an OpenJD job template")])
     if problems := [*_too_many_references(data), *circular_dependencies(data)]:
         raise InvalidInput(source, problems)
-    return _decoded(lambda: decode_job_template(template=data), source)
+    return _decoded(lambda: decode_job_template(template=data, supported_extensions=extensions), data, source)
 
 
-def decode_environment(data: Any, source: str) -> EnvironmentTemplate:
+def decode_environment(data: Any, source: str, extensions: Collection[str] = ()) -> EnvironmentTemplate:
     """An environment template from its data.
+
+    Parameters
+    ----------
+    extensions: the names of the OpenJD extensions that it may use.
 
     Raises
     ------
@@ -92,16 +110,23 @@ def decode_environment(data: Any, source: str) -> EnvironmentTemplate:
     """
     if problems := _too_many_references(data):
         raise InvalidInput(source, problems)
-    return _decoded(lambda: decode_environment_template(template=data), source)
+    return _decoded(lambda: decode_environment_template(template=data, supported_extensions=extensions), data, source)
 
 
-def _decoded(decode_with_model: Callable[[], T], source: str) -> T:
+def model_schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of a `template` or of an `environment` template, as the OpenJD model has it."""
+    from openjd.model import v2023_09
+
+    model = v2023_09.JobTemplate if kind == "template" else v2023_09.EnvironmentTemplate
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+
+
+def _decoded(decode_with_model: Callable[[], T], data: Any, source: str) -> T:
     try:
         return decode_with_model()
-    except DecodeValidationError as error:
-        raise InvalidInput(source, list(model_problems(str(error)))) from error
-    except _MODEL_ERRORS as error:
-        problems = list(model_problems(str(error))) or [Problem("", f"not a valid template: {error!r}")]
+    except (DecodeValidationError, *_MODEL_ERRORS) as error:
+        unknown = unknown_fields(data)
+        problems = [*unknown, *without_consequences(model_problems(error, data), unknown)][:MAX_PROBLEMS]
         raise InvalidInput(source, problems) from error
 
 
@@ -130,46 +155,23 @@ def check_commands(data: Mapping[str, Any], allowed: Collection[str], source: st
     """
     problems = [
         Problem(pointer, f"runs {command!r}; this worker allows only {', '.join(sorted(allowed))}")
-        for pointer, command in _commands(data, "")
+        for pointer, command in action_commands(data)
         if command not in allowed
     ]
     if problems:
         raise InvalidInput(source, problems)
 
 
-def _commands(node: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+def action_commands(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """The command of each action of a template, with its place. What is not a template is looked through too."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "actions" and isinstance(value, dict):
                 for name, action in value.items():
-                    yield f"{pointer}/actions/{name}/command", action.get("command")
+                    command = action.get("command") if isinstance(action, dict) else None
+                    yield f"{pointer}/actions/{name}/command", command
             else:
-                yield from _commands(value, f"{pointer}/{key}")
+                yield from action_commands(value, f"{pointer}/{key}")
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            yield from _commands(value, f"{pointer}/{index}")
-
-
-def model_problems(text: str) -> Iterator[Problem]:
-    """The model's report, a problem for each place that it names, no more than 20.
-
-    It names a place by a line such as `steps[0] -> script -> actions:` and tells what is wrong in the lines below it.
-    """
-    return itertools.islice(_all_model_problems(text), _MAX_PROBLEMS)
-
-
-def _all_model_problems(text: str) -> Iterator[Problem]:
-    place, message = "", [""]
-    for line in text.splitlines():
-        if line.endswith(":") and (" -> " in line or line.split("[")[0].rstrip(":").isidentifier()):
-            if message != [""]:
-                yield Problem(place, " ".join(filter(None, message)))
-            place, message = _pointer(line[:-1]), [""]
-        elif not _IS_HEADING(line):
-            message.append(line.strip())
-    if message != [""]:
-        yield Problem(place, " ".join(filter(None, message)))
-
-
-def _pointer(place: str) -> str:
-    return "".join("/" + part.replace("[", "/").replace("]", "") for part in place.split(" -> "))
+            yield from action_commands(value, f"{pointer}/{index}")

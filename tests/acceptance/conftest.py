@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from openjd_vstitcher.resources import resource
 
-BIN = Path(sys.executable).parent
+BIN = Path(sysconfig.get_path("scripts"))
 OPENJD = Path(__file__).parents[2] / ".venv-openjd" / "bin" / "openjd"
 
 SMALL_PICTURES = 4_000

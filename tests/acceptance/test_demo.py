@@ -77,7 +77,10 @@ def test_it_makes_all_seven_exports(demo: Demo) -> None:
 def test_the_queue_and_the_catalogue_tell_the_outcome(demo: Demo) -> None:
     platform = open_platform(load_config(demo.folder / "config.toml").platform)
     try:
-        for job in platform.jobs():
+        jobs = platform.jobs()
+        assert len(jobs) == 2
+        for job in jobs:
+            assert platform.assets(job.id)
             assert (job.status, job.attempt) == ("COMPLETED_SUCCESS", 1)
             assert job.started_at is not None
             assert job.ended_at is not None
@@ -105,7 +108,9 @@ def test_the_first_asset_is_stored_before_the_last_export_begins(demo: Demo) -> 
 @pytest.mark.parametrize("preset", ["onboarding_v0", "techpack_v0"])
 def test_every_event_is_known_and_valid(demo: Demo, preset: str) -> None:
     schema = Draft202012Validator(json.loads(resource("schemas/event.schema.json").read_text()))
-    for entry in demo.events(preset):
+    events = demo.events(preset)
+    assert events
+    for entry in events:
         schema.validate(entry.as_json())
         assert not isinstance(entry.event, Unknown), entry
 

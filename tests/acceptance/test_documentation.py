@@ -111,5 +111,7 @@ def test_a_configuration_of_the_readme_is_valid(text: str, tmp_path: Path) -> No
 
 
 def test_every_file_that_the_readme_links_to_is_there() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert targets
+    for target in targets:
         assert (ROOT / target).exists(), target

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,25 @@ def test_a_job_is_submitted_listed_and_shown(call: Call) -> None:
     assert read(call, "jobs", "list", "--type", "TEST")[0]["id"] == held
     assert read(call, "jobs", "list", "--worker", "nobody") == []
     assert "details.style_id: style-0042" in call("jobs", "show", job_id).stdout
+
+
+def test_a_job_that_cannot_be_read_is_listed_and_shown_as_such(
+    call: Call, config: Path, request: pytest.FixtureRequest
+) -> None:
+    job_id, other = submitted(call), submitted(call)
+    change = f"SET details = '{'[' * 600}{']' * 600}' WHERE id = '{job_id}'"
+    if "sqlite" in config.read_text():
+        with closing(sqlite3.connect(config.with_name("platform.sqlite"))) as db, db:
+            db.execute(f"UPDATE job {change}")
+    else:
+        request.getfixturevalue("extended_deployment").execute(f"UPDATE platform.job {change}")
+    lines = {line.split()[0]: line for line in call("jobs", "list", "--wide").stdout.splitlines()[1:]}
+    assert "unreadable: is nested too deeply; expected at most 64 levels (at /details" in lines[job_id]
+    assert "unreadable" not in lines[other]
+    assert {job["id"] for job in read(call, "jobs", "list")} == {job_id, other}
+    assert "nested too deeply" in call("jobs", "show", job_id).stdout
+    call("jobs", "cancel", job_id)
+    assert read(call, "jobs", "show", job_id)["job"]["status"] == "CANCELED"
 
 
 def test_a_short_id_is_enough_everywhere(call: Call) -> None:

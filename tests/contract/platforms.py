@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import jwt
 import psycopg
 
 from openjd_vstitcher.config import PlatformConfig
@@ -24,7 +26,6 @@ PROJECT = HERE.parents[1] / "schemas" / "hasura"
 ADMIN_SECRET = "contract-secret"
 JWT_KEY = "a key of at least thirty-two bytes for HS256"
 LIVE_QUERY_INTERVAL_S = 0.05
-JOB_TABLE = "dxa.flow_node_run"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,13 @@ class Deployment:
         self.execute('TRUNCATE platform.job, platform.job_preset, "create".asset CASCADE')
 
 
+def token(role: str = "admin", *, valid_s: float = 3600, key: str = JWT_KEY, **claims: str) -> str:
+    """A JWT for a role of the test server; `worker_id="w"` is the claim `x-hasura-worker-id`."""
+    named = {f"x-hasura-{name.replace('_', '-')}": value for name, value in claims.items()}
+    payload = {"x-hasura-allowed-roles": [role], "x-hasura-default-role": role, **named}
+    return jwt.encode({"exp": time.time() + valid_s, "https://hasura.io/jwt/claims": payload}, key, algorithm="HS256")
+
+
 @contextmanager
 def extended(postgres_server: str, directory: Path) -> Iterator[Deployment]:
     """The shipped project on an empty database."""
@@ -82,28 +90,6 @@ def legacy(postgres_server: str, directory: Path) -> Iterator[Deployment]:
 
 
 @contextmanager
-def renamed(postgres_server: str, directory: Path, *, extend: bool) -> Iterator[Deployment]:
-    """Today's tables with `dxa.flow_node_run` as the table of jobs, extended or not, and metadata that says so."""
-    with temporary_database(postgres_server) as url:
-        today = re.sub(r"\bplatform\.job(?![_.\w])", JOB_TABLE, (TODAY / "today.sql").read_text())
-        with psycopg.connect(url) as connection:
-            connection.execute(f"CREATE SCHEMA dxa; {today}".encode())
-        if extend:
-            with closing(Database(url, job_table=JOB_TABLE)) as database:
-                database.migrate()
-        project = directory / "project"
-        shutil.copytree(PROJECT / "metadata" if extend else TODAY / "metadata", project / "metadata")
-        for file in project.rglob("*.yaml"):
-            text = file.read_text()
-            text = text.replace("schema: platform, name: job}", "schema: dxa, name: flow_node_run}")
-            file.write_text(
-                re.sub(r"schema: platform\n(\s*)name: job$", r"schema: dxa\n\1name: flow_node_run", text, flags=re.M)
-            )
-        with _deployment(url, project, directory) as deployment:
-            yield replace(deployment, config=replace(deployment.config, job_table=JOB_TABLE))
-
-
-@contextmanager
 def shaped(
     postgres_server: str,
     directory: Path,
@@ -112,6 +98,7 @@ def shaped(
     tables: Mapping[str, str] = MappingProxyType({}),
     metadata: Mapping[str, str] = MappingProxyType({}),
     sql: str = "",
+    job_table: str = "platform.job",
     closed_to: str = "",
     **options: Any,
 ) -> Iterator[Deployment]:
@@ -121,6 +108,7 @@ def shaped(
     ----------
     tables, metadata: regular expressions in `today.sql` and in the metadata, and what stands in their place.
     sql: what runs after `today.sql`.
+    job_table: the table of jobs, if `tables` and `metadata` give it another name.
     closed_to: a role that may not introspect the schema.
     options: of the test server.
     """
@@ -128,7 +116,7 @@ def shaped(
         with psycopg.connect(url) as connection:
             connection.execute((_replaced((TODAY / "today.sql").read_text(), tables) + sql).encode())
         if extend:
-            with closing(Database(url)) as database:
+            with closing(Database(url, job_table=job_table)) as database:
                 database.migrate()
         project = directory / "project"
         shutil.copytree((PROJECT if extend else TODAY) / "metadata", project / "metadata")
@@ -138,7 +126,7 @@ def shaped(
             file = project / "metadata" / "graphql_schema_introspection.yaml"
             file.write_text(f"disabled_for_roles: [{closed_to}]\n")
         with _deployment(url, project, directory, **options) as deployment:
-            yield deployment
+            yield replace(deployment, config=replace(deployment.config, job_table=job_table))
 
 
 def _replaced(text: str, by: Mapping[str, str]) -> str:

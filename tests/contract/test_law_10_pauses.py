@@ -213,13 +213,14 @@ def test_a_job_that_names_no_preset_ends_with_that_reason(subject: Subject, requ
     assert "preset_key is null" in str(told[0][1])
 
 
+@pytest.mark.parametrize("depth", [600, 990])
 def test_details_nested_deeply_do_not_keep_the_next_job_from_being_claimed(
-    subject: Subject, request: pytest.FixtureRequest, tmp_path: Path
+    subject: Subject, request: pytest.FixtureRequest, tmp_path: Path, depth: int
 ) -> None:
     """Either the job is claimed, or it ends: whatever can be read here may still be too deep elsewhere."""
     deep = submit(subject.platform, priority=9)
     good = submit(subject.platform)
-    change = f"UPDATE {{}} SET details = '{'[' * 600}{']' * 600}' WHERE id = '{deep.id}'"
+    change = f"UPDATE {{}} SET details = '{'[' * depth}{']' * depth}' WHERE id = '{deep.id}'"
     if subject.kind == "embedded":
         with closing(sqlite3.connect(tmp_path / "platform.sqlite")) as db, db:
             db.execute(change.format("job"))
@@ -227,6 +228,34 @@ def test_details_nested_deeply_do_not_keep_the_next_job_from_being_claimed(
         request.getfixturevalue(f"{subject.kind}_deployment").execute(change.format("platform.job"))
     taken = claim(subject.platform).job.id
     assert good.id in (taken, claim(subject.platform).job.id if taken == deep.id else None)
+
+
+@pytest.mark.parametrize("depth", [100, 600, 990])
+def test_one_row_that_cannot_be_read_does_not_hide_the_others(
+    subject: Subject, request: pytest.FixtureRequest, tmp_path: Path, depth: int
+) -> None:
+    platform = subject.platform
+    others = [submit(platform, details={"n": 1}), submit(platform, details={"n": 2})]
+    deep = submit(platform)
+    others.append(submit(platform, details={"n": 3}))
+    change = f"UPDATE {{}} SET details = '{{{{\"x\": {'[' * depth}{']' * depth}}}}}' WHERE id = '{deep.id}'"
+    if subject.kind == "embedded":
+        with closing(sqlite3.connect(tmp_path / "platform.sqlite")) as db, db:
+            db.execute(change.format("job"))
+    else:
+        request.getfixturevalue(f"{subject.kind}_deployment").execute(change.format("platform.job"))
+    listed = platform.jobs()
+    assert {job.id for job in listed} == {deep.id, *(job.id for job in others)}
+    assert [job.created_at for job in listed] == sorted((job.created_at for job in listed), reverse=True)
+    (unreadable,) = [job for job in listed if job.unreadable]
+    assert (unreadable.id, unreadable.details, unreadable.status) == (deep.id, {}, "NEW")
+    assert "nested too deeply" in str(unreadable.unreadable)
+    assert sorted(job.details["n"] for job in listed if job.details) == [1, 2, 3]
+    assert platform.job(deep.id) == unreadable
+    assert platform.hold(deep.id).status == "ON_HOLD"
+    assert platform.release(deep.id).status == "NEW"
+    platform.request_cancel(deep.id)
+    assert platform.retry(deep.id).status == "NEW"
 
 
 def test_no_text_of_a_program_can_fail_a_write(subject: Subject) -> None:

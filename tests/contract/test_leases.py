@@ -63,6 +63,67 @@ def test_a_job_whose_lease_ran_out_three_times_is_put_on_hold(leased: Subject) -
     assert leased.platform.job(job.id).status == "NEW"
 
 
+GIVEN_BACK = Outcome("NEW", "given back: the lease could not be renewed in time", counted=False)
+CRASH = Outcome("NEW", "the job's process was killed", crashed=True)
+
+
+@pytest.mark.parametrize("outcome", [GIVEN_BACK, Outcome("COMPLETED_SUCCESS")])
+def test_law_10_an_attempt_that_says_too_late_how_it_ended_did_not_crash(leased: Subject, outcome: Outcome) -> None:
+    """The queue was away for longer than a lease: the attempt stopped itself, or had ended, and could not say so."""
+    job = submit(leased.platform)
+    first = claim(leased.platform, "cut-off", lease_s=0)
+    leased.platform.requeue_expired()
+    second = claim(leased.platform, "other")
+    for _ in range(2):
+        with pytest.raises(ClaimLost):
+            leased.platform.finish(first, outcome)
+        running = leased.platform.job(job.id)
+        assert (running.status, running.worker, running.attempt) == ("IN_PROGRESS", "other", 2)
+        assert (running.crashes, running.auto_retries) == (0, 0)
+    leased.platform.finish(second, CRASH)
+    assert leased.platform.job(job.id).crashes == 1
+
+
+def test_law_10_a_job_that_only_outages_put_on_hold_is_released(leased: Subject) -> None:
+    job = submit(leased.platform)
+    taken = []
+    for _ in range(3):
+        taken.append(claim(leased.platform, "cut-off", lease_s=0))
+        leased.platform.requeue_expired()
+    assert leased.platform.job(job.id).status == "ON_HOLD"
+    for crashes, late in zip((2, 1, 0), reversed(taken), strict=True):
+        with pytest.raises(ClaimLost):
+            leased.platform.finish(late, GIVEN_BACK)
+        back = leased.platform.job(job.id)
+        assert (back.status, back.crashes, back.status_details) == ("NEW", crashes, GIVEN_BACK.status_details)
+    assert back.auto_retries == 0
+    assert claim(leased.platform).attempt == 4
+
+
+def test_law_10_what_a_late_report_changes_ends_at_what_a_person_decided(leased: Subject) -> None:
+    """A crash that is confirmed counts; a job that a person put on hold stays there; a release forgets the count."""
+    job = submit(leased.platform)
+    first = claim(leased.platform, "cut-off", lease_s=0)
+    leased.platform.requeue_expired()
+    with pytest.raises(ClaimLost):
+        leased.platform.finish(first, CRASH)
+    assert leased.platform.job(job.id).crashes == 1
+    leased.platform.hold(job.id)
+    with pytest.raises(ClaimLost):
+        leased.platform.finish(first, GIVEN_BACK)
+    held = leased.platform.job(job.id)
+    assert (held.status, held.crashes) == ("ON_HOLD", 0)
+    leased.platform.release(job.id)
+    second = claim(leased.platform, "cut-off", lease_s=0)
+    leased.platform.requeue_expired()
+    leased.platform.hold(job.id)
+    leased.platform.release(job.id)
+    leased.platform.finish(claim(leased.platform), CRASH)
+    with pytest.raises(ClaimLost):
+        leased.platform.finish(second, GIVEN_BACK)
+    assert leased.platform.job(job.id).crashes == 1
+
+
 def test_a_running_job_is_canceled_by_its_worker(leased: Subject) -> None:
     job = submit(leased.platform)
     taken = claim(leased.platform)

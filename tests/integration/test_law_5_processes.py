@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,9 +15,9 @@ import pytest
 
 from openjd_vstitcher.attempt.lock import holder
 from openjd_vstitcher.journal import read_journal
-from tests.farm import CONFIG, Farm, farm, hang_once, wait_until
+from tests.farm import CONFIG, Farm, farm, hang_once, python, wait_until
 
-__all__ = ["farm"]
+__all__ = ["farm", "python"]
 
 CANARY = "canary-4711"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -35,14 +36,11 @@ def _shown(process: psutil.Process) -> bytes:
 def test_neither_daemon_nor_attempt_nor_engine_shows_a_secret(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     farm.configure(CONFIG.replace("[platform]", '[platform]\ncredential_variable = "ODD_NAME"'))
     _secret_environment(monkeypatch)
-    flag = hang_once(farm, monkeypatch)
-    job_id = farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    job_id, daemon = farm.hanging_daemon(monkeypatch)
     attempt = holder(farm.directory(job_id))
     assert attempt is not None
     shown = {name: _shown(psutil.Process(pid)) for name, pid in (("daemon", daemon.pid), ("attempt", attempt.pid))}
-    engines = [p for p in psutil.process_iter() if "standin" in _command(p) and str(farm.folder) in str(_env(p))]
+    engines = farm.engines()
     shown["engine"] = b"".join(map(_shown, engines))
     assert engines
     assert CANARY.encode() not in b"".join(shown.values())
@@ -53,13 +51,6 @@ def test_neither_daemon_nor_attempt_nor_engine_shows_a_secret(farm: Farm, monkey
     assert CANARY not in output
     files = [file for file in farm.directory(job_id).path.rglob("*") if file.is_file()]
     assert not [file for file in files if CANARY.encode() in file.read_bytes()]
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 def _env(process: psutil.Process) -> dict[str, str]:
@@ -117,12 +108,8 @@ def test_a_session_sees_no_variable_that_is_not_known_to_be_harmless(
     assert [e for e in read_journal(farm.directory(job_id).journal) if e.name == "job_ended"]
 
 
-def test_a_secret_on_the_last_line_of_a_process_log_is_not_told(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    python = farm.folder / "python"
-    say = "echo 'connecting to https://user:canary-4711@host/ with token=canary-4711'"
-    python.write_text(f'#!/bin/sh\ncase "$*" in *run-job*) {say}; kill -9 $$;; esac\nexec {sys.executable} "$@"\n')
-    python.chmod(0o700)
-    monkeypatch.setattr("openjd_vstitcher.daemon.process.sys.executable", str(python))
+def test_a_secret_on_the_last_line_of_a_process_log_is_not_told(farm: Farm, python: Callable[[str], None]) -> None:
+    python("echo 'connecting to https://user:canary-4711@host/ with token=canary-4711'; kill -9 $$")
     job_id = farm.submit()
     farm.work(poll_s=0.1)
     wait_until(lambda: farm.job(job_id).status != "IN_PROGRESS")

@@ -77,10 +77,9 @@ def python(user: str, open_folder: Path) -> str:
 def farm(open_folder: Path, user: str) -> Iterator[Farm]:
     folder = Path(tempfile.mkdtemp(dir=open_folder))
     folder.chmod(0o755)
-    made = Farm(folder)
-    made.configure(CONFIG.replace("lease_s = 8", f'lease_s = 30\nsession_user = "{user}"'))
+    made = Farm(folder, CONFIG.replace("lease_s = 8", f'lease_s = 30\nsession_user = "{user}"'))
     yield made
-    made.platform.close()
+    made.close()
 
 
 def attempt(farm: Farm, name: str = "job.1") -> AttemptDirectory:

@@ -63,6 +63,22 @@ def test_a_platform_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         open_platform(PlatformConfig(path=file))
 
 
+def test_a_platform_of_an_earlier_release_is_upgraded(tmp_path: Path) -> None:
+    file = tmp_path / "platform.sqlite"
+    platform = open_platform(PlatformConfig(path=file))
+    platform.put_preset({"key": "p_v0", "name": "p", "version": 0, "details": {}})
+    job = platform.submit(NewJob("TEST", "p_v0", {}))
+    platform.close()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("ALTER TABLE job DROP COLUMN expiries")
+        database.execute("PRAGMA user_version = 1")
+    upgraded = open_platform(PlatformConfig(path=file))
+    assert upgraded.job(job.id) == job
+    assert upgraded.claim("w", ["TEST"], lease_s=0) is not None
+    assert upgraded.requeue_expired() == [job.id]
+    upgraded.close()
+
+
 def test_an_unknown_kind_of_platform_is_refused() -> None:
     with pytest.raises(ConfigError, match="expected embedded or hasura, found 'mongo'"):
         open_platform(PlatformConfig(kind="mongo"))

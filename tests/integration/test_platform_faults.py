@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 
 from openjd_vstitcher.config import PlatformConfig
@@ -21,7 +20,7 @@ from openjd_vstitcher.platform.hasura.live_query import LiveQuery
 from openjd_vstitcher.platform.hasura.platform import HasuraPlatform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, NewAsset, NewJob, Outcome
-from tests.contract.platforms import JWT_KEY, Deployment
+from tests.contract.platforms import JWT_KEY, Deployment, token
 from tests.integration.faulty_proxy import FaultyProxy, faulty_proxy
 
 pytest_plugins = ["tests.contract.fixtures"]
@@ -110,6 +109,28 @@ def test_a_lost_answer_does_nothing_twice(line: Line, at: int) -> None:
         line.proxy.lose_answers(2 if number == at else 0)
 
     assert_ended_once(line, *run_job(line.platform, fault))
+
+
+def test_law_2_an_asset_whose_answer_is_lost_is_one_row(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.platform.submit(NewJob("TEST", "preset_v0", {}))
+    claim = line.platform.claim("worker-1", ["TEST"], lease_s=120)
+    assert claim is not None
+    connection = line.platform._connection  # type: ignore[attr-defined]
+    sends, lost = connection._send, []
+
+    def send(request: Any, deadline: float | None) -> Any:
+        name = request.document.definitions[0].name.value
+        if name in ("BeginAsset", "InsertAsset") and len(lost) < 2:
+            lost.append(name)
+            line.proxy.lose_answers(1)
+        return sends(request, deadline)
+
+    monkeypatch.setattr(connection, "_send", send)
+    asset = NewAsset("front\x00.png", "MEDIA_RENDER", "s3://b/front.png", True)
+    asset_id = line.platform.begin_asset(claim, asset)
+    assert len(lost) == 2
+    assert [found.id for found in line.platform.assets(claim.job.id)] == [asset_id]
+    assert line.platform.begin_asset(claim, asset) == asset_id
 
 
 def test_the_server_restarts(line: Line) -> None:
@@ -230,6 +251,7 @@ def test_new_jobs_are_pushed_again_after_the_websocket_was_dropped(line: Line) -
     deadline = time.monotonic() + 10
     while line.proxy.websockets < 2 and time.monotonic() < deadline:
         line.platform.wait_for_jobs(["TEST"], timeout_s=0.2)
+    assert line.proxy.websockets >= 2
     while line.platform.wait_for_jobs(["TEST"], timeout_s=0.3):
         pass
     other = open_platform(line.deployment.config)
@@ -262,6 +284,7 @@ def test_a_cancel_request_is_heard_after_the_websocket_was_dropped(line: Line) -
     deadline = time.monotonic() + 10
     while line.proxy.websockets < 2 and time.monotonic() < deadline:
         assert line.platform.claim_state(claim, timeout_s=0.2) == "held"
+    assert line.proxy.websockets >= 2
     line.platform.request_cancel(job.id)
     assert line.platform.claim_state(claim, timeout_s=10) in ("cancel_requested", "lost")
 
@@ -286,11 +309,6 @@ def test_a_platform_that_is_away_leaves_a_claim_held(line: Line) -> None:
     began = time.monotonic()
     assert line.platform.claim_state(claim, timeout_s=0.5) == "held"
     assert time.monotonic() - began < 5
-
-
-def token(key: str, valid_s: float, role: str = "admin") -> str:
-    claims = {"x-hasura-allowed-roles": [role], "x-hasura-default-role": role}
-    return jwt.encode({"exp": time.time() + valid_s, "https://hasura.io/jwt/claims": claims}, key, algorithm="HS256")
 
 
 def test_a_jwt_that_expires_in_the_middle_of_a_job_is_renewed(line: Line, tmp_path: Path) -> None:
@@ -324,11 +342,11 @@ def answer_to(line: Line, bearer: str) -> dict[str, Any]:
 
 def test_a_refused_jwt_is_fetched_anew_once(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "token"
-    file.write_text(token(JWT_KEY, 3600))
+    file.write_text(token())
     platform = open_platform(dataclasses.replace(line.config, auth="jwt", credential_file=file))
-    platform._connection._credential._value = token("another key, thirty-two bytes long!", 3600)  # type: ignore[attr-defined]
+    platform._connection._credential._value = token(key="another key, thirty-two bytes long!")  # type: ignore[attr-defined]
     assert_ended_once(line, *run_job(platform, lambda _: None))
-    file.write_text(token("another key, thirty-two bytes long!", 3600))
+    file.write_text(token(key="another key, thirty-two bytes long!"))
     platform._connection.forget_credential()  # type: ignore[attr-defined]
     before = line.proxy.requests
     with pytest.raises(PlatformError, match="JWT"):
@@ -339,9 +357,9 @@ def test_a_refused_jwt_is_fetched_anew_once(line: Line, tmp_path: Path) -> None:
 
 def test_a_websocket_that_is_refused_for_its_credential_reads_it_again(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "token"
-    file.write_text(token(JWT_KEY, 3600))
+    file.write_text(token())
     platform = HasuraPlatform(dataclasses.replace(line.config, auth="jwt", credential_file=file))
-    platform._connection._credential._value = token("another key, thirty-two bytes long!", 3600)
+    platform._connection._credential._value = token(key="another key, thirty-two bytes long!")
     requests = platform._requests
     live = LiveQuery(
         platform._connection, requests["Waiting"], {"where": {}}, root="platform_job", poll_s=60, subject="new jobs"

@@ -87,7 +87,7 @@ def test_a_redirected_request_takes_its_credential_nowhere(
     connection: Connection, moved: Place, elsewhere: Place
 ) -> None:
     with pytest.raises(PlatformError, match=rf"answered 30.: a redirect to localhost:{elsewhere.port}") as failed:
-        connection.execute(requests("legacy.graphql")["Presets"])
+        connection.execute(requests("legacy")["Presets"])
     assert not failed.value.transient
     assert len(moved.heard) == 1
     assert SECRET in moved.heard[0]
@@ -97,7 +97,7 @@ def test_a_redirected_request_takes_its_credential_nowhere(
 def test_a_redirected_subscription_is_not_opened_elsewhere(
     connection: Connection, moved: Place, elsewhere: Place
 ) -> None:
-    subscription = requests("legacy.graphql")["Waiting"]
+    subscription = requests("legacy")["Waiting"]
     live = LiveQuery(connection, subscription, {"where": {}}, root="platform_job", poll_s=60, subject="new jobs")
     assert moved.arrived.wait(10)
     assert not elsewhere.arrived.wait(0.5)

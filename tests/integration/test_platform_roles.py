@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from graphql import build_client_schema, get_introspection_query, validate
 
@@ -18,7 +16,7 @@ from openjd_vstitcher.platform.hasura.queries import requests
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, NewAsset, NewJob, Outcome
 from tests.contract.__main__ import schema_text
-from tests.contract.platforms import JWT_KEY, PROJECT, Deployment
+from tests.contract.platforms import PROJECT, Deployment, token
 
 pytest_plugins = ["tests.contract.fixtures"]
 
@@ -39,11 +37,8 @@ def open_as(extended_deployment: Deployment, tmp_path: Path) -> Iterator[Opener]
     opened: list[Platform] = []
 
     def open_with_role(role: str, **claims: str) -> Platform:
-        named = {f"x-hasura-{name.replace('_', '-')}": value for name, value in claims.items()}
-        payload = {"x-hasura-allowed-roles": [role], "x-hasura-default-role": role, **named}
-        token = {"exp": time.time() + 3600, "https://hasura.io/jwt/claims": payload}
         file = tmp_path / f"{role}-{len(opened)}"
-        file.write_text(jwt.encode(token, JWT_KEY, algorithm="HS256"))
+        file.write_text(token(role, **claims))
         config = dataclasses.replace(extended_deployment.config, auth="jwt", credential_file=file)
         opened.append(open_platform(config))
         return opened[-1]
@@ -77,7 +72,7 @@ def test_a_role_has_the_requests_that_it_needs_and_no_other(
     answer = extended_deployment.server.request(get_introspection_query(), headers=headers)
     schema = build_client_schema(answer["data"])
     hidden = () if role != "worker" else ("requestor_id",)
-    documents = requests("extended.graphql", without=hidden)
+    documents = requests("extended", without=hidden)
     assert {name for name, document in documents.items() if not validate(schema, document)} == allowed
 
 

@@ -30,12 +30,21 @@ NO_PRESET_KEY = {
 }
 OWN_WORKER = {"sql": "CREATE TABLE platform.worker (name text)"}
 CLOSED = {"closed_to": "admin"}
+NO_OWN_ASSET_IDS = {
+    "tables": {
+        r"(CREATE TABLE \"create\".asset \(\n  id uuid PRIMARY KEY DEFAULT gen_random_uuid\(\))": (
+            r"CREATE FUNCTION public.is_ours(id uuid) RETURNS bool LANGUAGE sql IMMUTABLE AS"
+            r" $$ SELECT id::text LIKE '________-____-4%' $$;\n\1 CHECK (public.is_ours(id))"
+        )
+    }
+}
 TEXT_NUMBERS = {"stringify_numeric_types": True}
 
 SHAPES = [
     pytest.param(extend, shape, id=f"{'extended' if extend else 'legacy'}-{name}")
     for extend, name, shape in [
         (False, "no zone", NO_ZONE),
+        (False, "no own asset ids", NO_OWN_ASSET_IDS),
         (True, "no zone", NO_ZONE),
         (False, "native status", NATIVE_STATUS),
         (False, "no preset key", NO_PRESET_KEY),

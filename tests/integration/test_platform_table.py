@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,20 @@ from openjd_vstitcher.errors import PlatformError
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.hasura.platform import HasuraPlatform
 from openjd_vstitcher.platform.values import NewAsset, NewJob, Outcome
-from tests.contract.platforms import Deployment, renamed
+from tests.contract.platforms import Deployment, shaped
 
 pytest_plugins = ["tests.contract.fixtures"]
+
+RENAMED: dict[str, Any] = {
+    "tables": {r"\A": "CREATE SCHEMA dxa;", r"\bplatform\.job(?![_.\w])": "dxa.flow_node_run"},
+    "metadata": {r"schema: platform(, |\n\s*)name: job(}|$)": r"schema: dxa\1name: flow_node_run\2"},
+    "job_table": "dxa.flow_node_run",
+}
 
 
 @pytest.mark.parametrize("extend", [True, False])
 def test_the_way_of_a_job_in_a_table_of_another_name(postgres_server: str, tmp_path: Path, extend: bool) -> None:
-    with renamed(postgres_server, tmp_path, extend=extend) as deployment:
+    with shaped(postgres_server, tmp_path, extend=extend, **RENAMED) as deployment:
         platform = open_platform(deployment.config)
         platform.put_preset({"key": "k", "name": "k", "version": 0, "details": {}})
         job = platform.submit(NewJob("TEST", "k", {}))

@@ -19,6 +19,7 @@ from openjd_vstitcher.session.log import SessionLog
 from openjd_vstitcher.session.plan import make_plan
 from openjd_vstitcher.session.runner import RunResult, SessionRunner
 from openjd_vstitcher.translation.check import decode
+from openjd_vstitcher.translation.extensions import EXTENSIONS
 
 
 def python(code: str, **action: Any) -> dict[str, Any]:
@@ -39,11 +40,13 @@ def environment(name: str, enter: str, leave: str) -> dict[str, Any]:
 class Run:
     """One run of a template, with what came of it."""
 
-    def __init__(self, tmp_path: Path, steps: list[dict[str, Any]], **template: Any) -> None:
+    def __init__(
+        self, tmp_path: Path, steps: list[dict[str, Any]], given: dict[str, str] | None = None, **template: Any
+    ) -> None:
         self.path = tmp_path
         self.environment: dict[str, str | None] = {}
         data = {"specificationVersion": "jobtemplate-2023-09", "name": "t", "steps": steps, **template}
-        self.plan = make_plan(decode(data, "t"), {}, source="t", base=tmp_path)
+        self.plan = make_plan(decode(data, "t", EXTENSIONS), given or {}, source="t", base=tmp_path)
         self.waiting: dict[str, threading.Event] = {}
 
     def start(self, **options: Any) -> RunResult:
@@ -228,15 +231,14 @@ def test_a_timeout_is_told_as_one(tmp_path: Path) -> None:
     assert run.events("action_ended")[0].fields["state"] == "timeout"
 
 
+NOTIFIED = "SIGBREAK" if sys.platform == "win32" else "SIGTERM"
 CATCHING = (
     "import signal, sys, time\n"
-    "signal.signal(signal.SIGTERM, lambda *_: (print('openjd_status: tidied'), sys.stdout.flush(), sys.exit(9)))\n"
+    f"signal.signal(signal.{NOTIFIED}, lambda *_: (print('openjd_status: tidied'), sys.stdout.flush(), sys.exit(9)))\n"
     "print('openjd_status: begun', flush=True)\n"
-    "time.sleep(60)\n"
+    "[time.sleep(0.1) for _ in range(600)]\n"
 )
-DEAF = CATCHING.replace("(print('openjd_status: tidied'), sys.stdout.flush(), sys.exit(9))", "None").replace(
-    "time.sleep(60)", "[time.sleep(1) for _ in range(60)]"
-)
+DEAF = CATCHING.replace("(print('openjd_status: tidied'), sys.stdout.flush(), sys.exit(9))", "None")
 NOTIFY = {"cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": 30}}
 
 
@@ -285,7 +287,8 @@ def test_path_mapping_rules_reach_path_parameters(tmp_path: Path) -> None:
     run = Run(
         tmp_path,
         [step("s", f"open({str(out)!r}, 'w').write('{{{{Param.Garment}}}}')")],
-        parameterDefinitions=[{"name": "Garment", "type": "PATH", "default": "/farm/tee.bw"}],
+        parameterDefinitions=[{"name": "Garment", "type": "PATH"}],
+        given={"Garment": "/farm/tee.bw"},
     )
     rule = PathMappingRule(
         source_path_format=PathFormat.POSIX, source_path=Path("/farm"), destination_path=Path("/here")

@@ -10,9 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
-import psutil
 import pytest
 
 from openjd_vstitcher import clock
@@ -21,7 +19,7 @@ from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.run import run_attempt
 from openjd_vstitcher.attempt.status import StatusFile, read_status
 from openjd_vstitcher.daemon import supervision as sv
-from tests.farm import CONFIG, Farm, farm, hang_once, python, scan, wait_until
+from tests.farm import CONFIG, Farm, farm, python, scan, wait_until
 
 __all__ = ["farm", "python", "scan"]
 
@@ -128,11 +126,8 @@ def test_a_job_longer_than_its_lease_stays_its_workers(farm: Farm, monkeypatch: 
 def test_a_claim_that_another_worker_has_taken_stops_the_process_and_its_engine(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flag = hang_once(farm, monkeypatch)
     farm.configure(CONFIG.replace("lease_s = 8", "lease_s = 600"))
-    job_id = farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    job_id, daemon = farm.hanging_daemon(monkeypatch)
     process = holder(farm.directory(job_id))
     assert process is not None
     with closing(sqlite3.connect(farm.config.platform.path)) as db, db:
@@ -141,19 +136,8 @@ def test_a_claim_that_another_worker_has_taken_stops_the_process_and_its_engine(
     claim = farm.platform.claim("other", farm.config.worker.job_types, lease_s=600)
     assert claim is not None
     wait_until(lambda: not is_held(farm.directory(job_id)), 20)
-    wait_until(lambda: not _engines_of(farm.folder), 20)
+    wait_until(lambda: not farm.engines(), 20)
     daemon.terminate()
     daemon.communicate(timeout=60)
     job = farm.job(job_id)
     assert (job.status, job.worker, job.attempt) == ("IN_PROGRESS", "other", 2)
-
-
-def _engines_of(folder: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if "openjd_vstitcher.standin" in " ".join(process.cmdline()) and str(folder) in str(process.environ()):
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found

@@ -35,8 +35,9 @@ def export(tee, path, **options):
 
 
 def techpack(tee, folder, name="tp-p2f-renders"):
-    assert tee.api.GarmentTechpackExport(tee.g, name, str(folder)) == 1, tee.api.GetLastError()
-    return json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    tee.api.GarmentTechpackExport(tee.g, name, str(folder))
+    assert tee.api.GetLastError() == 0
+    return json.loads((folder / "output.json").read_text(encoding="utf-8"))
 
 
 def test_glb_is_the_draped_garment_with_its_trims(tee, tmp_path):
@@ -68,8 +69,7 @@ def test_glb_follows_colorway_avatar_names_scale_and_axis(tee, tmp_path):
 
 
 def test_glb_has_no_deleted_trims(tee, tmp_path):
-    for trim in tee.info("trims"):
-        tee.api.ClusterDelete(tee.g, trim["cluster"])
+    tee.delete_trims()
     export(tee, tmp_path / "x.glb")
     assert set(trimesh.load(tmp_path / "x.glb").geometry) == set(PIECES)
 
@@ -86,7 +86,7 @@ def test_trims_touch_the_cloth_they_are_sewn_on(tee, tmp_path):
 
 def test_artwork_goes_into_the_glb(tee, tmp_path):
     Image.new("RGBA", (40, 40), (255, 0, 0, 255)).save(tmp_path / "art.png")
-    tee.api.MaterialUpdate(tee.g, 1, 5, json.dumps({"texture": {"path": str(tmp_path / "art.png")}}))
+    assert tee.set_texture(1, 5, tmp_path / "art.png") == 0
     export(tee, tmp_path / "x.glb")
     scene = trimesh.load(tmp_path / "x.glb")
     assert scene.geometry["Back"].visual.material.baseColorTexture is not None
@@ -118,7 +118,7 @@ def test_invalid_3d_exports_are_errors(tee, tmp_path, options, code):
 def test_techpack_is_complete_and_indexed(tee, tmp_path):
     index = techpack(tee, tmp_path)
     files = sorted(str(p.relative_to(tmp_path)).replace("\\", "/") for p in tmp_path.rglob("*") if p.is_file())
-    assert files == sorted([*index["files"], "index.json"])
+    assert files == sorted([*index["files"], "output.json"])
     assert index["preset"] == "tp-p2f-renders"
     assert [p["name"] for p in index["pieces"]] == PIECES
     assert [t["name"] for t in index["trims"]] == ["Shoulder Button 1", "Shoulder Button 2", "Hem Label"]
@@ -141,10 +141,10 @@ def test_same_techpack_has_the_same_bytes(tee, tmp_path):
 
 
 def test_techpack_needs_a_preset_name_and_a_folder(tee, tmp_path):
-    assert tee.api.GarmentTechpackExport(tee.g, "", str(tmp_path)) == 0
+    tee.api.GarmentTechpackExport(tee.g, "", str(tmp_path))
     assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
     (tmp_path / "file").write_text("")
-    assert tee.api.GarmentTechpackExport(tee.g, "dxf", str(tmp_path / "file")) == 0
+    tee.api.GarmentTechpackExport(tee.g, "dxf", str(tmp_path / "file"))
     assert tee.api.GetLastError() == Code.CANNOT_WRITE
 
 
@@ -201,8 +201,8 @@ def test_removing_symmetry_shows_in_the_techpack(tee, tmp_path):
     assert (before["Sleeve Left"]["cut"], before["Sleeve Left"]["cut_mirrored"]) == (1, 1)
     assert (before["Sleeve Right"]["cut"], before["Sleeve Right"]["mirror_of"]) == (0, "Sleeve Left")
     assert before["Front"]["folded"]
-    for entry in tee.info("symmetry"):
-        tee.api.ShapePropertiesSet(tee.g, entry["shape"], '{"symmetry": null}')
+    for shape in tee.garment.pieces():
+        tee.garment.unlink(shape)
     after = {p["name"]: p for p in techpack(tee, tmp_path / "after")["pieces"]}
     assert (after["Sleeve Left"]["cut"], after["Sleeve Left"]["cut_mirrored"]) == (1, 0)
     assert (after["Sleeve Right"]["cut"], after["Sleeve Right"]["mirror_of"]) == (1, None)
@@ -215,15 +215,14 @@ def test_removing_symmetry_shows_in_the_techpack(tee, tmp_path):
 
 
 def test_changed_allowance_moves_the_cut_line(tee, tmp_path):
-    tee.api.ShapePropertiesSet(tee.g, 1, json.dumps({"edges": [{"id": 1, "seam_allowance": 3.0}]}))
+    tee.shape(1).edge(1).seam_allowance = 3.0
     techpack(tee, tmp_path)
     (cut,) = ezdxf.readfile(tmp_path / "pattern.dxf").blocks["FRONT"].query('LWPOLYLINE[layer=="1"]')
     assert min(p[1] for p in cut.get_points()) == pytest.approx(4.0 - 3.0)
 
 
 def test_deleted_trims_are_not_in_the_techpack(tee, tmp_path):
-    for trim in tee.info("trims"):
-        tee.api.ClusterDelete(tee.g, trim["cluster"])
+    tee.delete_trims()
     assert techpack(tee, tmp_path)["trims"] == []
     used = json.loads((tmp_path / "materials.json").read_text(encoding="utf-8"))[0]["materials"]
     assert [m["name"] for m in used] == ["Jersey 180", "Rib 1x1"]

@@ -140,8 +140,7 @@ def test_avatar_is_shown_on_request(tee, tmp_path):
 
 def test_deleted_trims_and_pieces_vanish(tee, tmp_path):
     tee.render(tmp_path / "all.png", (320, 400))
-    for trim in tee.info("trims"):
-        tee.api.ClusterDelete(tee.g, trim["cluster"])
+    tee.delete_trims()
     tee.render(tmp_path / "no_trims.png", (320, 400))
     difference = np.abs(pixels(tmp_path / "all.png") - pixels(tmp_path / "no_trims.png")).max(axis=2) > 60
     rows, columns = np.nonzero(difference)
@@ -157,7 +156,7 @@ def test_artwork_is_on_the_piece_upright(tee, tmp_path):
     artwork = Image.new("RGBA", (100, 100), (255, 0, 0, 255))
     artwork.paste((0, 255, 0, 255), (0, 0, 100, 50))
     artwork.save(tmp_path / "art.png")
-    tee.api.MaterialUpdate(tee.g, 1, 5, json.dumps({"texture": {"path": str(tmp_path / "art.png")}}))
+    assert tee.set_texture(1, 5, tmp_path / "art.png") == 0
     tee.render(tmp_path / "back.png", (320, 400), camera=at((0, 400, 116)))
     image = pixels(tmp_path / "back.png")
     green = np.nonzero(image[..., 1] > image[..., 0] + 80)[0]
@@ -172,7 +171,7 @@ def test_fabric_texture_is_tiled_over_the_cloth(tee, tmp_path):
     stripes = Image.new("RGB", (10, 40), (250, 250, 250))
     stripes.paste((10, 10, 10), (0, 0, 10, 20))
     stripes.save(tmp_path / "stripes.png")
-    tee.api.MaterialUpdate(tee.g, 1, 1, json.dumps({"texture": {"path": str(tmp_path / "stripes.png"), "width_cm": 2}}))
+    assert tee.set_texture(1, 1, tmp_path / "stripes.png", width_mm=20) == 0
     tee.render(tmp_path / "x.png", (320, 400))
     middle = pixels(tmp_path / "x.png")[130:320, 160, :3].mean(axis=1)
     changes = np.count_nonzero(np.diff((middle > middle.mean()).astype(int)))
@@ -181,14 +180,14 @@ def test_fabric_texture_is_tiled_over_the_cloth(tee, tmp_path):
 
 def test_light_exposure_brightens(tee, tmp_path):
     tee.render(tmp_path / "1.png")
-    tee.api.EnvironmentLightInfoSet("Soft box", '{"exposure": 1.0}')
+    tee.api.EnvironmentLightInfoSet("Soft box.hdr", '{"exposure": 1.0}')
     tee.render(tmp_path / "2.png")
     assert cloth_color(pixels(tmp_path / "2.png")).mean() > cloth_color(pixels(tmp_path / "1.png")).mean() + 20
 
 
 def test_render_needs_a_dressed_avatar(tmp_path):
     tee = open_program(dressed=False)
-    assert tee.render(tmp_path / "x.png") == Code.NOT_DRESSED
+    assert tee.render(tmp_path / "x.png") == Code.NO_SNAPSHOT_AVAILABLE
     tee.api.SnapshotLoad(tee.g, tee.api.GarmentSnapshotIdsEx(tee.g)[0])
     assert tee.render(tmp_path / "x.png") == 0
 
@@ -283,9 +282,9 @@ def test_ray_trace_job_reports_its_status(tee, tmp_path):
     assert job
     tee.host.ray_traces[job].wait(100)
     status = json.loads(tee.api.RenderJobStatusGet(tee.g, job))
-    assert status == {"status": "done", "progress": 100.0, "error": ""}
+    assert status == {"id": job, "status": "done", "info": "", "additional_info": "", "progress": 1.0}
     assert (tmp_path / "x.png").exists()
-    assert tee.api.RenderJobStatusGet(tee.g, "render-99") == ""
+    assert json.loads(tee.api.RenderJobStatusGet(tee.g, "render-99"))["status"] == "unknown"
 
 
 def test_plain_mesh_is_rendered(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,9 @@ import pytest
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.storage.inputs.cache import Cache
 from openjd_vstitcher.storage.inputs.download import fetch
-from tests.input_server import CONTENT, SHA256, InputServer, entry_of, running_input_server
+from tests.input_server import CONTENT, SHA256, InputServer, entry_of, server
 
-
-@pytest.fixture
-def server() -> Iterator[InputServer]:
-    with running_input_server() as server:
-        yield server
+__all__ = ["server"]
 
 
 def test_download_that_breaks_off_goes_on_where_it_was(server: InputServer, tmp_path: Path) -> None:

@@ -7,28 +7,25 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openjd_vstitcher.config import InputsConfig
 from openjd_vstitcher.errors import InvalidInput, StorageError
 from openjd_vstitcher.storage.inputs.cache import Cache
 from openjd_vstitcher.storage.inputs.download import Fetched, fetch
-from openjd_vstitcher.storage.inputs.limits import Allowance, Limits
+from openjd_vstitcher.storage.inputs.limits import Allowance, Sink
 from openjd_vstitcher.storage.inputs.manifest import InputEntry
-from tests.input_server import CONTENT, InputServer, entry_of, running_input_server
+from tests.input_server import CONTENT, InputServer, entry_of, server
+
+__all__ = ["server"]
 
 
-@pytest.fixture
-def server() -> Iterator[InputServer]:
-    with running_input_server() as server:
-        yield server
-
-
-def _fetch(server: InputServer, entry: InputEntry, target: Path, **limits: Any) -> Fetched:
-    return fetch(entry, target, allow_private_hosts=[server.host], allowance=Allowance(Limits(**limits)))
+def _fetch(server: InputServer, entry: InputEntry, target: Path, min_free_bytes: int = 0, **limits: Any) -> Fetched:
+    allowance = Allowance(InputsConfig(**limits), min_free_bytes)
+    return fetch(entry, target, allow_private_hosts=[server.host], allowance=allowance)
 
 
 @pytest.mark.parametrize("path", ["/endless", "/endless?chunked"])
@@ -54,7 +51,7 @@ def test_body_with_more_bytes_than_the_manifest_says_ends_there(server: InputSer
 
 
 def test_inputs_together_end_at_the_limit_of_the_job(server: InputServer, tmp_path: Path) -> None:
-    allowance = Allowance(Limits(max_total_bytes=2 * len(CONTENT)))
+    allowance = Allowance(InputsConfig(max_total_bytes=2 * len(CONTENT)))
     entry = entry_of(f"http://{server.host}/tee.bw", version="")
     server.cut_after = [300_000]
     for name in ("1", "2"):
@@ -68,7 +65,7 @@ def test_inputs_from_the_cache_and_from_files_count_too(server: InputServer, tmp
     fetch(entry, tmp_path / "1", allow_private_hosts=[server.host], cache=cache)
     for url in (entry.url, (tmp_path / "1").as_uri()):
         with pytest.raises(InvalidInput, match=r"inputs\.max_bytes"):
-            fetch(entry_of(url), tmp_path / "2", cache=cache, allowance=Allowance(Limits(max_bytes=1000)))
+            fetch(entry_of(url), tmp_path / "2", cache=cache, allowance=Allowance(InputsConfig(max_bytes=1000)))
     assert len(server.requests) == 1
 
 
@@ -85,7 +82,7 @@ def test_answer_that_drips_ends_at_the_time_limit(server: InputServer, tmp_path:
 def test_connection_that_stands_still_is_tried_again_until_the_time_limit(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        limits = Limits(timeout_s=1.5, idle_timeout_s=0.2)
+        limits = InputsConfig(timeout_s=1.5, idle_timeout_s=0.2)
         with pytest.raises(StorageError, match=r"inputs\.timeout_s"):
             fetch(entry_of(f"http://{host}/x"), tmp_path / "x", allow_private_hosts=[host], allowance=Allowance(limits))
         silent.settimeout(1)
@@ -116,6 +113,26 @@ def test_disk_that_is_full_is_the_machines_fault_and_not_tried_again(
         _fetch(server, entry_of(url), tmp_path / "x")
     assert caught.value.transient
     assert len(server.requests) <= 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_disk_that_is_full_is_noticed_when_the_last_bytes_are_flushed(tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    part.symlink_to("/dev/full")
+    sink = Sink(part, "tee.bw", None, Allowance(InputsConfig()))
+    with pytest.raises(StorageError, match=os.strerror(errno.ENOSPC)) as caught, sink.open():
+        sink.write(b"small")
+    assert caught.value.transient
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_ended_a_download_is_not_hidden_by_the_disk_that_is_full(tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    part.symlink_to("/dev/full")
+    sink = Sink(part, "tee.bw", 9, Allowance(InputsConfig()))
+    sink.open().write(b"small")
+    with pytest.raises(InvalidInput, match="has more than the 9 bytes"), sink:
+        sink.write(b"more than that")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no device files")

@@ -202,6 +202,27 @@ def test_upload_whose_id_is_unknown_or_gone_begins_anew_and_leaves_no_stray(
     assert _uploads(s3_server) == []
 
 
+def test_upload_that_somebody_aborts_is_forgotten_and_begins_anew_the_next_time(
+    s3_server: S3Server, tmp_path: Path
+) -> None:
+    s3_server.bucket("style-assets")
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(2 * _PART))
+    storage = open_storage(s3_server.config(part_bytes=_PART))
+    saved: list[str | None] = []
+
+    def abort_before_the_end() -> None:
+        for upload in _uploads(s3_server):
+            client = s3_server.client()
+            client.abort_multipart_upload(Bucket="style-assets", Key=upload["Key"], UploadId=upload["UploadId"])
+
+    with pytest.raises(StorageError, match="NoSuchUpload"):
+        _put(storage, path, transfer=Transfer(on_upload_id=saved.append, guard=abort_before_the_end))
+    assert saved[-1] is None
+    _put(storage, path, transfer=Transfer(upload_id=saved[-1]))
+    assert _bytes(s3_server) == path.read_bytes()
+
+
 def test_abandoned_uploads_are_gone_but_not_those_of_other_keys(s3_server: S3Server) -> None:
     s3_server.bucket("style-assets")
     client = s3_server.client()

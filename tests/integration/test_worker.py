@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,11 +17,12 @@ from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import is_held
 from openjd_vstitcher.config import load_config
 from openjd_vstitcher.daemon.worker import Worker
-from openjd_vstitcher.errors import OpenjdVsError
+from openjd_vstitcher.errors import OpenjdVsError, PlatformError
 from openjd_vstitcher.journal import read_journal
-from tests.farm import CONFIG, Farm, farm, hang_once, wait_until
+from openjd_vstitcher.platform.values import Claim
+from tests.farm import CONFIG, Farm, farm, hang_once, scan, wait_until
 
-__all__ = ["farm"]
+__all__ = ["farm", "scan"]
 
 
 def test_a_job_runs_and_its_outcome_assets_and_events_are_on_the_platform(farm: Farm) -> None:
@@ -113,14 +115,42 @@ def test_a_machine_that_cannot_begin_a_job_gives_it_back(farm: Farm, monkeypatch
 
 
 def test_two_daemons_never_work_in_one_directory(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    flag = hang_once(farm, monkeypatch)
-    farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    _, daemon = farm.hanging_daemon(monkeypatch)
     with pytest.raises(OpenjdVsError, match="another daemon already works in"):
         farm.work()
     daemon.kill()
     daemon.communicate()
+
+
+def test_a_claim_that_arrives_after_the_daemon_was_told_to_stop_goes_back_unstarted(
+    farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = scan()
+    daemon, claim = Worker(farm.config, farm.platform), farm.platform.claim
+
+    def stop_meanwhile(*given: Any, **named: Any) -> Claim | None:
+        daemon.stop()
+        return claim(*given, **named)
+
+    monkeypatch.setattr(farm.platform, "claim", stop_meanwhile)
+    daemon.run()
+    job = farm.job(job_id)
+    assert (job.status, job.attempt, job.auto_retries, job.crashes) == ("NEW", 1, 0, 0)
+    assert not farm.directory(job_id).path.exists()
+
+
+def test_a_daemon_that_the_queue_refuses_from_the_start_ends_with_its_reason(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [PlatformError("away", transient=True), PlatformError("the role may not claim")]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise answers.pop(0)
+
+    monkeypatch.setattr(farm.platform, "claim", refuse)
+    with pytest.raises(PlatformError, match="the role may not claim"):
+        farm.work(poll_s=0.1)
+    assert answers == []
 
 
 def test_storage_that_is_away_when_a_job_begins_puts_it_back_uncounted(
@@ -162,15 +192,12 @@ def test_a_directory_without_a_readable_request_is_passed_over(farm: Farm) -> No
 
 @pytest.mark.slow
 def test_three_slots_run_twelve_jobs_in_order_and_a_hung_one_holds_up_nobody(
-    farm: Farm, monkeypatch: pytest.MonkeyPatch
+    farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("openjd_vstitcher.daemon.worker._LOOK_S", 0.1)
     flag = hang_once(farm, monkeypatch)
-    scan = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
-    details = {"instructions": [scan], "remote_destination": "s3://style-assets/"}
-    farm.platform.put_preset({"key": "scan", "details": details})
     hung = farm.submit()
-    jobs = [farm.submit("scan") for _ in range(11)]
+    jobs = [scan() for _ in range(11)]
     config = dataclasses.replace(farm.config, worker=dataclasses.replace(farm.config.worker, slots=3))
     worker = Worker(config, farm.platform)
     thread = threading.Thread(target=worker.run)
@@ -195,10 +222,7 @@ def test_three_slots_run_twelve_jobs_in_order_and_a_hung_one_holds_up_nobody(
 def test_a_daemon_told_to_stop_ends_its_job_first_and_told_twice_gives_it_back(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flag = hang_once(farm, monkeypatch)
-    job_id = farm.submit()
-    daemon = farm.daemon()
-    wait_until(flag.exists)
+    job_id, daemon = farm.hanging_daemon(monkeypatch)
     daemon.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         daemon.wait(1.0)

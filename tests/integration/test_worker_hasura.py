@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import jwt
 import pytest
 
-from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import is_held
-from openjd_vstitcher.config import load_config
-from openjd_vstitcher.daemon.worker import Worker
-from openjd_vstitcher.documents import read_document
 from openjd_vstitcher.events import ActionEnded, ActionStatus, Event
 from openjd_vstitcher.journal import read_journal
-from openjd_vstitcher.platform.adapters import open_platform
-from openjd_vstitcher.platform.ports import Platform
-from openjd_vstitcher.platform.values import NewJob
-from openjd_vstitcher.resources import resource
-from tests.contract.platforms import JWT_KEY, Deployment
+from tests.contract.platforms import Deployment, token
+from tests.farm import Farm, wait_until
 from tests.integration.faulty_proxy import faulty_proxy
 
 pytest_plugins = ["tests.contract.fixtures"]
@@ -51,39 +40,19 @@ kind = "standin"
 """
 
 
-class Site:
+class Site(Farm):
     """A worker's machine, and the Hasura that it works for."""
 
     def __init__(self, folder: Path, deployment: Deployment) -> None:
-        self.folder = folder
-        self.server = deployment.server
         self.deployment = deployment
-        self.configure(deployment.config.endpoint)
-        self.platform: Platform = open_platform(self.config.platform)
-        garment = self.config.storage.local.root / "body-files" / "tee.bw"
-        garment.parent.mkdir(parents=True)
-        shutil.copyfile(resource("examples/garments/tee.bw"), garment)
-        self.platform.put_preset(read_document(resource("examples/presets/dxf_v0.json")))
+        super().__init__(folder, self._text(deployment.config.endpoint))
 
-    def configure(self, endpoint: str, lease_s: float = 8) -> None:
+    def connect(self, endpoint: str, lease_s: float = 8) -> None:
         """Write the configuration that daemons and attempts read."""
-        text = CONFIG.format(endpoint=endpoint, credential=self.deployment.config.credential_file, lease_s=lease_s)
-        (self.folder / "c.toml").write_text(text)
-        self.config = load_config(self.folder / "c.toml")
+        self.configure(self._text(endpoint, lease_s))
 
-    def daemon(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "openjd_vstitcher.cli", "daemon", "--config", str(self.folder / "c.toml")]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def directory(self, job_id: str, attempt: int = 1) -> AttemptDirectory:
-        return AttemptDirectory(self.config.worker.work_dir / f"{job_id}.{attempt}")
-
-    def submit(self) -> str:
-        details = {"input_file_uri": "s3://body-files/tee.bw", "style_id": "s-1"}
-        return self.platform.submit(NewJob("DXA_EXPORT_ASSET_BUNDLE", "dxf_v0", details)).id
-
-    def work(self) -> None:
-        Worker(self.config, self.platform).run(once=True)
+    def _text(self, endpoint: str, lease_s: float = 8) -> str:
+        return CONFIG.format(endpoint=endpoint, credential=self.deployment.config.credential_file, lease_s=lease_s)
 
     def assert_well_ended(self, job_id: str) -> None:
         job = self.platform.job(job_id)
@@ -102,20 +71,13 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     deployment.clear()
     made = Site(tmp_path, deployment)
     yield made
-    made.platform.close()
+    made.close()
 
 
 def test_a_job_of_hasura_runs_and_ends_there(site: Site) -> None:
     job_id = site.submit()
     site.work()
     site.assert_well_ended(job_id)
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        threading.Event().wait(0.05)
 
 
 def slow_once(site: Site, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Path:
@@ -135,7 +97,7 @@ def extended_only(site: Site) -> None:
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_an_attempt_needs_no_daemon_for_five_leases(site: Site, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     extended_only(site)
-    site.configure(site.deployment.config.endpoint, lease_s=2)
+    site.connect(site.deployment.config.endpoint, lease_s=2)
     flag = slow_once(site, monkeypatch, 14)
     job_id = site.submit()
     daemon = site.daemon()
@@ -150,7 +112,7 @@ def test_an_attempt_needs_no_daemon_for_five_leases(site: Site, monkeypatch: pyt
     site.assert_well_ended(job_id)
     assert site.platform.job(job_id).attempt == 1
     daemon.kill()
-    daemon.wait()
+    daemon.communicate()
 
 
 @pytest.mark.slow
@@ -159,7 +121,7 @@ def test_an_attempt_that_outlives_its_daemon_reads_a_rotated_credential(
 ) -> None:
     extended_only(site)
     credential = site.folder / "token"
-    credential.write_text(_token(valid_s=20))
+    credential.write_text(token(valid_s=20, worker_id="w"))
     file = site.folder / "c.toml"
     named = str(site.deployment.config.credential_file)
     file.write_text(file.read_text().replace(named, str(credential)).replace("[storage", 'auth = "jwt"\n[storage', 1))
@@ -168,17 +130,11 @@ def test_an_attempt_that_outlives_its_daemon_reads_a_rotated_credential(
     daemon = site.daemon()
     wait_until(flag.exists)
     daemon.kill()
-    daemon.wait()
-    credential.write_text(_token(valid_s=3600))
+    daemon.communicate()
+    credential.write_text(token(worker_id="w"))
     wait_until(site.directory(job_id).reported.exists)
     site.assert_well_ended(job_id)
     assert site.platform.job(job_id).attempt == 1
-
-
-def _token(*, valid_s: float) -> str:
-    claims = {"x-hasura-allowed-roles": ["admin"], "x-hasura-default-role": "admin", "x-hasura-worker-id": "w"}
-    whole = {"exp": time.time() + valid_s, "https://hasura.io/jwt/claims": claims}
-    return jwt.encode(whole, JWT_KEY, algorithm="HS256")
 
 
 @pytest.mark.slow
@@ -189,7 +145,7 @@ def test_an_attempt_cut_off_from_hasura_ends_before_its_lease_does(site: Site, m
     port = urlsplit(site.deployment.config.endpoint).port
     assert port is not None
     with faulty_proxy(port) as proxy:
-        site.configure(proxy.endpoint, lease_s=4)
+        site.connect(proxy.endpoint, lease_s=4)
         daemon = site.daemon()
         wait_until(flag.exists)
         proxy.fail()
@@ -203,11 +159,11 @@ def test_an_attempt_cut_off_from_hasura_ends_before_its_lease_does(site: Site, m
         wait_until(lambda: site.platform.job(job_id).status == "COMPLETED_SUCCESS", 90)
         assert site.platform.job(job_id).attempt == 2
         daemon.terminate()
-        daemon.wait()
+        daemon.communicate()
 
 
 def test_cancel_is_heard_and_ended_within_two_seconds(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.configure(site.deployment.config.endpoint, lease_s=60)
+    site.connect(site.deployment.config.endpoint, lease_s=60)
     flag = slow_once(site, monkeypatch, 60)
     job_id = site.submit()
     worker = threading.Thread(target=site.work)
@@ -234,15 +190,15 @@ def _is_sign_of_cancel(event: Event) -> bool:
 def test_a_server_that_is_away_in_the_middle_of_a_job_costs_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.configure(site.deployment.config.endpoint, lease_s=60)
+    site.connect(site.deployment.config.endpoint, lease_s=60)
     begun = slow_once(site, monkeypatch, 3)
     job_id = site.submit()
     worker = threading.Thread(target=site.work)
     worker.start()
     wait_until(begun.exists)
-    site.server.kill()
+    site.deployment.server.kill()
     threading.Event().wait(5.0)
-    site.server.start()
+    site.deployment.server.start()
     worker.join(60)
     assert not worker.is_alive()
     site.assert_well_ended(job_id)

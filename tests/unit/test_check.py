@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openjd_vstitcher.config import Config, load_config
+from openjd_vstitcher.config import Config, EngineConfig, load_config
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.translation.check import check_file, decode
+from openjd_vstitcher.translation.check import check_file, decode, warnings
 from tests.unit.test_documents import any_bytes
 
 LIMIT_S = 1.0
@@ -167,3 +167,40 @@ def test_ten_thousand_files_are_checked(
     tmp_path_factory: pytest.TempPathFactory, config: Config, content: bytes, name: str
 ) -> None:
     _is_checked(tmp_path_factory.getbasetemp(), config, content, name)
+
+
+def unproven_preset(tmp_path: Path) -> Path:
+    instructions = [
+        {"type": "MUTATION", "mutation_type": "REMOVE_SYMMETRY"},
+        {"type": "MUTATION", "mutation_type": "DELETE_TRIMS"},
+        {
+            "type": "EXPORT",
+            "export_type": "DXA_ASSET_BUNDLE",
+            "output_file_name": "b.zip",
+            "set_seam_allowance_symmetrically": True,
+        },
+    ]
+    path = tmp_path / "preset.json"
+    path.write_text(json.dumps({"key": "p", "details": {"instructions": instructions}}), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("policy", "then"), [("warn", "warns"), ("fail", "fails")])
+def test_changes_that_no_documented_call_makes_are_warned_of(tmp_path: Path, policy: str, then: str) -> None:
+    config = Config(engine=EngineConfig(unproven_mutations=policy))
+    found = warnings(unproven_preset(tmp_path), config)
+    assert [warning.split(":")[0] for warning in found] == [
+        "/details/instructions/0/mutation_type",
+        "/details/instructions/2/set_seam_allowance_symmetrically",
+    ]
+    assert all(f"the export {then} (engine.unproven_mutations)" in warning for warning in found)
+
+
+def test_custom_mutation_is_not_warned_of(tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "remove_symmetry.py").write_text("def mutate(garment, instruction):\n    return 1\n")
+    (folder / "remove_symmetry.schema.json").write_text("{}")
+    config = Config(engine=EngineConfig(extra_exports=folder))
+    (warning,) = warnings(unproven_preset(tmp_path), config)
+    assert warning.startswith("/details/instructions/2/")

@@ -90,7 +90,11 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         ("[worker]\njob_types = []", "worker.job_types: expected at least one entry, found an empty list"),
         ("[worker]\njob_types = ['TEST', 1]", "worker.job_types[1]: expected non-empty text"),
         ("[worker]\nwork_dir = ''", "worker.work_dir: expected a path, found ''"),
-        ("[worker]\nwork_dir = '~no-such-user/x'", "worker.work_dir: expected a path, found '~no-such-user/x'"),
+        pytest.param(
+            "[worker]\nwork_dir = '~no-such-user/x'",
+            "worker.work_dir: expected a path, found '~no-such-user/x'",
+            marks=pytest.mark.posix(reason="Windows takes it for a directory beside the user's own"),
+        ),
         ('[worker]\nid = "a\\nb"', "worker.id: expected non-empty text without control characters, found"),
         ("[platform]\nkind = 'mongo'", "platform.kind: expected embedded or hasura, found 'mongo'"),
         ("[platform]\nauth = 'password'", "platform.auth: expected admin-secret or jwt, found 'password'"),
@@ -156,7 +160,7 @@ HASURA = "[platform]\nkind = 'hasura'\nendpoint = 'https://hasura.example.com/v1
         ("[storage.s3]\npart_bytes = 99000000", "storage.s3.bytes_in_flight: expected at least storage.s3.part_bytes"),
         ("[storage.s3]\nsse_kms_key_id = 'k'", "storage.s3.sse_kms_key_id: expected no key without storage.s3.sse = "),
         (
-            "[storage]\nkind = 's3'\nwrite_to = ['/out']",
+            "[storage]\nkind = 's3'\nwrite_to = ['~/out']",
             "storage.write_to: expected s3:// addresses with storage.kind = s3",
         ),
         (
@@ -171,6 +175,19 @@ HASURA = "[platform]\nkind = 'hasura'\nendpoint = 'https://hasura.example.com/v1
         (HASURA + "credential_file = 'x'\ncredential_variable = 'Y'", "found credential_file and credential_variable"),
         ("[platform]\nkind = 'hasura'\ncredential_file = 'x'", "platform.endpoint: expected an http(s) URL"),
         (
+            "[worker]\nsession_user = 'render'\nslots = 2",
+            "worker.session_user: expected {slot} in it with worker.slots = 2, because jobs must not share a user; "
+            "found 'render'",
+        ),
+        (
+            "[worker]\nsession_user = 'render{slot}'\nsession_group = 'renders'\nslots = 2",
+            "worker.session_group: expected {slot} in it with worker.slots = 2",
+        ),
+        (
+            "[worker]\nsession_user = 'render'\n[engine]\nkeep_warm = true",
+            "engine.keep_warm: expected false with worker.session_user, because a kept engine serves several jobs",
+        ),
+        (
             "[engine]\nkind = 'vs-cli'",
             "engine.command: expected the launch command of VS-CLI with engine.kind = vs-cli",
         ),
@@ -179,6 +196,21 @@ HASURA = "[platform]\nkind = 'hasura'\nendpoint = 'https://hasura.example.com/v1
 def test_keys_that_contradict_each_other_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (found,) = problems(tmp_path, text)
     assert message in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[worker]\nsession_user = 'render'",
+        "[worker]\nsession_user = 'render{slot}'\nslots = 2",
+        "[worker]\nsession_user = 'render{slot}'\nsession_group = 'renders{slot}'\nslots = 2",
+        "[worker]\nsession_group = 'renders'\nslots = 2\n[engine]\nkeep_warm = true",
+    ],
+)
+def test_session_users_that_jobs_do_not_share_are_allowed(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    load_config(file)
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
@@ -229,7 +261,7 @@ def test_a_secret_is_not_in_the_message(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "value"),
     [
-        ("[storage]\nwrite_to = ['s3://bucket', 's3://', '/out', 'file:///out', '~/out']", "storage.write_to", 5),
+        ("[storage]\nwrite_to = ['s3://bucket', 's3://', 'file:///C:/out', '~/out']", "storage.write_to", 4),
         ("[inputs]\nread_from = ['https://cdn.example.com/in/', 's3://bucket/in/']", "inputs.read_from", 2),
         (
             "[inputs]\nallow_private_hosts = ['nas', 'nas.example:8080', '10.0.0.1', '::1', 'fe80::1']",
@@ -330,6 +362,16 @@ def test_the_shown_values_have_no_secrets(tmp_path: Path, monkeypatch: pytest.Mo
     assert "hunter22" not in effective_file(read_config(write(tmp_path / "c.toml", text)))
 
 
+def test_a_long_work_dir_is_refused_where_windows_has_no_long_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"[worker]\nwork_dir = '{tmp_path.as_posix()}/{'x' * 100}'"
+    monkeypatch.setattr("openjd_vstitcher.config.rules.long_paths", lambda: False)
+    assert "worker.work_dir: expected at most 100 characters, or Windows with long paths" in problems(tmp_path, text)[0]
+    monkeypatch.setattr("openjd_vstitcher.config.rules.long_paths", lambda: True)
+    load_config(write(tmp_path / "c.toml", text))
+
+
 def test_the_reference_page_is_current() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert page == reference(), "run: openjd-vs config reference > docs/configuration.md"
@@ -351,6 +393,8 @@ def test_reading_the_configuration_imports_nothing_heavy(tmp_path: Path) -> None
 
 
 def test_the_examples_are_valid() -> None:
-    for file in (ROOT / "examples").rglob("*.toml"):
+    files = list((ROOT / "examples").rglob("*.toml"))
+    assert files
+    for file in files:
         assert tomllib.loads(file.read_text(encoding="utf-8"))
         assert load_config(file).source == file

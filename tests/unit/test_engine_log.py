@@ -17,6 +17,7 @@ from openjd_vstitcher.engine.engine_log import EngineLog, ProgressReader
 
 ECHO = """
 import sys
+sys.stdout.reconfigure(newline="\\n")
 for line in sys.stdin:
     sys.stdout.write(line)
     sys.stdout.flush()
@@ -59,7 +60,7 @@ def test_process_goes_on_at_the_new_end_of_a_trimmed_log(log: EngineLog) -> None
         assert child.stderr.readline() == "written\n"
         log.trim()
         child.communicate("after\n")
-    content = log.path.read_bytes().replace(b"\r", b"")
+    content = log.path.read_bytes()
     assert content == b"[earlier output was dropped]\n" + b"x" * 99 + b"\nafter\n"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.files import is_part, move_into_place, part_path, whole_file, write_json, write_whole
+from openjd_vstitcher.files import is_part, move_into_place, part_path, read_whole, whole_file, write_json, write_whole
 
 
 def test_text_replaces_the_old_file_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -24,6 +24,27 @@ def test_text_replaces_the_old_file_and_only_its_owner_may_read_it(tmp_path: Pat
     if os.name == "posix":
         assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_file_can_be_read_at_any_moment_while_it_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    write_whole(path, "0" * 1000)
+    done = threading.Event()
+
+    def replace() -> None:
+        for number in range(100):
+            write_whole(path, str(number % 10) * 1000)
+        done.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        while not done.is_set():
+            text = read_whole(path)
+            assert text == text[0] * 1000
+    finally:
+        writer.join()
+    assert done.is_set()
 
 
 def test_path_may_be_text_and_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

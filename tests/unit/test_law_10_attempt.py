@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +18,7 @@ import pytest
 
 from openjd_vstitcher.attempt import report as reporting
 from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.attempt.lease import LOST_EXIT_CODE
 from openjd_vstitcher.attempt.outcome import (
     AttemptResult,
     crashed,
@@ -307,6 +310,36 @@ def test_a_lost_claim_needs_no_outcome(tmp_path: Path) -> None:
     queue = Picky(ClaimLost("another attempt"))
     assert reported(tmp_path, queue, Outcome("COMPLETED_SUCCESS"))
     assert len(queue.told) == 1
+
+
+def test_a_claim_that_the_queue_has_taken_back_is_reported_once_all_the_same(tmp_path: Path) -> None:
+    """The lease expired in an outage, which counts as a crash until the queue hears of an outcome."""
+    queue = Picky(ClaimLost("another attempt"))
+    queue.state = "lost"
+    outcome = Outcome("NEW", "given back")
+    with lease_of(tmp_path, queue, length_s=60) as lease:
+        stopped = threading.Event()
+        lease.on_stop(lambda _: stopped.set())
+        assert stopped.wait(10)
+        directory = AttemptDirectory(tmp_path / "7.1")
+        assert reporting.report(queue, lease._claim, outcome, directory, lease)  # type: ignore[arg-type]
+    assert queue.told == [outcome]
+
+
+def test_a_process_that_ended_itself_for_its_lease_did_not_crash(tmp_path: Path) -> None:
+    """The queue cannot be reached, and the work does not stop in time."""
+    code = (
+        "import sys, time; from pathlib import Path; from openjd_vstitcher.errors import PlatformError\n"
+        "from tests.unit.test_lease import Queue, lease_of\n"
+        "def away(*a, **k): raise PlatformError('away', transient=True)\n"
+        "queue = Queue(); queue.heartbeat = away\n"
+        "with lease_of(Path(sys.argv[1]), queue, length_s=2): time.sleep(60)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60)
+    assert done.returncode == LOST_EXIT_CODE
+    outcome = outcome_of_killed(AttemptDirectory(tmp_path / "7.1"), Config())
+    assert (outcome.status, outcome.crashed, outcome.counted) == ("NEW", False, False)
+    assert outcome.status_details == "given back: the lease could not be renewed in time"
 
 
 def test_a_queue_that_takes_nothing_leaves_the_outcome_to_a_later_process(tmp_path: Path) -> None:

@@ -210,6 +210,35 @@ def test_a_process_that_does_not_stop_is_ended_before_its_lease_is(tmp_path: Pat
     assert time.monotonic() - began < 30
 
 
+STANDS_STILL = """
+import sys, threading, time
+from pathlib import Path
+from openjd_vstitcher.attempt import lease
+from tests.unit.test_lease import Queue, lease_of
+lease.HANG_S = 1.0
+queue = Queue()
+with lease_of(Path(sys.argv[1]), queue, length_s=120) as held:
+    for _ in range(int(sys.argv[2])):
+        held._status.alive(1.0)
+        time.sleep(0.1)
+    assert held.stop is None and queue.beats
+    if int(sys.argv[3]):
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("steps", "stands_still"), [(1, True), (40, True), (40, False)])
+def test_law_10_a_process_whose_work_stands_still_ends_itself_and_its_lease(
+    tmp_path: Path, steps: int, stands_still: bool
+) -> None:
+    """Without a daemon nobody else would: its threads live, and renew the lease for ever."""
+    command = [sys.executable, "-c", STANDS_STILL, str(tmp_path), str(steps), str(int(stands_still))]
+    done = subprocess.run(command, check=False, timeout=50, capture_output=True, text=True)
+    assert done.returncode == (LOST_EXIT_CODE if stands_still else 0), done.stderr
+    if stands_still:
+        assert "7 has made no progress for 1 s: ending its process" in done.stderr
+
+
 def test_events_that_cannot_be_sent_are_sent_later_in_order(tmp_path: Path, queue: Queue) -> None:
     lease = lease_of(tmp_path, queue, length_s=120)
     recorded: list[int] = []

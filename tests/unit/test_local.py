@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from openjd_vstitcher.attempt.directory import AttemptDirectory
-from openjd_vstitcher.attempt.local import prepare
+from openjd_vstitcher.attempt.local import Request, prepare
 from openjd_vstitcher.config import Config
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.resources import resource
@@ -18,7 +18,7 @@ _TEMPLATE = resource("templates/dxf_v0.yaml")
 
 def _inputs(directory: Path, garment: str) -> list[InputEntry]:
     attempt = AttemptDirectory(directory)
-    prepare(_TEMPLATE, {"GarmentFile": garment}, output=directory / "out", directory=attempt, config=Config())
+    prepare(Request(_TEMPLATE, {"GarmentFile": garment}), output=directory / "out", directory=attempt, config=Config())
     return list(read_manifest(attempt.inputs).inputs)
 
 

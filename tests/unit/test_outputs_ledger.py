@@ -1,4 +1,4 @@
-"""The ledger, retries, and the packing of turntables."""
+"""The ledger of outputs: what is recorded is on disk, and is read back by the next process."""
 
 from __future__ import annotations
 

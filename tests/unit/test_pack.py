@@ -31,6 +31,16 @@ def test_packed_turntable_is_the_same_each_time_and_its_frames_are_gone(tmp_path
     assert pack_frames(tmp_path, "t.zip", 12).frames == 12
 
 
+def test_packed_turntable_is_the_same_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for platform in ("linux", "win32"):
+        monkeypatch.setattr("zipfile.sys.platform", platform)
+        _frames(tmp_path, range(1, 3))
+        pack_frames(tmp_path, "t.zip", 2)
+        made.append((tmp_path / "t.zip").read_bytes())
+    assert made[0] == made[1]
+
+
 def test_turntable_with_missing_frames_is_not_packed(tmp_path: Path) -> None:
     _frames(tmp_path, range(1, 10))
     (tmp_path / "t.zip.frames/0004.png").write_bytes(b"")

@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
 
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import ConfigError, PlatformError
 from openjd_vstitcher.platform.hasura.credentials import Credential
+from openjd_vstitcher.platform.hasura.transports import refuses_credential
 
 
 def token(expires_in_s: float) -> str:
@@ -80,3 +83,19 @@ def test_a_credential_that_cannot_be_had_is_said_so(config: PlatformConfig, mess
     with pytest.raises(PlatformError, match=message) as failed:
         Credential(config).headers()
     assert "s3cret" not in str(failed.value)
+
+
+@pytest.mark.parametrize(("code", "refused"), [(4400, True), (4401, True), (4403, True), (1000, False)])
+def test_a_websocket_that_was_closed_because_of_its_credential_is_known_in_any_error(code: int, refused: bool) -> None:
+    closed = ConnectionClosedError(Close(code, ""), None)
+    assert refuses_credential(closed) is refused
+    for link in ("__cause__", "__context__"):
+        error = RuntimeError("Connect failed")
+        setattr(error, link, closed)
+        assert refuses_credential(error) is refused
+
+
+def test_an_error_without_a_closed_websocket_refuses_no_credential() -> None:
+    assert not refuses_credential(ConnectionClosedError(None, None))
+    assert not refuses_credential(OSError("away"))
+    assert not refuses_credential(None)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-PLUGIN = Path(__file__).parents[2] / "openjd_vstitcher" / "engine" / "plugin"
-
 
 class FakeApi:
-    """A BwApi that records calls and mutations; the call named by `failing` fails."""
+    """A BwApi that records calls and mutations; the call named by `failing` fails.
+
+    Parameters
+    ----------
+    sticky: a good call does not reset the error code.
+    """
 
     BW_API_ERROR_SUCCESS = 0
 
-    def __init__(self) -> None:
+    def __init__(self, *, sticky: bool = False) -> None:
         self.calls: list[str] = []
         self.applied: list[str] = []
         self.failing: str | None = None
         self.code = 0
-        self.shapes = {
-            1: {"symmetry": None, "edges": []},
-            2: {"symmetry": None, "edges": []},
-        }
+        self.sticky = sticky
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -39,36 +37,28 @@ class FakeApi:
 
         def call(*arguments: Any) -> Any:
             self.calls.append(name)
-            self.code = 7 if self.failing == name else 0
-            results = {"GarmentColorwayIds": [1, 2], "ColorwayCurrentGet": 1, "GarmentSnapshotIdsEx": []}
+            if name == "GarmentColorwayIds" and arguments == ("",):
+                self.code = 2
+            elif self.failing == name:
+                self.code = 7
+            elif not self.sticky:
+                self.code = 0
+            results = {
+                "GarmentId": "g1",
+                "GarmentColorwayIds": [1, 2],
+                "ColorwayCurrentGet": 1,
+                "GarmentSnapshotIdsEx": ["s1", "s2"],
+                "SnapshotInfoGet": json.dumps({"created_date": str(self.calls.count("GarmentDress"))}),
+            }
             if name == "GarmentOpen":
                 self.applied.clear()
-                return "g1"
+                return None
             return results.get(name, "")
 
         return call
 
     def GetLastError(self) -> int:
         return self.code
-
-
-@pytest.fixture(scope="module")
-def plugin() -> Iterator[Any]:
-    """The plugin's package, imported with a minimal BwApi."""
-    before = dict(sys.modules)
-    fake = types.ModuleType("BwApi")
-    fake.CallbackBase = object  # type: ignore[attr-defined]
-    sys.modules["BwApi"] = fake
-    sys.path.insert(0, str(PLUGIN))
-    try:
-        for module in ("api", "artwork", "files", "garment", "seams"):
-            importlib.import_module(f"src.{module}")
-        yield sys.modules["src"]
-    finally:
-        sys.path.remove(str(PLUGIN))
-        for name in set(sys.modules) - set(before):
-            if name == "src" or name.startswith(("src.", "BwApi")):
-                del sys.modules[name]
 
 
 class Catalogue:
@@ -99,9 +89,14 @@ class Notices:
         self.events.append(name)
 
 
-def garment(plugin: Any) -> tuple[Any, FakeApi]:
-    api = FakeApi()
-    return plugin.garment.Garment(plugin.api.Api(api), Catalogue(api)), api
+def garment(plugin: Any, unproven: str = "warn", *, sticky: bool = False) -> tuple[Any, FakeApi]:
+    api = FakeApi(sticky=sticky)
+    return plugin.garment.Garment(plugin.api.Api(api), Catalogue(api), unproven), api
+
+
+def dress(subject: Any) -> None:
+    for _ in subject.drape.dress(lambda: None):
+        pass
 
 
 def wanted(*mutations: str, path: str = "/tee.bw", **fields: Any) -> dict[str, Any]:
@@ -164,12 +159,99 @@ def test_garment_is_reopened_after_an_export_that_changed_it(plugin: Any) -> Non
     assert notices.events == ["garment_reopened"]
 
 
-def test_avatar_is_dressed_once_after_each_change(plugin: Any) -> None:
+def test_garment_is_dressed_by_its_first_snapshot_and_simulated_once_after_a_mutation(plugin: Any) -> None:
     subject, api = garment(plugin)
     for request in (wanted(), wanted(), wanted("A"), wanted("A")):
         subject.set_state(request, Notices())
-        subject.dress()
-    assert api.calls.count("GarmentDress") == 2
+        dress(subject)
+    assert api.calls.count("SnapshotLoadEx") == 1
+    assert api.calls.count("GarmentDress") == 1
+
+
+def test_snapshot_is_loaded_again_after_each_change_of_the_colorway(plugin: Any) -> None:
+    subject, api = garment(plugin)
+    for mutations, loads in (((), 2), (("A",), 1)):
+        subject.set_state(wanted(*mutations), Notices())
+        dress(subject)
+        api.calls.clear()
+        for colorway in (2, 2, 3)[:loads]:
+            subject.set_colorway(colorway)
+            dress(subject)
+        assert [call for call in api.calls if call in ("ColorwayCurrentSet", "SnapshotLoadEx", "GarmentDress")] == [
+            "ColorwayCurrentSet",
+            "SnapshotLoadEx",
+        ] * loads
+
+
+@pytest.mark.parametrize("policy", ["warn", "fail"])
+def test_simulation_without_a_sign_of_its_end_is_reported(
+    plugin: Any, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENJD_VS_DRAPE_LIMIT_S", "0.02")
+    subject, _api = garment(plugin, policy)
+    notices = Notices()
+    subject.set_state(wanted("A"), notices)
+    monkeypatch.setattr(subject.drape, "_dates", dict)
+    if policy == "fail":
+        with pytest.raises(plugin.api.Unproven, match="no sign within"):
+            dress(subject)
+    else:
+        dress(subject)
+        assert notices.events[-1] == "unproven"
+
+
+def test_mutation_that_is_not_shown_is_reported_or_fails(plugin: Any) -> None:
+    def mutation(_type_name: str) -> Any:
+        def mutate(garment: Any, instruction: dict[str, Any]) -> None:
+            raise plugin.api.Unproven("it is as it was")
+
+        return types.SimpleNamespace(mutate=mutate)
+
+    for policy in ("warn", "fail"):
+        subject, _ = garment(plugin, policy)
+        subject._catalogue = types.SimpleNamespace(mutation=mutation)
+        notices = Notices()
+        if policy == "fail":
+            with pytest.raises(plugin.api.Failure, match="A: it is as it was"):
+                subject.set_state(wanted("A"), notices)
+        else:
+            subject.set_state(wanted("A"), notices)
+            assert notices.events == ["unproven"]
+
+
+def test_mutation_that_finds_nothing_says_so(plugin: Any) -> None:
+    subject, _ = garment(plugin)
+    subject._catalogue = types.SimpleNamespace(mutation=lambda _name: types.SimpleNamespace(mutate=lambda g, i: 0))
+    notices = Notices()
+    subject.set_state(wanted("A"), notices)
+    assert notices.events == ["unchanged"]
+
+
+@pytest.mark.parametrize("sticky", [False, True])
+def test_tolerated_failure_does_not_spoil_later_calls(plugin: Any, sticky: bool) -> None:
+    subject, api = garment(plugin, sticky=sticky)
+    bw = subject.bw
+    for _ in range(3):
+        api.failing = "GarmentPathGet"
+        with pytest.raises(plugin.api.Failure, match="GarmentPathGet"):
+            bw.GarmentPathGet("g1")
+        api.failing = None
+        bw.GarmentSave("g1")
+    subject.set_state(wanted("A"), Notices())
+    assert api.applied == ["A"]
+
+
+def test_ids_are_tried_until_many_in_a_row_are_missing(plugin: Any) -> None:
+    tried = []
+
+    def answer(number: int) -> str:
+        tried.append(number)
+        if number not in (2, 5):
+            raise plugin.api.Failure("none")
+        return f"shape {number}"
+
+    assert plugin.api.existing(answer, gap=3) == [(2, "shape 2"), (5, "shape 5")]
+    assert tried == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_another_garment_is_opened(plugin: Any) -> None:
@@ -192,35 +274,6 @@ def test_failed_call_is_named_in_the_failure(plugin: Any) -> None:
     assert failure.value.message.startswith("RenderImageEx('g1', '{xxx")
     assert len(failure.value.message) < 300
     assert failure.value.engine_error == "RenderImageEx returned error 7"
-
-
-def line(number: int, start: tuple[float, float], end: tuple[float, float], allowance: float) -> dict[str, Any]:
-    return {"id": number, "points": [start, end], "seam_allowance": allowance}
-
-
-def test_seam_allowances_follow_the_counterpart(plugin: Any) -> None:
-    changes: dict[int, Any] = {}
-    folded = {
-        "symmetry": {"kind": "self", "axis": [[0, 0], [0, 10]]},
-        "edges": [
-            line(1, (-5, 0), (5, 0), 2.0),
-            line(2, (5, 0), (4, 9), 1.0),
-            line(3, (4, 9), (-4, 9), 0.7),
-            line(4, (-4, 9), (-5, 0), 1.5),
-        ],
-    }
-    parent = {"symmetry": {"kind": "mirror", "parent": None}, "edges": [line(1, (0, 0), (1, 0), 1.2)]}
-    child = {"symmetry": {"kind": "mirror", "parent": 2}, "edges": [line(1, (9, 0), (8, 0), 1.0)]}
-    shapes = {1: folded, 2: parent, 3: child, 4: {"symmetry": None, "edges": [line(1, (0, 0), (1, 1), 3.0)]}}
-    bw = types.SimpleNamespace(
-        ShapePropertiesGet=lambda g, shape: json.dumps(shapes[shape]),
-        ShapePropertiesSet=lambda g, shape, text: changes.update({shape: json.loads(text)}),
-    )
-    plugin.seams.make_symmetric(types.SimpleNamespace(bw=bw, id="g", shapes=lambda: sorted(shapes)))
-    assert changes == {
-        1: {"edges": [{"id": 4, "seam_allowance": 1.0}]},
-        3: {"edges": [{"id": 1, "seam_allowance": 1.2}]},
-    }
 
 
 @pytest.mark.parametrize(
@@ -250,8 +303,7 @@ def test_part_name_is_hidden_and_keeps_the_extension(plugin: Any) -> None:
     assert plugin.files.part_name("bundle") == ".bundle.part"
 
 
-def test_zip_depends_on_content_only(plugin: Any, tmp_path: Path) -> None:
-
+def test_zip_depends_on_content_only(plugin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "folder"
     (folder / "b").mkdir(parents=True)
     (folder / "b" / "two.txt").write_text("2", encoding="utf-8")
@@ -259,5 +311,6 @@ def test_zip_depends_on_content_only(plugin: Any, tmp_path: Path) -> None:
     plugin.files.pack(str(folder), str(tmp_path / "first.zip"))
     os.utime(folder / "a.txt", (0, 0))
     (folder / "a.txt").chmod(0o600)
+    monkeypatch.setattr("zipfile.sys.platform", "win32" if sys.platform == "linux" else "linux")
     plugin.files.pack(str(folder), str(tmp_path / "second.zip"))
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()

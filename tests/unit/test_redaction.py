@@ -12,8 +12,9 @@ import pytest
 
 from openjd_vstitcher import redaction
 from openjd_vstitcher.config import PlatformConfig
+from openjd_vstitcher.log_lines import LogFormatter
 from openjd_vstitcher.platform.hasura.credentials import Credential
-from openjd_vstitcher.redaction import RedactingFormatter, Redaction, is_secret, without_credentials
+from openjd_vstitcher.redaction import Redaction, is_secret, without_credentials
 
 CANARY = "canary-4711"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -134,7 +135,7 @@ def test_a_rotated_credential_is_hidden_too_and_old_ones_are_forgotten_at_last(
 
 
 def test_a_log_has_no_credential_in_messages_arguments_or_tracebacks() -> None:
-    formatter = RedactingFormatter()
+    formatter = LogFormatter()
     try:
         raise RuntimeError(f"postgres://u:{CANARY}@host refused it")
     except RuntimeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from openjd.sessions import PosixSessionUser
 
 from openjd_vstitcher.attempt import isolation
 from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.config import Config, WorkerConfig
 from openjd_vstitcher.session import user
 from openjd_vstitcher.session.user import SessionUserError, check_reach, session_user
 
@@ -82,6 +84,29 @@ def test_windows_grants_the_user_only_what_it_needs(tmp_path: Path, monkeypatch:
     }
 
 
+def test_windows_takes_back_all_that_it_granted_when_the_attempt_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next job of the slot runs as the same user, and must not reach this one's files."""
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(isolation.subprocess, "run", run)
+    monkeypatch.setattr(isolation, "session_user", lambda *_, **__: SimpleNamespace(user="job"))
+    monkeypatch.setattr(isolation, "check_reach", lambda *_: None)
+    directory = AttemptDirectory(tmp_path)
+    config = Config(worker=WorkerConfig(session_user="job", work_dir=tmp_path))
+    with isolation.isolated(directory, config):
+        granted = {command[1] for command in calls if command[2] == "/grant"}
+    assert len(granted) == 5
+    assert {tuple(command[1:]) for command in calls if command[2] == "/remove:g"} == {
+        (path, "/remove:g", "job") for path in granted
+    }
+
+
 @pytest.mark.skipif(os.name != "posix", reason="POSIX")
 def test_the_session_user_of_this_machine_needs_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user.shutil, "which", lambda *_, **__: None)
@@ -105,3 +130,19 @@ def test_the_refusal_of_sudo_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_an_unknown_user_is_refused(name: str) -> None:
     with pytest.raises(SessionUserError, match=r"worker\.session_user"):
         session_user(name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+def test_only_a_plain_log_of_the_engine_is_kept(tmp_path: Path) -> None:
+    """The session user can write into the engine's directory, but may not read this user's files."""
+    secret, target = tmp_path / "secret", tmp_path / "kept.log"
+    secret.write_text("secret")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(secret)
+    (tmp_path / "hard link").hardlink_to(secret)
+    for name in ("pipe", "link", "hard link", ".", "gone"):
+        isolation._keep_log(tmp_path / name, target)
+        assert not target.exists(), name
+    (tmp_path / "plain").write_text("started")
+    isolation._keep_log(tmp_path / "plain", target)
+    assert target.read_text() == "started"

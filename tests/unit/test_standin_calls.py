@@ -1,4 +1,4 @@
-"""The stand-in's `BwApi` has exactly the documented names, and fails as documented."""
+"""The stand-in's `BwApi` is as `schemas/bwapi.json` says: names, arguments, results, threads, errors."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ import threading
 
 import pytest
 
-from openjd_vstitcher.resources import resource
+from openjd_vstitcher.standin import elements
 from openjd_vstitcher.standin.bwapi import make_module
-from openjd_vstitcher.standin.calls import CALLS, key_of
+from openjd_vstitcher.standin.calls import CALLS, bind, call, key_of
 from openjd_vstitcher.standin.codes import Code
+from openjd_vstitcher.standin.contract import Contract, contracts, surface
 from openjd_vstitcher.standin.host import Host
+from openjd_vstitcher.standin.switches import Switches
 
 from ..standin_api import TEE, open_program
 
-SURFACE = json.loads(resource("schemas/bwapi.json").read_text(encoding="utf-8"))
+SURFACE = surface()
+FUNCTIONS = SURFACE["functions"]
+NEWER = {name for name, described in FUNCTIONS.items() if "since" in described}
+KINDS = {"string", "json", "int", "id", "bool", "float", "ints", "strings", "callback"} | {
+    "Colors",
+    "Points",
+    "BezierPoints",
+    "Elements",
+}
 
 
 @pytest.fixture
@@ -27,50 +37,108 @@ def tee():
 def test_module_has_the_documented_names_and_no_others():
     module = make_module(Host(gui=False))
     public = {name for name in vars(module) if not name.startswith("__")}
-    assert public == {*SURFACE["functions"], *SURFACE["classes"], *SURFACE["constants"]}
+    assert public == {*FUNCTIONS, *SURFACE["classes"], *SURFACE["constants"]}
+
+
+def test_older_version_lacks_the_newer_calls():
+    module = make_module(Host(False, Switches(old=True)))
+    assert {name for name in FUNCTIONS if not hasattr(module, name)} == NEWER
+    assert "GarmentSnapshotIdsEx" in NEWER
 
 
 def test_every_implementation_belongs_to_a_documented_call():
-    assert set(CALLS) == {key_of(name) for name in SURFACE["functions"]}
+    assert set(CALLS) == {key_of(name) for name in FUNCTIONS}
 
 
-@pytest.mark.parametrize("name", SURFACE["functions"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_call_says_where_its_facts_come_from(name):
+    described = FUNCTIONS[name]
+    assert described["sure"] in SURFACE["sureness"]
+    assert {source.split()[0] for source in described["source"].split(", ")} <= set(SURFACE["sources"])
+    assert set(described) <= {"in", "out", "source", "sure", "errors", "note", "unit", *SURFACE["fields"]}
+    for kind in (*described["in"].values(), *described["out"].values()):
+        assert kind in KINDS | set(SURFACE["classes"])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_call_takes_the_documented_arguments(tee, name):
     call = getattr(tee.api, name)
-    assert list(inspect.signature(call).parameters) == SURFACE["functions"][name]
+    assert list(inspect.signature(call).parameters) == list(FUNCTIONS[name]["in"])
     with pytest.raises(TypeError, match=name):
-        call(*[None] * (len(SURFACE["functions"][name]) + 1))
+        call(*[None] * (len(FUNCTIONS[name]["in"]) + 1))
 
 
-@pytest.mark.parametrize("name", [n for n, p in SURFACE["functions"].items() if p and p[0] == "garmentId"])
+def argument(kind):
+    """A value of a kind of argument."""
+    values = {"string": "nothing", "json": "{}", "int": 1, "float": 1.0, "bool": 1}
+    if kind == "callback":
+        return elements.CallbackBase()
+    if kind in values:
+        return values[kind]
+    return [] if kind[0].islower() or kind.endswith("s") else getattr(elements, kind)()
+
+
+@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if next(iter(f["in"]), "") == "garmentId"])
 def test_call_on_a_garment_that_is_not_open_sets_an_error(tee, name):
-    hints = {"callback": tee.api.CallbackBase()}
-    values = {
-        **hints,
-        "garmentId": "nothing",
-        "force": True,
-        "optimized": True,
-        "points": [],
-        "elements": [],
-        "side1": tee.api.StitchSide(),
-        "side2": tee.api.StitchSide(),
-        "snapshotId": "x",
-    }
-    numbers = ("Id", "materialId", "sizeId", "rulerId", "beforeEdgeId")
-    texts = ("renderJobId", "presetName")
-    arguments = [
-        values.get(p, "{}" if p in texts or not p.endswith(numbers) else 1) for p in SURFACE["functions"][name]
-    ]
-    result = getattr(tee.api, name)(*arguments)
+    result = getattr(tee.api, name)(*map(argument, FUNCTIONS[name]["in"].values()))
     assert tee.api.GetLastError() == Code.NO_GARMENT
-    assert result in ("", 0, -1, 0.0, [])
+    outs = len(FUNCTIONS[name]["out"])
+    assert (result is None) == (outs == 0)
+    assert isinstance(result, tuple) == (outs > 1)
+
+
+@pytest.mark.parametrize(
+    ("outs", "result"),
+    [
+        ((), 1),
+        (("string",), None),
+        (("float", "float"), 1.0),
+        (("float", "float"), [1.0, 2.0]),
+        (("ints",), ["1"]),
+        (("bool",), True),
+        (("int",), True),
+        (("Colors",), ["#ffffff"]),
+    ],
+    ids=str,
+)
+def test_result_of_another_shape_than_documented_is_noticed(monkeypatch, outs, result):
+    monkeypatch.setattr("openjd_vstitcher.standin.calls.CALLS", {})
+
+    @call
+    def made_up(host):
+        return result
+
+    made_up.__annotations__["host"] = Host
+    with pytest.raises(AssertionError, match="MadeUp"):
+        bind(Host(gui=False), Contract("MadeUp", (), outs))()
+
+
+def test_contracts_are_those_of_the_file():
+    assert {c.name: (list(c.parameters), list(c.outs)) for c in contracts()} == {
+        name: (list(f["in"]), list(f["out"].values())) for name, f in FUNCTIONS.items()
+    }
 
 
 def test_success_clears_the_error(tee):
-    assert tee.api.GarmentOpen("/nothing.bw") == ""
+    tee.api.GarmentOpen("/nothing.bw")
     assert tee.api.GetLastError() == Code.CANNOT_READ
     assert tee.api.GarmentId() == tee.g
     assert tee.api.GetLastError() == tee.api.BW_API_ERROR_SUCCESS == 0
+
+
+def test_success_keeps_the_error_if_errors_are_sticky():
+    tee = open_program(switches=Switches(sticky=True))
+    tee.api.GarmentOpen("/nothing.bw")
+    assert tee.api.GarmentId() == tee.g
+    assert tee.api.GetLastError() == Code.CANNOT_READ
+    tee.api.ShapeDelete(tee.g, 99)
+    assert tee.api.GetLastError() == Code.NOT_FOUND
+
+
+def test_unknown_switch_is_refused(monkeypatch):
+    monkeypatch.setenv("OPENJD_VS_STANDIN_SWITCHES", "sticky, new")
+    with pytest.raises(ValueError, match="unknown new; expected sticky, old, unlinks"):
+        Switches.from_environment()
 
 
 def test_wrong_type_is_a_type_error(tee):
@@ -89,28 +157,35 @@ def test_garment_calls_from_another_thread_fail(tee, name):
     codes = []
 
     def elsewhere():
-        getattr(tee.api, name)(*([tee.g] if SURFACE["functions"][name] else []))
+        getattr(tee.api, name)(*([tee.g] if FUNCTIONS[name]["in"] else []))
         codes.append(tee.api.GetLastError())
 
     thread = threading.Thread(target=elsewhere)
     thread.start()
     thread.join()
     assert codes == [Code.WRONG_THREAD]
+    assert tee.api.GetLastError() == Code.SUCCESS
 
 
 def test_session_function_runs_on_the_main_thread_when_requested_from_another(tee):
-    ran = []
+    ran, codes = [], []
 
     class Session(tee.api.CallbackBase):
         def Run(self, garment_id, callback_id, data_string):
             ran.append((garment_id, callback_id, data_string, threading.current_thread()))
             return 1
 
-    tee.api.IdentifierSet("com.example.plugin")
+    def request():
+        for _ in range(2):
+            tee.api.UpdateSessionFunctionRequest_v2("com.example.plugin", 7, "data")
+            codes.append(tee.api.GetLastError())
+
+    tee.api.IdentifierSet("com.example.Plugin")
     tee.api.UpdateSessionFunctionSet_v2(Session())
-    thread = threading.Thread(target=tee.api.UpdateSessionFunctionRequest_v2, args=("com.example.plugin", 7, "data"))
+    thread = threading.Thread(target=request)
     thread.start()
     thread.join()
+    assert codes == [0, -2], "a second request while one is pending"
     assert not ran
     tee.host.run_pending()
     assert ran == [(tee.g, 7, "data", threading.main_thread())]
@@ -118,27 +193,43 @@ def test_session_function_runs_on_the_main_thread_when_requested_from_another(te
     assert tee.api.GetLastError() == Code.NOT_FOUND
 
 
-def test_events_fire_on_open_modified_and_saved(tee, tmp_path):
+def listener(api, heard):
+    class Listener(api.CallbackBase):
+        def Run(self, garment_id, callback_id, data_string):
+            heard.append(callback_id)
+            return 1
+
+    return Listener()
+
+
+def test_events_fire_on_open_modified_saved_and_closed(tee, tmp_path):
+    seen = []
+    events = [getattr(tee.api, f"BW_API_EVENT_GARMENT_{e}") for e in ("OPEN", "MODIFIED", "SAVED", "CLOSED")]
+    for number in events:
+        assert tee.api.EventRegister(listener(tee.api, seen), number, number) > 0
+    tee.api.GarmentOpen(str(TEE))
+    tee.api.ShapeDelete(tee.api.GarmentId(), 1)
+    tee.api.GarmentSaveAs(tee.api.GarmentId(), str(tmp_path / "saved.bw"))
+    tee.api.GarmentClose(tee.api.GarmentId(), 1)
+    opened, modified, saved, closed = events
+    assert seen == [opened, modified, saved, opened, closed]
+    tee.api.EventRegister(listener(tee.api, seen), 1, 99)
+    assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
+
+
+def test_change_in_a_handler_of_changes_is_not_reported_again(tee):
     seen = []
 
     class Listener(tee.api.CallbackBase):
         def Run(self, garment_id, callback_id, data_string):
             seen.append(callback_id)
+            tee.api.GarmentInfoSetEx(garment_id, "mine", '{"value": "1"}')
             return 1
 
-    for event in ("OPEN", "MODIFIED", "SAVED"):
-        number = getattr(tee.api, f"BW_API_EVENT_GARMENT_{event}")
-        tee.api.EventRegister(Listener(), number, number)
-    other = tee.api.GarmentOpen(str(TEE))
-    tee.api.ShapeDelete(other, 1)
-    tee.api.GarmentSaveAs(other, str(tmp_path / "saved.bw"))
-    assert seen == [
-        tee.api.BW_API_EVENT_GARMENT_OPEN,
-        tee.api.BW_API_EVENT_GARMENT_MODIFIED,
-        tee.api.BW_API_EVENT_GARMENT_SAVED,
-    ]
-    tee.api.EventRegister(Listener(), 1, 99)
-    assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
+    tee.api.EventRegister(Listener(), 1, tee.api.BW_API_EVENT_GARMENT_MODIFIED)
+    tee.api.ShapeDelete(tee.g, 5)
+    assert seen == [1]
+    assert json.loads(tee.api.GarmentInfoGetEx(tee.g, "mine"))["value"] == "1"
 
 
 def test_failing_callback_does_not_end_the_program(tee, capfd):
@@ -147,5 +238,12 @@ def test_failing_callback_does_not_end_the_program(tee, capfd):
             raise RuntimeError("broken on purpose")
 
     tee.api.EventRegister(Broken(), 1, tee.api.BW_API_EVENT_GARMENT_MODIFIED)
-    assert tee.api.ShapeDelete(tee.g, 1) == 1
+    tee.api.ShapeDelete(tee.g, 1)
+    assert tee.api.GetLastError() == Code.SUCCESS
     assert "broken on purpose" in capfd.readouterr().err
+
+
+def test_same_failure_in_a_row_is_logged_once(tee, capfd):
+    for number in range(50, 60):
+        tee.api.ShapeDelete(tee.g, number)
+    assert capfd.readouterr().err.count("ShapeDelete: error 3") == 1

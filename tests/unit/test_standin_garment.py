@@ -1,14 +1,15 @@
-"""Queries and changes of the stand-in's garment."""
+"""Queries and changes of the stand-in's garment: pieces, rulers, snapshots, files, cameras."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from PIL import Image
 
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.standin.codes import Code
+from openjd_vstitcher.standin.model import Snapshot
+from openjd_vstitcher.standin.switches import Switches
 
 from ..standin_api import TEE, open_program
 
@@ -20,10 +21,16 @@ def tee():
     return open_program()
 
 
-def test_pieces_match_the_pattern_and_trims_follow(tee):
-    shapes = tee.info("shapes")
-    assert [s["name"] for s in shapes if s["kind"] == "piece"] == [p["name"] for p in PATTERN["pieces"]]
-    assert [s["name"] for s in shapes if s["kind"] == "trim"] == ["Shoulder Button 1", "Shoulder Button 2", "Hem Label"]
+def names(tee):
+    return [shape.name for shape in tee.garment.pieces()]
+
+
+def test_pieces_match_the_pattern_and_trims_are_no_shapes(tee):
+    found = [tee.properties(number)["name"] for number in range(1, 6)]
+    assert found == [p["name"] for p in PATTERN["pieces"]]
+    assert tee.api.ShapePropertiesGet(tee.g, 6) == ""
+    assert tee.api.GetLastError() == Code.NOT_FOUND
+    assert [shape.name for shape, _ in tee.garment.trims()] == ["Shoulder Button 1", "Shoulder Button 2", "Hem Label"]
 
 
 @pytest.mark.parametrize("piece", PATTERN["pieces"], ids=lambda p: p["name"])
@@ -38,241 +45,218 @@ def test_edges_and_allowances_match_the_pattern(tee, piece):
 def test_ruler_lengths_match_the_pattern(tee, ruler):
     assert ruler["id"] in tee.api.RulerIds(tee.g)
     assert tee.api.RulerNameGet(tee.g, ruler["id"]) == ruler["name"]
-    base = tee.api.SizeCurrentGet(tee.g)
+    base = tee.api.SizeBaseGet(tee.g)
     assert tee.api.RulerLengthGet(tee.g, ruler["id"], base) == pytest.approx(ruler["length_cm"], abs=0.05)
 
 
-def test_graded_ruler_follows_the_scale_of_its_size(tee):
-    sizes = {size["name"]: size for size in tee.info("sizes")}
-    chest = tee.api.RulerLengthGet(tee.g, 1, sizes["XL"]["id"])
-    assert chest == pytest.approx(54.4 * sizes["XL"]["scale"][0])
+def test_sizes_are_told_one_by_one_and_rulers_follow_their_scale(tee):
+    assert [tee.api.SizeNameGet(tee.g, size) for size in range(1, 6)] == ["XS", "S", "M", "L", "XL"]
+    assert tee.api.SizeNameGet(tee.g, 6) == ""
+    assert tee.api.RulerLengthGet(tee.g, 1, 5) == pytest.approx(54.4 * tee.garment.size(5).scale[0])
+    tee.api.SizeCurrentSet(tee.g, 5)
+    assert tee.api.SizeCurrentGet(tee.g) == 5
+    first = tee.api.SizeAdd(tee.g, "XXS", -1)
+    assert tee.garment.sizes[0].id == first
+    tee.api.SizeDelete(tee.g, 5)
+    assert tee.api.GetLastError() == Code.IN_USE
 
 
 def test_new_ruler_adds_up_its_elements(tee):
     elements = [tee.api.Element(1, -1, 0, -1, 1), tee.api.Element(1, -1, 0, 12, -1)]
     ruler = tee.api.RulerCreate(tee.g, "Hem and centre", elements)
     assert tee.api.RulerLengthGet(tee.g, ruler, 3) == pytest.approx(54.0 + 61.8)
+    assert tee.api.Ruler3DLengthGet(tee.g, ruler, 3) == pytest.approx(54.0 + 61.8)
     assert tee.api.RulerCreate(tee.g, "nowhere", [tee.api.Element(1, -1, 0, -1, 77)]) == -1
     assert tee.api.GetLastError() == Code.NOT_FOUND
 
 
-def test_unlinking_makes_a_mirrored_piece_independent(tee):
-    assert tee.shape(4)["symmetry"] == {"kind": "mirror", "parent": 3, "children": []}
-    before = tee.shape(4)["edges"]
-    assert tee.api.ShapePropertiesSet(tee.g, 4, '{"symmetry": null}') == 1
-    assert tee.shape(4)["symmetry"] is None
-    assert tee.shape(3)["symmetry"] is None
-    assert tee.shape(4)["edges"] == before
-    tee.api.ShapeDelete(tee.g, 3)
-    assert 4 in [s["id"] for s in tee.info("shapes")]
+def test_only_the_name_of_a_shape_can_be_set(tee):
+    tee.api.ShapePropertiesSet(tee.g, 4, json.dumps({"name": "Arm", "symmetry": None, "edges": [{"id": 1}]}))
+    assert tee.api.GetLastError() == Code.SUCCESS
+    assert tee.properties(4)["name"] == "Arm"
+    assert tee.properties(4)["symmetry"] == {"kind": "mirror", "parent": 3, "children": []}
+    tee.api.ShapePropertiesSet(tee.g, 4, "[]")
+    assert tee.api.GetLastError() == Code.INVALID_JSON
 
 
-def test_unlinking_a_parent_frees_its_children_and_a_folded_piece_its_fold(tee):
-    for shape in (1, 2, 3, 5):
-        tee.api.ShapePropertiesSet(tee.g, shape, '{"symmetry": null}')
-    assert tee.info("symmetry") == []
+def test_symmetry_can_be_unlinked_by_a_switch():
+    tee = open_program(switches=Switches(unlinks=True))
+    before = tee.shape(4).edges
+    tee.api.ShapePropertiesSet(tee.g, 4, '{"symmetry": null}')
+    assert tee.properties(4)["symmetry"] is None
+    assert tee.properties(3)["symmetry"] is None
+    assert tee.shape(4).edges == before
+    tee.api.ShapePropertiesSet(tee.g, 1, '{"symmetry": null}')
+    assert tee.shape(1).fold is None
 
 
 def test_deleting_a_parent_deletes_its_mirrored_shapes_and_everything_on_them(tee):
     tee.api.ShapeDelete(tee.g, 3)
-    assert {3, 4}.isdisjoint(s["id"] for s in tee.info("shapes"))
-    ends = {end["shape"] for s in tee.info("stitches") for end in (s["a"], s["b"])}
+    assert names(tee) == ["Front", "Back", "Neck Rib"]
+    ends = {end.shape for s in tee.garment.stitches for end in (s.a, s.b)}
     assert {3, 4}.isdisjoint(ends)
     assert "Bicep" not in [tee.api.RulerNameGet(tee.g, r) for r in tee.api.RulerIds(tee.g)]
-    assert "Sleeves" not in [c["name"] for c in tee.info("clusters")]
+    assert tee.garment.clusters == []
+    assert tee.api.MaterialContainerIds(tee.g) == [1, 8], "the artwork on the sleeve is gone"
 
 
 def test_deleting_a_piece_deletes_its_trims(tee):
     tee.api.ShapeDelete(tee.g, 1)
-    assert tee.info("trims") == []
+    assert list(tee.garment.trims()) == []
 
 
-def test_deleting_trim_clusters_deletes_the_trims_and_keeps_other_groups(tee):
-    for cluster in tee.info("clusters"):
-        if cluster["kind"] == "trim":
-            assert tee.api.ClusterDelete(tee.g, cluster["id"]) == 1
-    assert tee.info("trims") == []
-    assert [c["name"] for c in tee.info("clusters")] == ["Sleeves"]
-    assert len(tee.info("shapes")) == 5
-
-
-def test_deleting_a_group_keeps_its_shapes(tee):
+def test_deleting_a_cluster_keeps_its_shapes(tee):
     tee.api.ClusterDelete(tee.g, 1)
-    assert len(tee.info("shapes")) == 8
+    assert tee.garment.clusters == []
+    assert len(names(tee)) == 5
 
 
-def test_seam_allowance_can_be_set_for_single_edges(tee):
-    tee.api.ShapePropertiesSet(tee.g, 1, json.dumps({"edges": [{"id": 1, "seam_allowance": 2.5}]}))
-    assert tee.api.EdgeSeamAllowanceGet(tee.g, 1, 1) == 2.5
-    assert tee.api.EdgeSeamAllowanceGet(tee.g, 1, 2) == 1.0
-    tee.api.ShapePropertiesSet(tee.g, 1, json.dumps({"edges": [{"id": 1, "seam_allowance": -1}]}))
-    assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
-
-
-@pytest.mark.parametrize(
-    ("properties", "code"),
-    [
-        ("{", Code.INVALID_JSON),
-        ("[]", Code.INVALID_JSON),
-        ('{"outline": []}', Code.INVALID_ARGUMENT),
-        ('{"symmetry": {"parent": 1}}', Code.INVALID_ARGUMENT),
-        ('{"material": 99}', Code.NOT_FOUND),
-        ('{"edges": [{"id": 99, "seam_allowance": 1}]}', Code.NOT_FOUND),
-        ('{"edges": 5}', Code.INVALID_ARGUMENT),
-    ],
-)
-def test_properties_that_cannot_be_set_change_nothing(tee, properties, code):
-    before = tee.shape(1)
-    assert tee.api.ShapePropertiesSet(tee.g, 1, properties) == 0
-    assert tee.api.GetLastError() == code
-    assert tee.shape(1) == before
+def test_shapes_hang_in_clusters_with_an_offset(tee):
+    cluster = tee.api.ClusterCreate(
+        tee.g, tee.api.BW_API_CLUSTER_SILHOUETTE_VIEW_FRONT, tee.api.BW_API_CLUSTER_SILHOUETTE_LOCATION_TORSO
+    )
+    tee.api.ClusterShapeAdd(tee.g, cluster, 1)
+    offset = tee.api.ClusterShapeOffsetGet(tee.g, cluster, 1)
+    offset.x += 5
+    tee.api.ClusterShapeOffsetSet(tee.g, cluster, 1, offset)
+    assert tee.api.ClusterShapeOffsetGet(tee.g, cluster, 1).x == 5
+    tee.api.ClusterShapeRemove(tee.g, cluster, 1)
+    tee.api.ClusterShapeOffsetGet(tee.g, cluster, 1)
+    assert tee.api.GetLastError() == Code.NOT_FOUND
 
 
 def test_new_shape_with_edges_can_be_stitched(tee):
     shape = tee.api.ShapeCreate(tee.g)
-    point = tee.api.Point
+    point, bezier = tee.api.Point, tee.api.BezierPoint
     line = tee.api.EdgeCreateAsPolyline(tee.g, shape, -1, False, [point(0, 0), point(4, 0)])
-    curve = tee.api.EdgeCreateAsBezier(tee.g, shape, -1, [point(4, 0), point(4, 2), point(2, 3), point(0, 0)])
+    ends = [bezier(point(4, 0), point(4, 0), point(4, 2)), bezier(point(0, 0), point(2, 3), point(0, 0))]
+    curve = tee.api.EdgeCreateAsBezier(tee.g, shape, -1, ends)
     assert tee.api.ShapeEdgeIds(tee.g, shape) == [line, curve]
-    stitch = tee.api.StitchCreate(tee.g, tee.api.StitchSide(shape, line, 0, 100), tee.api.StitchSide(1, 1, 0, 50))
-    assert tee.info("stitches")[-1]["id"] == stitch
+    assert tee.shape(shape).edge(curve).points == [(4, 0), (4, 2), (2, 3), (0, 0)]
+    side = tee.api.StitchSide(shape, line, 0, 100)
+    assert (side.marker1, side.marker2) == (0, 100)
+    stitch = tee.api.StitchCreate(tee.g, side, tee.api.StitchSide(1, 1, 0, 50))
+    assert tee.garment.stitches[-1].id == stitch
     assert tee.api.EdgeCreateAsBezier(tee.g, shape, -1, [point(0, 0)] * 5) == -1
+    tee.api.EdgeDelete(tee.g, shape, curve)
+    assert tee.api.ShapeEdgeIds(tee.g, shape) == [line]
 
 
-def test_colorways_can_be_cloned_renamed_and_deleted(tee):
-    clone = tee.api.ColorwayClone(tee.g, 1)
-    tee.api.ColorwayNameSet(tee.g, clone, "Night")
-    assert tee.api.GarmentColorwayIds(tee.g) == [1, 2, 3, 4, clone]
-    tee.api.ColorwayCurrentSet(tee.g, clone)
-    assert tee.api.ColorwayDelete(tee.g, clone) == 0
-    assert tee.api.GetLastError() == Code.IN_USE
-    tee.api.ColorwayCurrentSet(tee.g, 1)
-    assert tee.api.ColorwayDelete(tee.g, clone) == 1
-
-
-def test_colour_is_replaced_in_one_colorway_only(tee):
-    assert "#5b7f95" in json.loads(tee.api.ColorwayColorsInUseGet(tee.g, 1))
-    tee.api.ColorwayColorsInUseUpdate(tee.g, 1, "#5B7F95", "#102030")
-    assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["color"] == "#102030"
-    assert json.loads(tee.api.MaterialGet(tee.g, 2, 1))["color"] == "#e8e4da"
-
-
-def test_material_in_use_cannot_be_deleted(tee):
-    assert tee.api.MaterialDelete(tee.g, 1, 1) == 0
-    assert tee.api.GetLastError() == Code.IN_USE
-    assert tee.api.ColorwayUsedMaterialIds(tee.g, 1) == [1, 2, 3, 4, 5, 6]
-
-
-def test_material_survives_export_and_import_as_u3m(tee, tmp_path):
-    u3m = tmp_path / "jersey.u3m"
-    assert tee.api.MaterialExport(tee.g, 1, 1, str(u3m)) == 1
-    (new,) = tee.api.MaterialImport(tee.g, 1, str(u3m))
-    assert tee.api.MaterialGet(tee.g, 1, new) == tee.api.MaterialGet(tee.g, 1, 1)
-    assert tee.api.MaterialImport(tee.g, 1, str(tmp_path / "none.u3m")) == []
-    assert tee.api.GetLastError() == Code.CANNOT_READ
-
-
-def test_texture_must_be_a_picture(tee, tmp_path):
-    text = tmp_path / "picture.png"
-    text.write_text("no picture")
-    for path in (text, tmp_path / "none.png", tmp_path):
-        assert tee.api.MaterialUpdate(tee.g, 1, 1, json.dumps({"texture": {"path": str(path)}})) == 0
-        assert tee.api.GetLastError() == Code.CANNOT_READ
-    assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["texture"] is None
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"color": "red"},
-        {"color": None},
-        {"type": "glass"},
-        {"roughness": 2},
-        {"metallic": "shiny"},
-        {"texture": "picture.png"},
-        {"texture": {"path": "x.png", "width_cm": 0}},
-        {"placements": [{"shape": 1}]},
-        {"placements": [{"shape": 1, "center": [0, 0], "width_cm": 1e9, "height_cm": 1}]},
-        {"placements": "everywhere"},
-    ],
-    ids=str,
-)
-def test_material_that_cannot_be_drawn_is_refused(tee, changes):
-    before = tee.api.MaterialGet(tee.g, 1, 5)
-    assert tee.api.MaterialUpdate(tee.g, 1, 5, json.dumps(changes)) == 0
-    assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
-    assert tee.api.MaterialGet(tee.g, 1, 5) == before
-
-
-def test_unknown_keys_of_a_material_are_kept(tee):
-    tee.api.MaterialUpdate(tee.g, 1, 1, '{"custom": {"supplier": "Mill 7"}}')
-    assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["custom"] == {"supplier": "Mill 7"}
-
-
-def test_texture_path_in_a_garment_file_is_ignored(tee, tmp_path):
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "private.png")
-    texture = {"texture": {"path": str(tmp_path / "private.png")}}
-    assert tee.api.MaterialUpdate(tee.g, 1, 1, json.dumps(texture)) == 1
+def test_plugins_can_keep_data_with_shapes(tee, tmp_path):
+    tee.api.ShapeUserDataSet(tee.g, 1, "com.example", "id", list("SID:1"))
+    tee.api.ShapeUserDataStrSet(tee.g, 1, "id", "SID:2")
     tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.bw"))
     again = open_program(tmp_path / "x.bw")
-    assert json.loads(again.api.MaterialGet(again.g, 1, 1))["texture"] is None
-
-
-def test_file_with_an_invalid_part_does_not_open(tee, tmp_path):
-    garment = tee.host.garments[tee.g]
-    garment.shape(103).trim.width_cm = 1e9
-    tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.bw"))
-    assert tee.api.GarmentOpen(str(tmp_path / "x.bw")) == ""
-    assert tee.api.GetLastError() == Code.CANNOT_READ
-
-
-def test_surface_area_of_the_cloth(tee):
-    area = tee.api.MaterialSurfaceAreaGet(tee.g, 1, 1, 3)
-    sizes = {size["name"]: size for size in tee.info("sizes")}
-    assert 8000 < area < 9500
-    x, y = sizes["XL"]["scale"]
-    assert tee.api.MaterialSurfaceAreaGet(tee.g, 1, 1, sizes["XL"]["id"]) == pytest.approx(area * x * y, rel=1e-6)
-    assert json.loads(tee.api.MaterialBoundingBoxGet(tee.g, 1, 2, 3)) == {"width": 43.604, "height": 2.0}
+    assert again.api.ShapeUserDataGet(again.g, 1, "com.example", "id") == list("SID:1")
+    assert again.api.ShapeUserDataStrGet(again.g, 1, "id") == "SID:2"
+    assert again.api.ShapeUserDataStrGet(again.g, 2, "id") == ""
 
 
 def test_snapshot_keeps_the_current_colorway_unless_the_saved_one_is_requested():
     tee = open_program(dressed=False)
     (snapshot,) = tee.api.GarmentSnapshotIdsEx(tee.g)
-    assert json.loads(tee.api.SnapshotInfoGet(tee.g, snapshot))["name"] == "final"
+    information = json.loads(tee.api.SnapshotInfoGet(tee.g, snapshot))
+    assert information == {"name": "final", "created_date": "2024-01-01T00:00:00Z"}
     tee.api.ColorwayCurrentSet(tee.g, 3)
     tee.api.SnapshotLoad(tee.g, snapshot)
     assert tee.api.ColorwayCurrentGet(tee.g) == 3
     option = {"load_snapshot_option": "saved_colorway_and_avatar", "sync_snapshot": False}
     tee.api.SnapshotLoadEx(tee.g, json.dumps(option), snapshot)
     assert tee.api.ColorwayCurrentGet(tee.g) == 1
-    assert tee.api.SnapshotLoad(tee.g, "none") == 0
+    tee.api.SnapshotLoad(tee.g, "none")
+    assert tee.api.GetLastError() == Code.NOT_FOUND
+
+
+def test_snapshots_may_have_no_name_or_be_broken(tee):
+    nameless = tee.api.SnapshotSave(tee.g, "")
+    assert set(json.loads(tee.api.SnapshotInfoGet(tee.g, nameless))) == {"created_date"}
+    tee.garment.snapshots.append(Snapshot("broken", "x", 1, 3, "2024-01-01T00:00:00Z", broken=True))
+    text = tee.api.SnapshotInfoGet(tee.g, "broken")
+    assert tee.api.GetLastError() == Code.SUCCESS
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(text)
+    tee.api.SnapshotDelete(tee.g, nameless)
+    assert tee.api.GarmentSnapshotIdsEx(tee.g) == ["snapshot-1", "broken"]
+
+
+def test_simulation_ends_after_the_call_and_makes_the_automatic_snapshot_anew(tee):
+    tee.garment.dressed = False
+    seen = []
+
+    class Modified(tee.api.CallbackBase):
+        def Run(self, garment_id, callback_id, data_string):
+            seen.append(tee.api.GarmentSnapshotIdsEx(garment_id))
+            return 1
+
+    tee.api.EventRegister(Modified(), 1, tee.api.BW_API_EVENT_GARMENT_MODIFIED)
+    tee.api.GarmentDress(tee.g)
+    assert not tee.garment.dressed
+    tee.dress()
+    tee.dress()
+    assert seen[0] == ["snapshot-1", "automatic-1"]
+    assert tee.api.GarmentSnapshotIdsEx(tee.g) == ["snapshot-1", "automatic-2"]
 
 
 def test_unsaved_garment_is_closed_only_by_force(tee):
     tee.api.ShapeDelete(tee.g, 5)
-    assert tee.api.GarmentClose(tee.g, False) == 0
+    tee.api.GarmentClose(tee.g, False)
     assert tee.api.GetLastError() == Code.UNSAVED
-    assert tee.api.GarmentClose(tee.g, True) == 1
+    tee.api.GarmentClose(tee.g, True)
     assert tee.api.GarmentId() == ""
 
 
-def test_saved_garment_opens_as_it_was(tee, tmp_path):
-    tee.api.ClusterDelete(tee.g, 2)
-    tee.api.ShapePropertiesSet(tee.g, 4, '{"symmetry": null}')
-    tee.api.GarmentInfoSetEx(tee.g, "mine", '{"value": 1}')
-    saved = tmp_path / "saved.bw"
-    assert tee.api.GarmentSaveAs(tee.g, str(saved)) == 1
-    again = open_program(saved)
-    for key in ("shapes", "clusters", "trims", "symmetry", "stitches", "sizes", "rulers", "bounds", "mine"):
-        assert again.info(key) == tee.info(key)
-    assert again.shape(1) == tee.shape(1)
+def test_saved_garment_has_a_new_id_and_opens_as_it_was(tee, tmp_path):
+    tee.api.ButtonDelete(tee.g, 6)
+    tee.api.MaterialContainerDelete(tee.g, 8)
+    tee.garment.unlink(tee.shape(4))
+    tee.api.GarmentInfoSetEx(tee.g, "mine", '{"value": "1"}')
+    before = tee.garment
+    tee.api.GarmentSaveAs(tee.g, str(tmp_path / "saved.bw"))
+    new = tee.api.GarmentId()
+    assert new != tee.g
+    assert tee.api.GarmentPathGet(new) == str(tmp_path / "saved.bw")
+    assert tee.api.GarmentColorwayIds(tee.g) == []
+    assert tee.api.GetLastError() == Code.NO_GARMENT
+    again = open_program(tmp_path / "saved.bw", dressed=False)
+    assert again.garment.document() == before.document()
+
+
+def test_garment_that_was_never_saved_has_no_file(tee):
+    created = tee.api.GarmentCreate("New")
+    assert tee.api.GarmentPathGet(created) == ""
+    tee.api.GarmentSave(created)
+    assert tee.api.GetLastError() == Code.UNSAVED
 
 
 def test_saving_to_a_missing_folder_fails(tee, tmp_path):
-    assert tee.api.GarmentSaveAs(tee.g, str(tmp_path / "none" / "x.bw")) == 0
+    tee.api.GarmentSaveAs(tee.g, str(tmp_path / "none" / "x.bw"))
     assert tee.api.GetLastError() == Code.CANNOT_WRITE
-    assert tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.vsp")) == 0
+    tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.vsp"))
     assert tee.api.GetLastError() == Code.NOT_SUPPORTED
+    assert tee.api.GarmentId() == tee.g
+
+
+def test_information_of_a_garment_is_custom_fields_only(tee):
+    for key in ("name", "shapes", "sizes", "trims", "symmetry"):
+        assert tee.api.GarmentInfoGetEx(tee.g, key) == ""
+    tee.api.GarmentInfoSetEx(tee.g, "name", '{"value": "{}", "caption": "Name"}')
+    field = {"show_in_techpack_html": False, "read_only": False, "caption": "Name", "value": "{}"}
+    assert json.loads(tee.api.GarmentInfoGetEx(tee.g, "name")) == field
+    tee.api.GarmentInfoSetEx(tee.g, "name", '{"value": 1}')
+    assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
+
+
+def test_unknown_light_and_environment_have_no_effect_and_give_no_error(tee):
+    for setter, getter, known in (
+        (tee.api.EnvironmentLightCurrentSet, tee.api.EnvironmentLightCurrentGet, "Ambient.hdr"),
+        (tee.api.EnvironmentSet, tee.api.EnvironmentGet, "Showroom"),
+    ):
+        setter(known)
+        setter("None")
+        assert tee.api.GetLastError() == Code.SUCCESS
+        assert getter() == known
+    tee.api.EnvironmentLightInfoSet("Ambient.hdr", '{"exposure": 1.5}')
+    assert json.loads(tee.api.EnvironmentLightInfoGet("Ambient.hdr")) == {"exposure": 1.5, "rotation_angle": 0.0}
 
 
 def test_turntable_starts_at_the_given_camera_and_circles_the_garment(tee):
@@ -292,26 +276,58 @@ def test_turntable_has_1_to_1024_cameras(tee, count):
     assert tee.api.GetLastError() == Code.INVALID_ARGUMENT
 
 
-def test_imported_camera_view_is_found_by_its_name(tee, tmp_path):
+def test_camera_views_are_listed_and_imported_and_exported(tee, tmp_path):
+    assert {"Front", "Left", "Back", "Right", "Top", "Bottom", "GarmentFront"} <= set(tee.api.EnvironmentCameraViews())
     view = tmp_path / "hero.json"
     view.write_text(json.dumps({"name": "Hero", "position": {"x": 100, "y": -300, "z": 150}, "fov": 20}))
-    assert tee.api.EnvironmentCameraViewImport(str(view)) == 1
+    tee.api.EnvironmentCameraViewImport(str(view))
     assert json.loads(tee.api.EnvironmentCameraViewGet(tee.g, "Hero"))["fov"] == 20
+    assert "Hero" in tee.api.EnvironmentCameraViews()
     assert tee.api.EnvironmentCameraViewGet(tee.g, "None") == ""
+    for name in ("Hero", "Front"):
+        tee.api.EnvironmentCameraViewExport(name, str(tmp_path / "out.json"))
+        exported = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+        assert exported == json.loads(tee.api.EnvironmentCameraViewGet(tee.g, name))
+
+
+def test_avatars_can_be_chosen_posed_and_measured(tee, tmp_path):
+    assert tee.api.AvatarCurrentGet() in tee.api.AvatarIds(1)
+    made = tee.api.AvatarCreate(tee.api.AvatarTemplates()[0], "Avatar 1")
+    tee.api.AvatarCurrentSet(made)
+    assert tee.api.AvatarCurrentGet() == made
+    tee.api.AvatarMeasurementsUpdate('{"waist": 90}')
+    assert json.loads(tee.api.AvatarMeasurementsGet())["waist"] == 90
+    pose = tee.api.AvatarCurrentPoseIds()[1]
+    tee.api.AvatarPoseCurrentSet(pose, 0, 0)
+    assert tee.api.AvatarPoseCurrentGet() == pose
+    tee.api.AvatarDelete(made)
+    assert tee.api.GetLastError() == Code.IN_USE
+    tee.api.AvatarCurrentSet("none")
+    assert tee.api.GetLastError() == Code.NOT_FOUND
+    (tmp_path / "body.fbx").write_bytes(b"x")
+    assert tee.api.AvatarImport(str(tmp_path / "body.fbx")) in tee.api.AvatarIds(0)
 
 
 def test_plain_mesh_opens_with_a_shape_for_each_node(tmp_path):
-    tee = open_program(TEE.with_name("tee.glb"))
-    assert [s["name"] for s in tee.info("shapes")] == [p["name"] for p in PATTERN["pieces"]]
-    assert json.loads(tee.api.MaterialGet(tee.g, 1, 1))["name"] == "Jersey 180"
+    tee = open_program(TEE.with_name("tee.glb"), dressed=False)
+    assert names(tee) == [p["name"] for p in PATTERN["pieces"]]
+    assert tee.material(1, 1)["name"] == "Jersey 180"
     cube = tmp_path / "cube.obj"
     cube.write_text("o Triangle\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
-    assert len(open_program(cube).info("shapes")) == 1
+    assert len(names(open_program(cube, dressed=False))) == 1
 
 
 @pytest.mark.parametrize("name", ["garment.bw", "garment.glb", "garment.obj", "garment.txt", "garment.vsp"])
 def test_file_that_is_not_a_garment_does_not_open(tee, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"neither this nor that")
-    assert tee.api.GarmentOpen(str(path)) == ""
+    tee.api.GarmentOpen(str(path))
     assert tee.api.GetLastError() in (Code.CANNOT_READ, Code.NOT_SUPPORTED)
+    assert tee.api.GarmentId() == tee.g
+
+
+def test_file_with_an_invalid_part_does_not_open(tee, tmp_path):
+    tee.shape(8).trim.width_cm = 1e9
+    tee.api.GarmentSaveAs(tee.g, str(tmp_path / "x.bw"))
+    tee.api.GarmentOpen(str(tmp_path / "x.bw"))
+    assert tee.api.GetLastError() == Code.CANNOT_READ

@@ -8,7 +8,7 @@ import pytest
 
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.storage.address import file_name, join, local_path, split_s3, within
-from openjd_vstitcher.storage.destination import destination_prefix, output_uri
+from openjd_vstitcher.storage.destination import destination_prefix
 
 
 def test_key_is_taken_as_it_stands() -> None:
@@ -92,7 +92,7 @@ def test_file_name_is_decoded_where_the_scheme_encodes(uri: str, name: str) -> N
     ],
 )
 def test_destination_is_prefix_subfolder_and_name(preset: dict[str, str], uri: str) -> None:
-    assert output_uri(destination_prefix(preset, job_id="job-1", style_id="style-7"), "front.png") == uri
+    assert join(destination_prefix(preset, job_id="job-1", style_id="style-7"), "front.png") == uri
 
 
 @pytest.mark.parametrize(

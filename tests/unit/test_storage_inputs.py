@@ -9,45 +9,15 @@ from typing import Any
 
 import pytest
 
-from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.names import same_file_key
 from openjd_vstitcher.resources import resource
-from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.storage.inputs.bodies import version_of
-from openjd_vstitcher.storage.inputs.manifest import InputEntry, read_manifest, write_manifest
-from openjd_vstitcher.storage.inputs.resolve import plain_name, resolve_inputs, unique_name
+from openjd_vstitcher.storage.inputs.manifest import read_manifest, write_manifest
+from openjd_vstitcher.storage.inputs.resolve import plain_name, unique_name
+from tests.stored_inputs import BODY, refusal, resolve, root
 
-_BODY = "body-files/bodies/3d_body_files/tk_6129"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    files = [
-        f"{_BODY}/TK-6129-V10 new one.bw",
-        f"{_BODY}/TK-6129-V10-old.bw",
-        f"{_BODY}/newest.txt",
-        "artworks/stripes.png",
-    ]
-    files += ["artworks/bundles/style-0043/a.png", "artworks/bundles/style-0043/sub/b.png"]
-    files += ["artworks/labels/label.png", "artworks/prints/label.png"]
-    for number, name in enumerate(files):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-        os.utime(path, (1000 - number, 1000 - number))
-    return tmp_path
-
-
-def _resolve(root: Path, details: dict[str, Any], *, own_urls: bool = False, **inputs: Any) -> list[InputEntry]:
-    config = Config(storage=StorageConfig(local=LocalStorageConfig(root)), inputs=InputsConfig(**inputs))
-    return resolve_inputs(details, open_storage(config), config.inputs, own_urls=own_urls)
-
-
-def _refusal(root: Path, details: dict[str, Any], **inputs: Any) -> list[str]:
-    with pytest.raises(InvalidInput) as caught:
-        _resolve(root, details, **inputs)
-    return [str(problem) for problem in caught.value.problems]
+__all__ = ["root"]
 
 
 def _job(name: str) -> dict[str, Any]:
@@ -56,15 +26,15 @@ def _job(name: str) -> dict[str, Any]:
 
 
 def test_newest_garment_of_a_body_is_taken_and_loses_its_spaces(root: Path) -> None:
-    (garment,) = _resolve(root, _job("body_bundle"))
+    (garment,) = resolve(root, _job("body_bundle"))
     assert (garment.role, garment.name) == ("garment", "TK-6129-V10newone.bw")
-    assert garment.source_uri == f"s3://{_BODY}/TK-6129-V10 new one.bw"
-    assert garment.size_bytes == len(f"{_BODY}/TK-6129-V10 new one.bw")
+    assert garment.source_uri == f"s3://{BODY}/TK-6129-V10 new one.bw"
+    assert garment.size_bytes == len(f"{BODY}/TK-6129-V10 new one.bw")
     assert garment.version
 
 
 def test_each_replacement_is_one_object_and_clashing_names_differ(root: Path) -> None:
-    entries = _resolve(root, _job("style_bundle"))
+    entries = resolve(root, _job("style_bundle"))
     assert [(entry.role, entry.name) for entry in entries] == [
         ("garment", "TK-6129-V10newone.bw"),
         ("artwork_bundle", "a.png"),
@@ -75,13 +45,13 @@ def test_each_replacement_is_one_object_and_clashing_names_differ(root: Path) ->
 
 
 def test_local_storage_gives_file_addresses(root: Path) -> None:
-    entry = _resolve(root, {"body_code": "TK-6129", "artwork_file_path": "s3://artworks/stripes.png"})[1]
+    entry = resolve(root, {"body_code": "TK-6129", "artwork_file_path": "s3://artworks/stripes.png"})[1]
     assert entry.url == (root / "artworks/stripes.png").as_uri()
 
 
 def test_https_input_is_recorded_without_its_query(root: Path) -> None:
     details = {"input_file_uri": "https://cdn.example.com/tee.bw?token=canary"}
-    (entry,) = _resolve(root, details, read_from=("https://cdn.example.com",))
+    (entry,) = resolve(root, details, read_from=("https://cdn.example.com",))
     assert (entry.name, entry.source_uri) == ("tee.bw", "https://cdn.example.com/tee.bw")
 
 
@@ -107,7 +77,7 @@ def test_https_input_is_recorded_without_its_query(root: Path) -> None:
 )
 def test_input_that_is_not_there_is_refused_with_its_place(root: Path, details: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        _resolve(root, details)
+        resolve(root, details)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +112,7 @@ def test_replacements_whose_names_differ_in_unicode_form_are_staged_as_two_files
         {"name": str(n), "remote_file_path": f"s3://artworks/unicode/{path.name}"}
         for n, path in enumerate(folder.iterdir())
     ]
-    entries = _resolve(root, {"body_code": "TK-6129", "artwork_replacements": items})[1:]
+    entries = resolve(root, {"body_code": "TK-6129", "artwork_replacements": items})[1:]
     assert len({same_file_key(entry.name) for entry in entries}) == 2
 
 
@@ -163,7 +133,7 @@ def test_objects_get_names_that_every_file_system_takes(name: str, plain: str) -
 
 
 def test_manifest_is_for_its_owner_only_and_comes_back_whole(root: Path) -> None:
-    entries = _resolve(root, _job("style_bundle"))
+    entries = resolve(root, _job("style_bundle"))
     path = root / "inputs.json"
     write_manifest(path, entries, {"style_id": "style-0043"})
     if os.name == "posix":
@@ -209,7 +179,7 @@ def test_manifest_can_be_a_bare_list(tmp_path: Path) -> None:
 
 
 def _bodies(root: Path, *names: str) -> dict[str, Any]:
-    folder = root / _BODY
+    folder = root / BODY
     for old in folder.iterdir():
         old.unlink()
     for number, name in enumerate(names):
@@ -229,20 +199,20 @@ def _bodies(root: Path, *names: str) -> dict[str, Any]:
 )
 def test_body_version_that_is_asked_for_is_taken(root: Path, version: int | None, name: str) -> None:
     details = _bodies(root, "TK-6129-V9-3D_BODY.bw", "tk_6129_v10.bw", "TK-6129-V10-old.bw", "TK-6129-V01-3D_BODY.bw")
-    assert _resolve(root, {**details, "body_version": version})[0].name == name
+    assert resolve(root, {**details, "body_version": version})[0].name == name
 
 
 @pytest.mark.parametrize("version", [-1, 0, 1, 77, 100])
 def test_body_version_that_does_not_exist_is_refused_with_those_that_do(root: Path, version: int) -> None:
     details = _bodies(root, "TK-6129-V9-3D_BODY.bw", "TK-6129-V10-3D_BODY.bw", "TK-6129.bw", "TK-6129-V77.txt")
-    (problem,) = _refusal(root, {**details, "body_version": version})
-    assert problem == (f"/body_version: no .bw file of version {version} under s3://{_BODY}/; expected one of 9, 10")
+    (problem,) = refusal(root, {**details, "body_version": version})
+    assert problem == (f"/body_version: no .bw file of version {version} under s3://{BODY}/; expected one of 9, 10")
 
 
 def test_body_version_is_refused_where_file_names_carry_none(root: Path) -> None:
     details = _bodies(root, "TK-6129.bw")
-    assert "its file names carry no version" in _refusal(root, {**details, "body_version": 10})[0]
-    assert _resolve(root, details)[0].name == "TK-6129.bw"
+    assert "its file names carry no version" in refusal(root, {**details, "body_version": 10})[0]
+    assert resolve(root, details)[0].name == "TK-6129.bw"
 
 
 def test_body_code_that_looks_like_a_version_is_none() -> None:
@@ -253,5 +223,5 @@ def test_body_code_that_looks_like_a_version_is_none() -> None:
 
 
 def test_address_of_a_garment_wins_over_a_body_version(root: Path) -> None:
-    uri = f"s3://{_BODY}/TK-6129-V10-old.bw"
-    assert _resolve(root, {"input_file_uri": uri, "body_code": "TK-6129", "body_version": 9})[0].source_uri == uri
+    uri = f"s3://{BODY}/TK-6129-V10-old.bw"
+    assert resolve(root, {"input_file_uri": uri, "body_code": "TK-6129", "body_version": 9})[0].source_uri == uri

@@ -11,57 +11,28 @@ import pytest
 from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.storage.adapters import open_storage
-from openjd_vstitcher.storage.inputs.manifest import InputEntry
 from openjd_vstitcher.storage.inputs.resolve import check_details, resolve_inputs
+from tests.stored_inputs import refusal, resolve, root
 
-_BODY = "body-files/bodies/3d_body_files/tk_6129"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    files = [
-        f"{_BODY}/TK-6129-V10 new one.bw",
-        f"{_BODY}/TK-6129-V10-old.bw",
-        f"{_BODY}/newest.txt",
-        "artworks/stripes.png",
-    ]
-    files += ["artworks/bundles/style-0043/a.png", "artworks/bundles/style-0043/sub/b.png"]
-    files += ["artworks/labels/label.png", "artworks/prints/label.png"]
-    for number, name in enumerate(files):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-        os.utime(path, (1000 - number, 1000 - number))
-    return tmp_path
-
-
-def _resolve(root: Path, details: dict[str, Any], *, own_urls: bool = False, **inputs: Any) -> list[InputEntry]:
-    config = Config(storage=StorageConfig(local=LocalStorageConfig(root)), inputs=InputsConfig(**inputs))
-    return resolve_inputs(details, open_storage(config), config.inputs, own_urls=own_urls)
-
-
-def _refusal(root: Path, details: dict[str, Any], **inputs: Any) -> list[str]:
-    with pytest.raises(InvalidInput) as caught:
-        _resolve(root, details, **inputs)
-    return [str(problem) for problem in caught.value.problems]
+__all__ = ["root"]
 
 
 @pytest.mark.parametrize("read_from", [(), ("s3://",), ("https://cdn.example.com/in",), ("https://cdn.example.org",)])
 def test_https_needs_a_prefix_in_read_from(root: Path, read_from: tuple[str, ...]) -> None:
-    (problem,) = _refusal(root, {"input_file_uri": "https://cdn.example.com/tee.bw?x=canary"}, read_from=read_from)
+    (problem,) = refusal(root, {"input_file_uri": "https://cdn.example.com/tee.bw?x=canary"}, read_from=read_from)
     assert problem == (
         "/input_file_uri: https://cdn.example.com/tee.bw is not among the addresses that inputs.read_from allows"
     )
 
 
 def test_url_of_the_user_of_this_machine_needs_no_prefix(root: Path) -> None:
-    (entry,) = _resolve(root, {"input_file_uri": "https://cdn.example.com/tee.bw"}, own_urls=True)
+    (entry,) = resolve(root, {"input_file_uri": "https://cdn.example.com/tee.bw"}, own_urls=True)
     assert (entry.redirect_to, entry.signed_for) == (None, "")
 
 
 def test_url_of_a_job_is_redirected_only_to_where_it_could_lead_at_once(root: Path) -> None:
     read_from = ("s3://body-files", "https://cdn.example.com/in", "https://blobs.example.com")
-    (entry,) = _resolve(root, {"input_file_uri": "https://cdn.example.com/in/tee.bw"}, read_from=read_from)
+    (entry,) = resolve(root, {"input_file_uri": "https://cdn.example.com/in/tee.bw"}, read_from=read_from)
     assert (entry.redirect_to, entry.signed_for) == (read_from[1:], "")
 
 
@@ -88,10 +59,10 @@ def test_only_what_the_storage_signed_is_trusted(root: Path) -> None:
 def test_private_host_is_refused_before_anything_starts(root: Path, host: str) -> None:
     read_from = ("s3://body-files", f"https://{host}")
     details = {"body_code": "TK-6129", "artwork_replacements": [{"remote_file_path": f"https://{host}/label.png"}]}
-    (problem,) = _refusal(root, details, read_from=read_from)
+    (problem,) = refusal(root, details, read_from=read_from)
     assert problem.startswith(f"/artwork_replacements/0/remote_file_path: https://{host}/label.png leads to a private")
     allowed = (host.strip("[]"),)
-    assert len(_resolve(root, details, read_from=read_from, allow_private_hosts=allowed)) == 2
+    assert len(resolve(root, details, read_from=read_from, allow_private_hosts=allowed)) == 2
 
 
 @pytest.mark.parametrize("url", ["https://h:99999/x", "https://a..b/x", "https://[::1/x", "https://u:canary@h/x"])
@@ -113,7 +84,7 @@ def test_url_that_cannot_be_requested_is_refused_with_its_place(url: str) -> Non
 
 def test_what_submit_would_refuse_is_refused_in_a_row_of_the_queue_too(root: Path) -> None:
     items = [{"name": name, "remote_file_path": f"s3://artworks/{name}.png"} for name in ("a_b", "A-B")]
-    problems = _refusal(root, {"input_file_uri": "https://h:99999/x", "artwork_replacements": items})
+    problems = refusal(root, {"input_file_uri": "https://h:99999/x", "artwork_replacements": items})
     assert [problem.partition(":")[0] for problem in problems] == ["/input_file_uri", "/artwork_replacements/1/name"]
 
 
@@ -155,33 +126,33 @@ def test_files_of_a_bundle_for_one_material_are_refused_with_both_addresses(
         path.write_bytes(b"x")
     details = {"body_code": "TK-6129", "remote_artwork_bundle_dir_path": "s3://artworks/clash/"}
     if not clash:
-        assert len(_resolve(root, details)) == 3
+        assert len(resolve(root, details)) == 3
         return
-    (problem,) = _refusal(root, details)
+    (problem,) = refusal(root, details)
     assert all(f"s3://artworks/clash/{name}" in problem for name in names)
     assert problem.startswith("/remote_artwork_bundle_dir_path: ")
 
 
 def test_bundle_of_too_many_files_is_refused_before_it_is_fetched(root: Path) -> None:
     details = {"body_code": "TK-6129", "remote_artwork_bundle_dir_path": "s3://artworks"}
-    (problem,) = _refusal(root, details, max_objects=4)
+    (problem,) = refusal(root, details, max_objects=4)
     assert problem == (
         "/remote_artwork_bundle_dir_path: more than 4 files are under s3://artworks/; inputs.max_objects allows 4"
     )
-    assert len(_resolve(root, details, max_objects=5)) == 6
+    assert len(resolve(root, details, max_objects=5)) == 6
 
 
 def test_input_that_is_too_large_is_refused_before_it_is_fetched(root: Path) -> None:
     size = (root / "artworks/stripes.png").stat().st_size
     details = {"body_code": "TK-6129", "artwork_file_path": "s3://artworks/stripes.png"}
-    garment = _resolve(root, details)[0].size_bytes
+    garment = resolve(root, details)[0].size_bytes
     assert garment is not None
-    (problem,) = _refusal(root, details, max_bytes=garment - 1)
+    (problem,) = refusal(root, details, max_bytes=garment - 1)
     assert problem.startswith("/body_code: ")
     assert problem.endswith(f"has {garment} bytes; inputs.max_bytes allows {garment - 1}")
-    (problem,) = _refusal(root, details, max_total_bytes=garment + size - 1)
+    (problem,) = refusal(root, details, max_total_bytes=garment + size - 1)
     assert problem.startswith(f"/: its inputs have {garment + size} bytes")
-    assert len(_resolve(root, details, max_bytes=garment, max_total_bytes=garment + size)) == 2
+    assert len(resolve(root, details, max_bytes=garment, max_total_bytes=garment + size)) == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no device files")
@@ -194,17 +165,17 @@ def test_device_or_link_that_leads_out_is_refused(root: Path, tmp_path_factory: 
     (folder / "near.png").symlink_to(root / "artworks/stripes.png")
     os.mkfifo(folder / "pipe.png")
     body = {"body_code": "TK-6129"}
-    assert "leads out" in _refusal(root, {**body, "artwork_file_path": "s3://artworks/links/link.png"})[0]
+    assert "leads out" in refusal(root, {**body, "artwork_file_path": "s3://artworks/links/link.png"})[0]
     bundle_of_links = {**body, "remote_artwork_bundle_dir_path": "s3://artworks/links"}
-    (problem,) = _refusal(root, bundle_of_links)
+    (problem,) = refusal(root, bundle_of_links)
     assert problem.startswith("/remote_artwork_bundle_dir_path: 's3://artworks/links/link.png' is a symbolic link")
-    assert "is not a file" in _refusal(root, {**body, "artwork_file_path": "s3://artworks/links/pipe.png"})[0]
-    near = _resolve(root, {**body, "artwork_file_path": "s3://artworks/links/near.png"})[1]
+    assert "is not a file" in refusal(root, {**body, "artwork_file_path": "s3://artworks/links/pipe.png"})[0]
+    near = resolve(root, {**body, "artwork_file_path": "s3://artworks/links/near.png"})[1]
     assert near.url == (root / "artworks/stripes.png").as_uri()
     everything = {"read_from": (f"{root.as_uri()}", "file:///dev")}
-    assert "is not a file" in _refusal(root, {"input_file_uri": "file:///dev/zero"}, **everything)[0]
+    assert "is not a file" in refusal(root, {"input_file_uri": "file:///dev/zero"}, **everything)[0]
     (folder / "link.png").unlink()
-    bundle = _resolve(
+    bundle = resolve(
         root,
         {**body, "remote_artwork_bundle_dir_path": f"{root.as_uri()}/artworks/links"},
         read_from=(root.as_uri(), "s3://body-files"),

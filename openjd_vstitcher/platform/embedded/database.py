@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PlatformError
+from ...files import make_directory_for_owner, open_for_owner
 from ..storable import storable
 from .sql import script, statements
 
-_SCHEMA_VERSION = 1
+_SCHEMA = ("schema.sql", "expiries.sql", "changes.sql")
+"""Each script takes the schema to the next version."""
 _BUSY_LIMIT_S = 60.0
 _PEEK_LIMIT_S = 1.0
 _RETRY_S = 0.2
@@ -103,6 +105,11 @@ class Database:
         """
         return self._read(self._peeking, self._peek_lock, name, values)
 
+    def version(self) -> int:
+        """A number that differs after another connection has changed the file."""
+        with self._peek_lock:
+            return int(self._peeking.execute("PRAGMA data_version").fetchone()[0])
+
     def _read(
         self, db: sqlite3.Connection, lock: threading.RLock | threading.Lock, name: str, values: dict[str, Any]
     ) -> list[sqlite3.Row]:
@@ -117,14 +124,12 @@ class Database:
         self._db.execute("PRAGMA foreign_keys = ON")
         with self.transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > _SCHEMA_VERSION:
-                raise sqlite3.DatabaseError(
-                    f"its schema is version {version}; this release knows up to {_SCHEMA_VERSION}"
-                )
-            if version == 0:
-                for statement in _split(script("schema.sql")):
+            if version > len(_SCHEMA):
+                raise sqlite3.DatabaseError(f"its schema is version {version}; this release knows up to {len(_SCHEMA)}")
+            for name in _SCHEMA[version:]:
+                for statement in _split(script(name)):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            self._db.execute(f"PRAGMA user_version = {len(_SCHEMA)}")
 
     def _use_wal(self) -> None:
         # SQLite does not wait for others while it changes the journal mode, whatever the busy timeout.
@@ -151,9 +156,9 @@ def _make_private(path: Path) -> None:
 
     An existing file is never opened here: closing it would drop the locks of this process's other connections.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory_for_owner(path.parent, exist_ok=True)
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(open_for_owner(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
         for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
             with suppress(FileNotFoundError, PermissionError):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import ClaimLost
-from ..values import Claim
+from ..values import Claim, lost
 from .database import Database
 
 
@@ -16,8 +15,3 @@ def check_held(db: Database, claim: Claim) -> None:
     """
     if not db.run("held", job_id=claim.job.id, attempt=claim.attempt, worker=claim.worker):
         raise lost(claim)
-
-
-def lost(claim: Claim) -> ClaimLost:
-    """The error for a claim that is lost."""
-    return ClaimLost.of(claim.worker, claim.attempt, claim.job.id)

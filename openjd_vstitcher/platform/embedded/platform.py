@@ -20,21 +20,25 @@ from ..values import (
     WAITING,
     Asset,
     Beat,
+    Changes,
     Claim,
     ClaimState,
     Job,
+    JobPlace,
     JobStatus,
     NewAsset,
     NewJob,
     Outcome,
+    lost,
     on_hold,
     pause_s,
     unusable,
 )
 from . import rows
 from .catalogue import Catalogue
+from .changes import wait_for_changes
 from .database import Database
-from .fencing import check_held, lost
+from .fencing import check_held
 
 _LOOK_S = 0.2
 
@@ -64,8 +68,10 @@ class EmbeddedPlatform:
         """Close the database."""
         self._db.close()
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types."""
+    def claim(
+        self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None = None
+    ) -> Claim | None:
+        """Take the next job of these types, or this one."""
         now = datetime.now(UTC)
         with self._db.transaction():
             while True:
@@ -74,6 +80,7 @@ class EmbeddedPlatform:
                     now=rows.text(now),
                     worker=worker,
                     types=json.dumps(list(job_types)),
+                    job_id=job_id,
                     lease_expires_at=rows.text(now + timedelta(seconds=lease_s)),
                 )
                 if row is None:
@@ -123,6 +130,8 @@ class EmbeddedPlatform:
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
         now = rows.now()
+        if not outcome.crashed:
+            self._uncount_expiry(claim, outcome)
         with self._db.transaction():
             row = self._db.one("job", job_id=claim.job.id)
             if row is None or (row["attempt"], row["worker"]) != (claim.attempt, claim.worker):
@@ -193,6 +202,9 @@ class EmbeddedPlatform:
         """Add a job to the queue."""
         with self._db.transaction():
             self.preset(job.preset_key)
+            types = [row["value"] for row in self._db.run("job_types")]
+            if job.type not in types:
+                raise PlatformError(f"unknown job type {job.type!r}; expected one of {', '.join(types)}")
             (row,) = self._db.run(
                 "submit",
                 id=job.id or str(uuid.uuid4()),
@@ -204,14 +216,14 @@ class EmbeddedPlatform:
                 priority=job.priority,
                 now=rows.now(),
             )
-        return rows.job(row)
+        return rows.readable_job(row)
 
     def job(self, job_id: str) -> Job:
         """One job, by its id."""
         found = self._db.rows("job", job_id=job_id)
         if not found:
             raise NotFound(f"there is no job {job_id}")
-        return rows.job(found[0])
+        return rows.readable_job(found[0])
 
     def jobs(
         self,
@@ -221,13 +233,30 @@ class EmbeddedPlatform:
         preset_key: str | None = None,
         worker: str | None = None,
         id_range: tuple[str, str] | None = None,
+        search: str | None = None,
+        after: JobPlace | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
         low, high = id_range or (None, None)
-        given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker, "low": low, "high": high}
-        found = self._db.rows("jobs", **given, limit=limit)
-        return [rows.job(row) for row in found]
+        found = self._db.rows(
+            "jobs",
+            status=status,
+            type=type,
+            preset_key=preset_key,
+            worker=worker,
+            low=low,
+            high=high,
+            search=search,
+            after_time=after and rows.text(after[0]),
+            after_id=after and after[1],
+            limit=limit,
+        )
+        return [rows.readable_job(row) for row in found]
+
+    def changes(self, after: str | None, *, timeout_s: float) -> Changes:
+        """Wait until something has changed since a cursor, or the time is over; return what changed."""
+        return wait_for_changes(self._db, after, timeout_s)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
@@ -253,6 +282,21 @@ class EmbeddedPlatform:
         """Put a job on hold back into the queue and reset its returns and crashes."""
         return self._steer(job_id, "release", ("ON_HOLD",))
 
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Change the priority of a job."""
+        with self._db.transaction():
+            self.job(job_id)
+            self._db.run("set_priority", job_id=job_id, priority=priority, now=rows.now())
+            return self.job(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job that is not running, with its events and the rows of its assets."""
+        with self._db.transaction():
+            if self.job(job_id).status == "IN_PROGRESS":
+                raise PlatformError(f"cannot delete job {job_id}: it is IN_PROGRESS; cancel it first")
+            for what in ("delete_events", "delete_assets", "delete_job"):
+                self._db.run(what, job_id=job_id)
+
     def preset(self, key: str) -> Mapping[str, Any]:
         """One preset row: key, name, version, description, job_type, details."""
         found = self._db.rows("preset", key=key)
@@ -277,6 +321,12 @@ class EmbeddedPlatform:
                 details=json.dumps(preset["details"]),
                 now=rows.now(),
             )
+
+    def delete_preset(self, key: str) -> None:
+        """Remove a preset row."""
+        with self._db.transaction():
+            self.preset(key)
+            self._db.run("delete_preset", key=key)
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id."""
@@ -312,6 +362,19 @@ class EmbeddedPlatform:
             crashes=crashes,
             now=rows.text(now),
         )
+
+    def _uncount_expiry(self, claim: Claim, outcome: Outcome) -> None:
+        """Count the expiry of the claim's lease no longer as a crash: its attempt reports an outcome after all."""
+        with self._db.transaction():
+            self._db.run(
+                "uncount_expiry",
+                job_id=claim.job.id,
+                attempt=claim.attempt,
+                worker=claim.worker,
+                status_details=outcome.status_details,
+                max_crashes=MOST_CRASHES,
+                now=rows.now(),
+            )
 
     def _steer(self, job_id: str, what: str, before: Sequence[str]) -> Job:
         with self._db.transaction():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ...documents.data import TOO_DEEP
 from ...events import event_of
 from ...journal import Entry
 from ..storable import storable
@@ -17,12 +18,22 @@ from ..values import JOB_TIMES, Asset, Job
 def job(row: sqlite3.Row) -> Job:
     """A job from its row."""
     values: dict[str, Any] = dict(row)
+    del values["expiries"]
     for name in JOB_TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["details"] = json.loads(values["details"])
     values["errors"] = tuple(json.loads(values["errors"]))
     values["cancel_requested"] = bool(values["cancel_requested"])
     return Job(**values)
+
+
+def readable_job(row: sqlite3.Row) -> Job:
+    """A job from its row, for people; `unreadable` says what is wrong with data that cannot be read."""
+    try:
+        return job(row).readable()
+    except RecursionError:
+        bare: Any = {**dict(row), "details": "{}", "errors": "[]"}
+        return job(bare).without_data(TOO_DEEP)
 
 
 def asset(row: sqlite3.Row) -> Asset:

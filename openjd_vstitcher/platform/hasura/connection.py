@@ -17,7 +17,8 @@ from gql.transport.exceptions import TransportError, TransportQueryError, Transp
 from graphql import DocumentNode
 
 from ...config import PlatformConfig
-from ...errors import PlatformError
+from ...documents.data import TOO_DEEP
+from ...errors import PlatformError, Unreadable
 from ...retry import Backoff
 from .credentials import Credential
 from .refusal import REFUSED_CREDENTIAL, RequestRefused, refusal
@@ -88,6 +89,7 @@ class Connection:
         Raises
         ------
         RequestRefused: Hasura refused the request.
+        Unreadable: the answer holds data that is nested too deeply.
         PlatformError: no valid answer arrived before the time was over.
         """
         request = GraphQLRequest(document, variable_values=dict(variables or {}))
@@ -96,17 +98,12 @@ class Connection:
         for pause_s in _RETRIES:
             try:
                 return self._send(request, None if limit_s is None else deadline)
-            except RequestRefused as error:
-                renewable = error.code in REFUSED_CREDENTIAL and not renewed
+            except PlatformError as error:
+                renewable = error.credential and not renewed
                 if not (renewable or error.transient) or time.monotonic() + pause_s > deadline:
                     raise
                 renewed = renewed or renewable
-                failure: PlatformError = error
-            except PlatformError as error:
-                if not error.transient or time.monotonic() + pause_s > deadline:
-                    raise
-                failure = error
-            _log.info("trying again: %s", failure)
+                _log.info("trying again: %s", error)
             time.sleep(pause_s)
         raise AssertionError("the pauses never end")
 
@@ -162,6 +159,8 @@ class Connection:
             reason = f": {error}" if error.code is not None and error.code < 400 else ""
             raise PlatformError(f"{self._endpoint} answered {error.code}{reason}", transient=transient) from error
         except (TransportError, OSError, TimeoutError) as error:
+            if isinstance(error.__context__, RecursionError):  # while gql read the JSON of the answer
+                raise Unreadable(f"the answer of {self._endpoint} is {TOO_DEEP}") from None
             raise PlatformError(f"cannot reach {self._endpoint}: {_short(error)}", transient=True) from error
         return dict(answer)
 

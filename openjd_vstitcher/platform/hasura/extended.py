@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, NotFound, PlatformError
 from ...journal import Entry
 from ..storable import storable
-from ..values import MOST_CRASHES, WAITING, Beat, Claim, Job, NewAsset, Outcome, unusable
+from ..values import MOST_CRASHES, WAITING, Beat, Claim, NewAsset, Outcome, blames_row, lost, unusable
 from . import rows
 from .connection import Connection
 from .presets import preset_of
@@ -22,18 +22,20 @@ class ExtendedWork:
 
     Parameters
     ----------
-    requests: the operations of `extended.graphql`.
+    requests: the operations for extended tables, of `queries`.
     """
 
     def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode]) -> None:
         self._connection = connection
         self._requests = requests
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None) -> Claim | None:
         """Take the next job; a request repeated after a lost answer returns the same claim."""
         self._connection.worker = worker
         while True:
             request = {"worker": worker, "types": list(job_types), "lease_s": lease_s, "request": str(uuid.uuid4())}
+            if job_id is not None and not self._take(job_id, request):
+                return None
             try:
                 found = self._call("Claim", **request)
                 if not found:
@@ -42,7 +44,7 @@ class ExtendedWork:
                 preset = preset_of(found[0], self._connection, self._requests)
                 return Claim(job, preset, job.attempt, worker, job.lease_expires_at)
             except Exception as error:  # whatever its row holds, this job ends and the next one is taken
-                if isinstance(error, PlatformError) and not isinstance(error, NotFound):
+                if not blames_row(error):
                     raise
                 self._end_unusable(request, error)
 
@@ -83,10 +85,9 @@ class ExtendedWork:
         answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
         return [rows.entry(row) for row in answer["platform_job_event"]]
 
-    def steer(self, what: str, job_id: str) -> Job | None:
-        """Cancel, retry, hold or release a job; None if its status does not allow it."""
-        found = self._call(what.capitalize(), job_id=job_id)
-        return rows.job(found[0]) if found else None
+    def steer(self, what: str, job_id: str) -> bool:
+        """Cancel, retry, hold or release a job; False if its status does not allow it."""
+        return bool(self._call(what.capitalize(), job_id=job_id))
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""
@@ -106,6 +107,29 @@ class ExtendedWork:
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
         """Mark an asset as `UPLOADED`."""
         self._fenced("AssetUploaded", claim, asset_id=asset_id, details=dict(details))
+
+    def _take(self, job_id: str, request: Mapping[str, Any]) -> bool:
+        """Claim one waiting job for a request: the function that claims the next job then returns it.
+
+        Only administrators may: a worker's role takes the next job.
+        """
+        now = datetime.now(UTC)
+        claimed = {
+            "status": "IN_PROGRESS",
+            "status_details": None,
+            "started_at": rows.text(now),
+            "ended_at": None,
+            "worker": request["worker"],
+            "claim_request": request["request"],
+            "lease_expires_at": rows.text(now + timedelta(seconds=request["lease_s"])),
+            "progress": None,
+            "cancel_requested": False,
+            "errors": [],
+            "not_before": None,
+        }
+        where = {**self.waiting(request["types"]), "id": {"_eq": job_id}}
+        answer = self._connection.execute(self._requests["Take"], {"where": where, "set": claimed})
+        return bool(next(iter(answer.values()))["affected_rows"])
 
     def _end_unusable(self, request: Mapping[str, Any], error: Exception) -> None:
         """End the job that a request claimed but whose row cannot be read; raise the error if there is none.
@@ -127,7 +151,7 @@ class ExtendedWork:
         self._connection.worker = claim.worker
         found = self._call(operation, job_id=claim.job.id, attempt=claim.attempt, worker=claim.worker, **args)
         if not found:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            raise lost(claim)
         return found[0]
 
 

@@ -5,20 +5,38 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import ClaimLost, InvalidInput, NotFound, PlatformError, Problem
+from ...errors import InvalidInput, NotFound, Problem, Unreadable
 from ...journal import Entry
 from ..storable import storable
-from ..values import ENDED, MOST_CRASHES, WAITING, Beat, Claim, Job, JobStatus, NewAsset, Outcome, on_hold, unusable
+from ..values import (
+    ENDED,
+    MOST_CRASHES,
+    WAITING,
+    Beat,
+    Claim,
+    JobStatus,
+    NewAsset,
+    Outcome,
+    blames_row,
+    lost,
+    on_hold,
+    unusable,
+)
 from . import rows
 from .connection import Connection
 from .pauses import Pauses
 from .presets import preset_of
+from .refusal import RequestRefused
+
+_log = logging.getLogger(__name__)
 
 _CANDIDATES = 20
 _CANCELED = "canceled"
@@ -36,7 +54,7 @@ class LegacyWork:
 
     Parameters
     ----------
-    requests: the operations of `legacy.graphql`.
+    requests: the operations for today's tables, of `queries`.
     job_root: the GraphQL name of the table of jobs.
     assets_know_job: whether assets have the relation `job`, which fences writes about assets.
     """
@@ -55,10 +73,11 @@ class LegacyWork:
         self._assets_know_job = assets_know_job
         self._pauses = Pauses()
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None) -> Claim | None:
         """Take the next job with an update conditional on its status; exactly one changed row is a claim."""
         while True:
-            waiting = {**self.waiting(job_types), "id": {"_nin": self._pauses.now()}}
+            one = {} if job_id is None else {"_eq": job_id}
+            waiting = {**self.waiting(job_types), "id": {"_nin": self._pauses.now(), **one}}
             found = self._query("Next", where=waiting, limit=_CANDIDATES)[self._job_root]
             for candidate in found:
                 if self._pauses.may_begin(candidate["id"], candidate["started_at"]):
@@ -75,20 +94,14 @@ class LegacyWork:
     def heartbeat(self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None) -> Beat:
         """Check that the claim still holds the job; there is no lease to renew and no column for progress."""
         if status_details is None:
-            held = bool(self._query("Claimed", where=self.held(claim))[self._job_root])
-        else:
-            held = bool(self._update(self.held(claim), {"status_details": status_details}))
-        if not held:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+            self._held(claim)
+        elif not self._update(self.held(claim), {"status_details": status_details}):
+            raise lost(claim)
         return Beat(None, False)
 
     def held(self, claim: Claim) -> dict[str, Any]:
         """The condition that the job's row meets while the claim holds the job."""
-        return {
-            "id": {"_eq": claim.job.id},
-            "status": {"_eq": "IN_PROGRESS"},
-            "started_at": {"_eq": _started(claim)},
-        }
+        return _held_since(claim.job.id, _started(claim))
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
@@ -98,7 +111,7 @@ class LegacyWork:
         retries = claim.job.auto_retries + (1 if outcome.counted or outcome.crashed else 0)
         if outcome.crashed and retries >= MOST_CRASHES:
             ended, reason = "ON_HOLD", on_hold(reason, retries, claim.job.id)
-        if not self._query("Claimed", where=self.held(claim))[self._job_root]:
+        if not self._exists(self.held(claim)):
             self._already(claim, ended, reason)
             return
         styles = self._styles(claim) if outcome.hide_previous_style_assets else []
@@ -133,8 +146,8 @@ class LegacyWork:
         """None are stored."""
         return ()
 
-    def steer(self, what: str, job_id: str) -> Job | None:
-        """Cancel, retry, hold or release a job; None if its status does not allow it.
+    def steer(self, what: str, job_id: str) -> bool:
+        """Cancel, retry, hold or release a job; False if its status does not allow it.
 
         Canceling a running job ends it at once: its worker finds the claim lost.
         """
@@ -144,12 +157,12 @@ class LegacyWork:
             now = rows.text(datetime.now(UTC))
             changes = {"status": "COMPLETED_ERRORS", "status_details": _CANCELED, "ended_at": now}
         elif what == "retry":
-            row = self._query("Job", id=job_id)[f"{self._job_root}_by_pk"]
+            row = self._query("AutoRetries", id=job_id)[f"{self._job_root}_by_pk"] or {}
             before = _ENDED_TODAY
-            changes = {**_RETRIED, "auto_retries": rows.job(row).auto_retries + 1 if row else 0}
-        found = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes)
+            changes = {**_RETRIED, "auto_retries": (row.get("auto_retries") or 0) + 1}
+        changed = self._update({"id": {"_eq": job_id}, "status": {"_in": list(before)}}, changes)
         self._pauses.forget(job_id)
-        return rows.job(found[0]) if found else None
+        return changed
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""
@@ -161,21 +174,14 @@ class LegacyWork:
             "is_public_facing": asset.is_public_facing,
             "details": {**asset.details, "attempt": claim.attempt},
         }
-        same_name = {"job_id": {"_eq": claim.job.id}, "name": {"_eq": asset.name}}
-        found = self._query("AssetOfName", where=same_name)["create_asset"]
-        if not found:
-            row = {
-                "job_id": claim.job.id,
-                "name": asset.name,
-                "style_id": asset.style_id,
-                "body_id": asset.body_id,
-                **values,
-            }
-            return str(self._query("InsertAsset", asset=row)["insert_create_asset_one"]["id"])
-        fenced = {"id": {"_eq": found[0]["id"]}, **self._job_fence(claim)}
+        known_id = self._asset_id(claim, asset)
+        if known_id is None:
+            row = {"job_id": claim.job.id, "name": asset.name, "style_id": asset.style_id, "body_id": asset.body_id}
+            return self._insert_asset(claim, asset, {**row, **values})
+        fenced = {"id": {"_eq": known_id}, **self._job_fence(claim)}
         if not self._query("UpdateAsset", where=fenced, set=values)["update_create_asset"]["affected_rows"]:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
-        return str(found[0]["id"])
+            raise lost(claim)
+        return known_id
 
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None:
         """Mark an asset as `UPLOADED`."""
@@ -191,27 +197,52 @@ class LegacyWork:
         if not changed and not self._query("AssetOfName", where=of_job)["create_asset"]:
             raise NotFound(f"job {claim.job.id} has no asset {asset_id}")
 
+    def _asset_id(self, claim: Claim, asset: NewAsset) -> str | None:
+        same_name = {"job_id": {"_eq": claim.job.id}, "name": {"_eq": asset.name}}
+        found = self._query("AssetOfName", where=same_name)["create_asset"]
+        return str(found[0]["id"]) if found else None
+
+    def _insert_asset(self, claim: Claim, asset: NewAsset, row: Mapping[str, Any]) -> str:
+        """Add an asset under an id that follows from its job and name, so that a lost answer leads to no second one."""
+        asset_id = str(uuid.uuid5(uuid.UUID(claim.job.id), storable(asset.name)))
+        try:
+            return str(self._query("InsertAsset", asset={"id": asset_id, **row})["insert_create_asset_one"]["id"])
+        except RequestRefused as error:
+            if error.transient or error.credential:
+                raise
+            known_id = self._asset_id(claim, asset)
+            if known_id is not None:
+                return known_id
+            _log.info("the id of an asset cannot be chosen: %s", error)
+        return str(self._query("InsertAsset", asset=row)["insert_create_asset_one"]["id"])
+
     def _claimed(self, job_id: str, worker: str) -> Claim | None:
         """Take a job; None if somebody else has it, or if its row cannot be used and it has therefore ended."""
-        row = self._take(job_id)
+        started_at = rows.text(datetime.now(UTC))
+        try:
+            row = self._take(job_id, started_at)
+        except Unreadable as error:
+            self._end_unusable(job_id, started_at, error)
+            return None
         if row is None:
             return None
         self._pauses.claimed(job_id, row["started_at"])
-        held = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": row["started_at"]}}
         try:
             job = rows.job(row)
             return Claim(job, preset_of(row, self._connection, self._requests), job.attempt, worker, None)
         except Exception as error:  # whatever its row holds, this job ends and the next one is taken
-            if isinstance(error, PlatformError) and not isinstance(error, NotFound):
-                self._update(held, {"status": "NEW"})
+            if not blames_row(error):
+                self._update(_held_since(job_id, row["started_at"]), {"status": "NEW"})
                 raise
-            outcome = unusable(job_id, error)
-            now = rows.text(datetime.now(UTC))
-            self._update(held, {"status": outcome.status, "status_details": outcome.status_details, "ended_at": now})
+            self._end_unusable(job_id, row["started_at"], error)
             return None
 
-    def _take(self, job_id: str) -> dict[str, Any] | None:
-        started_at = rows.text(datetime.now(UTC))
+    def _end_unusable(self, job_id: str, started_at: str, error: Exception) -> None:
+        outcome = unusable(job_id, error)
+        ended = {"status": outcome.status, "ended_at": rows.text(datetime.now(UTC))}
+        self._update(_held_since(job_id, started_at), {**ended, "status_details": outcome.status_details})
+
+    def _take(self, job_id: str, started_at: str) -> dict[str, Any] | None:
         changed = self._query(
             "Claim",
             where={"id": {"_eq": job_id}, "status": {"_in": list(WAITING)}},
@@ -220,13 +251,12 @@ class LegacyWork:
         if changed["affected_rows"] == 1:
             row: dict[str, Any] = changed["returning"][0]
             return row
-        by_claim = {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": started_at}}
-        found = self._query("Claimed", where=by_claim)[self._job_root]
+        found = self._query("Claimed", where=_held_since(job_id, started_at))[self._job_root]
         return found[0] if found else None
 
     def _held(self, claim: Claim) -> None:
-        if not self._query("Claimed", where=self.held(claim))[self._job_root]:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+        if not self._exists(self.held(claim)):
+            raise lost(claim)
 
     def _job_fence(self, claim: Claim) -> dict[str, Any]:
         return {"job": self.held(claim)} if self._assets_know_job else {}
@@ -239,8 +269,8 @@ class LegacyWork:
             "status": {"_eq": status},
             "status_details": {"_is_null": True} if status_details is None else {"_eq": status_details},
         }
-        if not self._query("Claimed", where=by_claim)[self._job_root]:
-            raise ClaimLost.of(claim.worker, claim.attempt, claim.job.id)
+        if not self._exists(by_claim):
+            raise lost(claim)
 
     def _styles(self, claim: Claim) -> list[str]:
         """The styles of the assets that this job has uploaded."""
@@ -248,10 +278,11 @@ class LegacyWork:
         styles = {row["style_id"] for row in found if row["status"] == "UPLOADED"}
         return sorted(style for style in styles if style is not None)
 
-    def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-        answer = self._query("UpdateJob", where=where, set=changes)
-        found: list[dict[str, Any]] = answer[f"update_{self._job_root}"]["returning"]
-        return found
+    def _exists(self, where: Mapping[str, Any]) -> bool:
+        return bool(self._query("HeldRow", where=where)[self._job_root])
+
+    def _update(self, where: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+        return bool(self._query("UpdateJob", where=where, set=changes)[f"update_{self._job_root}"]["affected_rows"])
 
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
         return self._connection.execute(self._requests[name], storable(variables))
@@ -273,6 +304,11 @@ def refuse_unrecorded(*, status: JobStatus | None, worker: str | None) -> None:
         problems.append(Problem("/worker", reason))
     if problems:
         raise InvalidInput("list of jobs", problems)
+
+
+def _held_since(job_id: str, started_at: str) -> dict[str, Any]:
+    """The condition that a job's row meets while the claim made at this moment holds it."""
+    return {"id": {"_eq": job_id}, "status": {"_eq": "IN_PROGRESS"}, "started_at": {"_eq": started_at}}
 
 
 def _started(claim: Claim) -> str:

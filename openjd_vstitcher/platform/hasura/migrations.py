@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import psycopg
 
 from ...errors import PlatformError
 from ...resources import resource
-from ...retry import Backoff
+from ...retry import retrying, set_after
 
 _log = logging.getLogger(__name__)
 
@@ -172,17 +171,12 @@ def with_job_table(sql: str, job_table: str) -> str:
 
 def _patiently(action: Callable[[], None]) -> None:
     """Call `action` again while it fails for a passing reason, such as a lock that others hold."""
-    deadline = time.monotonic() + _PATIENCE_S
-    for pause_s in Backoff(first_s=0.2, longest_s=3.0):
-        try:
-            action()
-        except PlatformError as error:
-            if not error.transient or time.monotonic() + pause_s > deadline:
-                raise
-            _log.info("trying again: %s", error)
-        else:
-            return
-        time.sleep(pause_s)
+    with set_after(_PATIENCE_S) as over:
+        retrying(action, stop=over, first_s=0.2, longest_s=3.0, on_wait=_say_why)
+
+
+def _say_why(error: Exception, pause_s: float) -> None:
+    _log.info("trying again: %s", error)
 
 
 @contextmanager

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ...config import PlatformConfig
-from ...errors import NotFound, PlatformError
+from ...documents.data import TOO_DEEP
+from ...errors import NotFound, PlatformError, Unreadable
 from ...journal import Entry
-from ..values import Asset, Beat, Claim, ClaimState, Job, JobStatus, NewAsset, NewJob, Outcome
+from ..values import Asset, Beat, Changes, Claim, ClaimState, Job, JobPlace, JobStatus, NewAsset, NewJob, Outcome
 from . import rows
+from .changes import ChangeLog
 from .connection import Connection
 from .extended import ExtendedWork
 from .legacy import LegacyWork, refuse_unrecorded
@@ -26,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Work(Protocol):
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None: ...
+    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None) -> Claim | None: ...
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None, status_details: str | None
     ) -> Beat: ...
@@ -36,7 +39,7 @@ class _Work(Protocol):
     def requeue_expired(self) -> Sequence[str]: ...
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None: ...
     def events(self, job_id: str) -> Sequence[Entry]: ...
-    def steer(self, what: str, job_id: str) -> Job | None: ...
+    def steer(self, what: str, job_id: str) -> bool: ...
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str: ...
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None: ...
 
@@ -68,7 +71,15 @@ class HasuraPlatform:
             self._connection.close()
             raise
         _log.info("the platform is %s", self.describe())
-        self._requests = requests(f"{self.found.kind}.graphql", job_root=self._job_root, without=self.found.hidden)
+        self._requests = {
+            **requests("serving", job_root=self._job_root),
+            **requests(self.found.kind, job_root=self._job_root, without=self.found.hidden),
+        }
+        without = (*self.found.hidden, "details", "errors")
+        self._bare_requests = requests(self.found.kind, job_root=self._job_root, without=without)
+        self._changes = ChangeLog(
+            self._connection, self._requests, job_root=self._job_root, has_events=self.found.kind == "extended"
+        )
         self._work: _Work = (
             ExtendedWork(self._connection, self._requests)
             if self.found.kind == "extended"
@@ -85,9 +96,13 @@ class HasuraPlatform:
         """Close the connection and its subscriptions."""
         self._connection.close()
 
-    def claim(self, worker: str, job_types: Sequence[str], *, lease_s: float) -> Claim | None:
-        """Take the next job of these types."""
-        return self._work.claim(worker, job_types, lease_s=lease_s)
+    def claim(
+        self, worker: str, job_types: Sequence[str], *, lease_s: float, job_id: str | None = None
+    ) -> Claim | None:
+        """Take the next job of these types, or this one."""
+        if job_id is not None and not _is_uuid(job_id):
+            return None
+        return self._work.claim(worker, job_types, lease_s=lease_s, job_id=job_id)
 
     def heartbeat(
         self, claim: Claim, *, lease_s: float, progress: float | None = None, status_details: str | None = None
@@ -156,10 +171,10 @@ class HasuraPlatform:
 
     def job(self, job_id: str) -> Job:
         """One job, by its id."""
-        row = self._query("Job", id=job_id)[f"{self._job_root}_by_pk"] if _is_uuid(job_id) else None
-        if row is None:
+        found = self._jobs({"id": {"_eq": job_id}}, 1) if _is_uuid(job_id) else None
+        if not found:
             raise NotFound(f"there is no job {job_id}")
-        return rows.job(row)
+        return found[0]
 
     def jobs(
         self,
@@ -169,16 +184,24 @@ class HasuraPlatform:
         preset_key: str | None = None,
         worker: str | None = None,
         id_range: tuple[str, str] | None = None,
+        search: str | None = None,
+        after: JobPlace | None = None,
         limit: int = 100,
     ) -> Sequence[Job]:
         """Jobs that match every given filter, the newest first."""
         given = {"status": status, "type": type, "preset_key": preset_key, "worker": worker}
         if self.found.kind == "legacy":
             refuse_unrecorded(status=status, worker=worker)
-        where = {name: {"_eq": value} for name, value in given.items() if value is not None}
+        where: dict[str, Any] = {name: {"_eq": value} for name, value in given.items() if value is not None}
         if id_range is not None:
             where["id"] = {"_gte": id_range[0], "_lte": id_range[1]}
-        return [rows.job(row) for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
+        both = [_matching(search, self.found.hidden)] if search else []
+        both += [_behind(after)] if after else []
+        return self._jobs({**where, "_and": both}, limit)
+
+    def changes(self, after: str | None, *, timeout_s: float) -> Changes:
+        """Wait until something has changed since a cursor, or the time is over; return what changed."""
+        return self._changes.wait(after, timeout_s)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
@@ -195,6 +218,22 @@ class HasuraPlatform:
     def release(self, job_id: str) -> Job:
         """Put a job on hold back into the queue and reset its returns and crashes."""
         return self._steer("release", job_id)
+
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Change the priority of a job."""
+        self.job(job_id)
+        self._query("SetPriority", where={"id": {"_eq": job_id}}, priority=priority)
+        return self.job(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job that is not running, with its events and the rows of its assets."""
+        idle = {"status": {"_neq": "IN_PROGRESS"}}
+        if self.job(job_id).status != "IN_PROGRESS":
+            of_job = {"job_id": {"_eq": job_id}, **({"job": idle} if self.found.assets_know_job else {})}
+            answer = self._query("Delete", assets=of_job, where={"id": {"_eq": job_id}, **idle})
+            if answer[f"delete_{self._job_root}"]["affected_rows"]:
+                return
+        raise PlatformError(f"cannot delete job {job_id}: it is IN_PROGRESS; cancel it first")
 
     def preset(self, key: str) -> Mapping[str, Any]:
         """One preset row: key, name, version, description, job_type, details."""
@@ -219,6 +258,11 @@ class HasuraPlatform:
         if self.found.kind == "extended":
             values["job_type"] = preset.get("job_type")
         self._query("PutPreset", preset=values)
+
+    def delete_preset(self, key: str) -> None:
+        """Remove a preset row."""
+        if self._query("DeletePreset", key=key)["delete_platform_job_preset_by_pk"] is None:
+            raise NotFound(f"there is no preset {key}")
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS` and return its id; an asset of the same name and job keeps its id."""
@@ -266,11 +310,26 @@ class HasuraPlatform:
     def _query(self, name: str, **variables: Any) -> dict[str, Any]:
         return self._connection.execute(self._requests[name], variables)
 
+    def _jobs(self, where: Mapping[str, Any], limit: int) -> list[Job]:
+        """Jobs for people, the newest first.
+
+        One whose data is nested too deeply for JSON to be read spoils the whole answer. It is found by halves.
+        """
+        try:
+            return [rows.job(row).readable() for row in self._query("Jobs", where=where, limit=limit)[self._job_root]]
+        except Unreadable:
+            variables = {"where": where, "limit": limit}
+            bare = self._connection.execute(self._bare_requests["Jobs"], variables)[self._job_root]
+        if len(bare) == 1:
+            return [rows.job(bare[0]).without_data(TOO_DEEP)]
+        middle, ids = len(bare) // 2, [row["id"] for row in bare]
+        halves = (half for half in (ids[:middle], ids[middle:]) if half)
+        return [job for half in halves for job in self._jobs({"id": {"_in": half}}, len(half))]
+
     def _steer(self, what: str, job_id: str) -> Job:
-        job = self._work.steer(what, job_id) if _is_uuid(job_id) else None
-        if job is None:
+        if not _is_uuid(job_id) or not self._work.steer(what, job_id):
             raise PlatformError(f"cannot {what} job {job_id}: it is {self.job(job_id).status}, or not yours")
-        return job
+        return self.job(job_id)
 
     def _submitted(self, job_id: str, error: RequestRefused) -> Job:
         """The job that an earlier try of the same request added, if its answer was lost."""
@@ -282,6 +341,22 @@ class HasuraPlatform:
 
 def _key(claim: Claim) -> tuple[str, int, str]:
     return claim.job.id, claim.attempt, claim.worker
+
+
+def _matching(search: str, hidden: Collection[str]) -> dict[str, Any]:
+    """The condition that a job's row meets if a search finds it."""
+    pattern = "%" + re.sub(r"([%_\\])", r"\\\1", search) + "%"
+    texts = [name for name in ("preset_key", "status_details", "requestor_id") if name not in hidden]
+    ids = [{"details": {"_contains": {name: search}}} for name in ("style_id", "body_id", "body_code")]
+    own = [{"id": {"_eq": search}}] if _is_uuid(search) else []
+    return {"_or": [*({name: {"_ilike": pattern}} for name in texts), *ids, *own]}
+
+
+def _behind(place: JobPlace) -> dict[str, Any]:
+    """The condition that a job's row meets if it comes behind a place in the list of jobs."""
+    time = rows.text(place[0])
+    same = {"created_at": {"_eq": time}, "id": {"_gt": place[1]}}
+    return {"_or": [{"created_at": {"_lt": time}}, same]}
 
 
 def _root_of(table: str) -> str:

@@ -26,7 +26,7 @@ def job(row: Mapping[str, Any]) -> Job:
         id=row["id"],
         type=row["type"],
         preset_key=row["preset_key"],
-        details=row["details"] or {},
+        details=row.get("details") or {},
         status=row["status"],
         priority=row["priority"] or 0,
         auto_retries=row["auto_retries"] or 0,

@@ -84,7 +84,7 @@ def is_too_old(version: str) -> bool:
 
 
 def _introspected(connection: Connection, job_root: str, version: str) -> Found:
-    answer = connection.execute(requests("introspection.graphql", job_root=job_root)["Introspection"])
+    answer = connection.execute(requests("introspection", job_root=job_root)["Introspection"])
     if answer["job"] is None:
         raise _no_jobs(job_root)
     columns = {field["name"] for field in answer["job"]["fields"]}
@@ -92,7 +92,7 @@ def _introspected(connection: Connection, job_root: str, version: str) -> Found:
     schema = answer["__schema"]
     fields = [*schema["queryType"]["fields"], *(schema["mutationType"] or {"fields": ()})["fields"]]
     there = {field["name"] for field in fields}
-    needed = _roots(requests(f"{kind}.graphql", job_root=job_root)) - {_ASSET_TYPES}
+    needed = _roots(requests(kind, job_root=job_root)) - {_ASSET_TYPES}
     return Found(
         kind,
         missing=tuple(sorted(needed - there)),

@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
-from . import application, colorways, garment, pattern, scene
+from . import (
+    application,
+    avatar,
+    cameras,
+    colorways,
+    garment,
+    groups,
+    libraries,
+    material,
+    pattern,
+    render,
+    rulers,
+    scene,
+    shapes,
+    sizes,
+    snapshots,
+    trims,
+)
 
-__all__ = ["application", "colorways", "garment", "pattern", "scene"]
+__all__ = [
+    "application",
+    "avatar",
+    "cameras",
+    "colorways",
+    "garment",
+    "groups",
+    "libraries",
+    "material",
+    "pattern",
+    "render",
+    "rulers",
+    "scene",
+    "shapes",
+    "sizes",
+    "snapshots",
+    "trims",
+]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...files import is_part, move_into_place, part_path, whole_file
+from ...files import is_part, make_directory_for_owner, move_into_place, part_path, whole_file
 from .manifest import InputEntry
 
 _CHUNK_BYTES = 1 << 20
@@ -54,7 +54,7 @@ class Cache:
         """Keep a file that was just fetched, if the disk has room. A cache that cannot be written is not an error."""
         try:
             for folder in (self._objects, self._pins):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_directory_for_owner(folder, exist_ok=True)
             if shutil.disk_usage(self._objects).free - source.stat().st_size < self._min_free_bytes:
                 return
             part = Path(part_path(self._objects / sha256))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import http.client
 import os
 import re
@@ -18,14 +17,15 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin
 
+from ...config import InputsConfig
 from ...errors import InvalidInput, Problem, StorageError
-from ...files import is_machine_fault, move_into_place, part_path, remove_if_there
+from ...files import READ_UNTRUSTED, is_machine_fault, move_into_place, part_path, remove_if_there, sha256_of
 from ...retry import Backoff
 from ..address import local_path
 from .cache import Cache
 from .connection import Forbidden, Patience, TooSlow, get
 from .hosts import HttpAddress, parse_url, refusal
-from .limits import Allowance, Limits, Sink
+from .limits import Allowance, Sink
 from .manifest import InputEntry
 
 _CHUNK_BYTES = 1 << 20
@@ -68,7 +68,7 @@ def fetch(
         the job names may be gone for good.
     """
     partial = Path(part_path(target))
-    download = _Download(entry, allow_private_hosts, allowance or Allowance(Limits()), partial)
+    download = _Download(entry, allow_private_hosts, allowance or Allowance(InputsConfig()), partial)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         cached = None
@@ -80,7 +80,7 @@ def fetch(
                 download.run()
             else:
                 download.sink.count(partial.stat().st_size)
-        size, sha256 = partial.stat().st_size, cached or _sha256(partial)
+        size, sha256 = partial.stat().st_size, cached or sha256_of(partial)
         _check(entry, size, sha256)
         if cache is not None and cached is None and not entry.url.startswith("file:"):
             cache.keep(entry, partial, sha256)
@@ -104,11 +104,8 @@ def _copy_file(entry: InputEntry, sink: Sink) -> None:
 def _regular_file(entry: InputEntry) -> Iterator[BinaryIO]:
     """The file of an entry, opened without waiting for the other end of a pipe and without following a link."""
     path = local_path(entry.url)
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
-        flags |= getattr(os, name, 0)
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, READ_UNTRUSTED)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO) or path.is_dir():
             raise _forbidden(entry, "is not a regular file") from error
@@ -133,7 +130,7 @@ class _Download:
     def __init__(self, entry: InputEntry, allowed: Collection[str], allowance: Allowance, partial: Path) -> None:
         self._entry = entry
         self._allowed = frozenset(allowed)
-        self._limits = allowance.limits
+        self._limits = allowance.config
         self.sink = Sink(partial, _shown(entry), entry.size_bytes, allowance)
         self._patience = Patience(time.monotonic() + self._limits.timeout_s, self._limits.idle_timeout_s)
 
@@ -174,7 +171,7 @@ class _Download:
 
     def _receive(self, response: http.client.HTTPResponse, *, append: bool) -> None:
         with self.sink.open(append=append) as sink:
-            sink.announce(sink.size + (response.length or 0))
+            sink.check_size(sink.size + (response.length or 0))
             while chunk := response.read(_CHUNK_BYTES):
                 sink.write(chunk)
         if response.length:
@@ -236,11 +233,6 @@ class _Download:
 
 class _Again(Exception):
     """A transient failure: worth another try."""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _shown(entry: InputEntry) -> str:

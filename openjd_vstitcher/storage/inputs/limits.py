@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from ...config import InputsConfig
 from ...errors import InvalidInput, Problem, StorageError
 from ...files import is_machine_fault
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The limits of a job's inputs; the keys of `[inputs]` in the configuration.
+class Allowance:
+    """What the inputs of a job may take. Counts their bytes, from several threads.
 
     Parameters
     ----------
-    max_bytes: for one input.
-    max_total_bytes: for all inputs together.
-    timeout_s: for the download of one input, with retries.
-    idle_timeout_s: how long a connection may stand still.
+    config: its limits on bytes and seconds.
     min_free_bytes: what stays free on the disk.
     """
 
-    max_bytes: int = 4 << 30
-    max_total_bytes: int = 16 << 30
-    timeout_s: float = 3600.0
-    idle_timeout_s: float = 60.0
-    min_free_bytes: int = 0
-
-
-class Allowance:
-    """Counts the bytes of all inputs of a job, from several threads."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, config: InputsConfig, min_free_bytes: int = 0) -> None:
+        self.config = config
+        self.min_free_bytes = min_free_bytes
         self._taken = 0
         self._lock = threading.Lock()
 
@@ -45,7 +32,7 @@ class Allowance:
         """Count bytes; negative if they were given up. False if they are too many."""
         with self._lock:
             self._taken += size
-            return self._taken <= self.limits.max_total_bytes
+            return self._taken <= self.config.max_total_bytes
 
 
 class Sink:
@@ -95,14 +82,19 @@ class Sink:
             if error is None:
                 raise disk_error(self._shown, self.path.parent, failed) from failed
 
-    def announce(self, size: int) -> None:
-        """Refuse at once what will be too large.
+    def check_size(self, size: int) -> None:
+        """Refuse an input of this size in bytes if it is too large.
 
         Raises
         ------
-        InvalidInput: as `write`.
+        InvalidInput: it is.
         """
-        self._check(size)
+        if self._expected is not None and size > self._expected:
+            message = f"has more than the {self._expected} bytes that it had when the job was prepared"
+            raise _refused(f"{self._shown} {message}")
+        allowed = self._allowance.config.max_bytes
+        if size > allowed:
+            raise _refused(f"{self._shown} has more bytes than inputs.max_bytes allows ({allowed})")
 
     def write(self, data: bytes) -> None:
         """Write.
@@ -121,21 +113,12 @@ class Sink:
 
     def count(self, size: int) -> None:
         """Count bytes that were written to the file in another way; the errors of `write`."""
-        self._check(self.size + size)
+        self.check_size(self.size + size)
         self.size += size
-        limits = self._allowance.limits
         if not self._allowance.take(size):
-            allowed = f"inputs.max_total_bytes ({limits.max_total_bytes})"
+            allowed = f"inputs.max_total_bytes ({self._allowance.config.max_total_bytes})"
             raise _refused(f"the inputs of the job, with {self._shown}, have more bytes than {allowed} allows")
-        check_free(self.path.parent, limits.min_free_bytes, self._shown)
-
-    def _check(self, size: int) -> None:
-        if self._expected is not None and size > self._expected:
-            message = f"has more than the {self._expected} bytes that it had when the job was prepared"
-            raise _refused(f"{self._shown} {message}")
-        if size > self._allowance.limits.max_bytes:
-            allowed = self._allowance.limits.max_bytes
-            raise _refused(f"{self._shown} has more bytes than inputs.max_bytes allows ({allowed})")
+        check_free(self.path.parent, self._allowance.min_free_bytes, self._shown)
 
 
 def check_free(folder: Path, min_free_bytes: int, shown: str) -> None:

@@ -103,6 +103,13 @@ class S3Storage:
 
     def presign(self, uri: str, *, expires_s: int, version: str = "") -> str:
         self.check_source(uri)
+        return self._signed(uri, expires_s, version)
+
+    def link(self, uri: str, *, expires_s: int) -> str:
+        self.check(uri)
+        return self._signed(uri, expires_s)
+
+    def _signed(self, uri: str, expires_s: int, version: str = "") -> str:
         bucket, key = split_s3(uri)
         parameters = {"Bucket": bucket, "Key": key}
         if version and not version.startswith('"'):

@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.s3_server import s3_credentials, s3_server
-
 from . import subjects
 from .subject import Subject
-
-__all__ = ["s3_credentials", "s3_server"]
 
 KINDS = sorted(module.name for module in pkgutil.iter_modules(subjects.__path__))
 

@@ -1,5 +1,6 @@
 """The entry points of the plugin: `serve_script` for VS-CLI, and `BwApiPluginInit` with its callbacks for VStitcher."""
 
+import json
 import os
 import threading
 
@@ -12,6 +13,7 @@ from .requests import RequestHandler
 IDENTIFIER = "org.openjd.vstitcher"
 CONNECTION_VARIABLE = "OPENJD_VS_CONNECTION"
 EXTRAS_VARIABLE = "OPENJD_VS_EXTRA_EXPORTS"
+UNPROVEN_VARIABLE = "OPENJD_VS_UNPROVEN_MUTATIONS"
 API_VERSION = 0x000E0030
 BUSY_RETRY_S = 0.2
 
@@ -19,14 +21,36 @@ BUSY_RETRY_S = 0.2
 _callbacks = []
 
 
+class _Modified(BwApi.CallbackBase):
+    """Called by VStitcher when the garment has changed, also at the end of a simulation."""
+
+    def __init__(self, bw):
+        BwApi.CallbackBase.__init__(self)
+        self.bw = bw
+
+    def Run(self, garment_id, callback_id, data_string):
+        self.bw.modified += 1
+        return 1
+
+
 def _request_handler(link):
     bw = Api(BwApi)
     link.watch(bw)
-    return RequestHandler(bw, link, os.environ.get(EXTRAS_VARIABLE, ""))
+    modified = _Modified(bw)
+    _callbacks.append(modified)
+    bw.EventRegister(modified, 2, BwApi.BW_API_EVENT_GARMENT_MODIFIED)
+    unproven = os.environ.get(UNPROVEN_VARIABLE, "warn")
+    return RequestHandler(bw, link, os.environ.get(EXTRAS_VARIABLE, ""), unproven)
 
 
 def _greeting():
-    return {"version": str(BwApi.Version()), "application": str(BwApi.HostApplicationGet())}
+    application = str(BwApi.HostApplicationGet())
+    api, latest = BwApi.Version()
+    try:
+        version = str(json.loads(application)["version"])
+    except (ValueError, KeyError, TypeError):
+        version = "API %s (latest: %s)" % (api, latest)
+    return {"version": version, "application": application}
 
 
 def serve_script():

@@ -13,6 +13,10 @@ class Failure(Exception):
         self.engine_error = engine_error
 
 
+class Unproven(Failure):
+    """A change was tried, but reading back does not show it. `engine.unproven_mutations` says what happens then."""
+
+
 class Canceled(Exception):
     """The request was canceled."""
 
@@ -21,12 +25,15 @@ class Api(object):
     """Has every function of BwApi as a method. Must be used on the main thread.
 
     `calls` counts the calls and `current` is the name of the running one. The supervisor detects hangs by them.
+    `modified` counts the times that the engine reported a changed garment.
     """
 
     def __init__(self, module):
         self.module = module
         self.calls = 0
         self.current = None
+        self.modified = 0
+        self._stale = None
 
     def has(self, name):
         """True if this engine's API has a function of that name."""
@@ -41,15 +48,44 @@ class Api(object):
             try:
                 result = function(*arguments)
                 code = self.module.GetLastError()
+                if code not in (self.module.BW_API_ERROR_SUCCESS, self._stale):
+                    self._settle()
+                    shown = ", ".join(_short(argument) for argument in arguments)
+                    raise Failure("%s(%s) failed" % (name, shown), "%s returned error %s" % (name, code))
             finally:
                 self.current = None
                 self.calls += 1
-            if code != self.module.BW_API_ERROR_SUCCESS:
-                shown = ", ".join(_short(argument) for argument in arguments)
-                raise Failure("%s(%s) failed" % (name, shown), "%s returned error %s" % (name, code))
             return result
 
         return call
+
+    def _settle(self):
+        """After a failed call: find out which code GetLastError has when the next call succeeds.
+
+        The documentation does not say whether a good call resets the code. If `Version` does not, a call that is sure
+        to fail sets it to a code that the calls of this plugin do not give: any other code is a new failure.
+        """
+        self.module.Version()
+        self._stale = None
+        if self.module.GetLastError() != self.module.BW_API_ERROR_SUCCESS:
+            self.module.GarmentColorwayIds("")
+            self._stale = self.module.GetLastError()
+
+
+def existing(answer, gap=32):
+    """Pairs of (id, answer(id)) for the ids of a kind of object that no documented call lists.
+
+    Ids are tried from 1 until `gap` of them in a row have failed. That they are small integers is unverified.
+    """
+    found, number, missed = [], 0, 0
+    while missed < gap:
+        number += 1
+        try:
+            found.append((number, answer(number)))
+            missed = 0
+        except Failure:
+            missed += 1
+    return found
 
 
 def _short(value):

@@ -15,7 +15,8 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 class Catalogue(object):
     """The modules of the plugin, and the custom modules in a directory.
 
-    A custom module has a function `export(request)` or `mutate(garment, instruction)`.
+    A custom module has a function `export(request)` or `mutate(garment, instruction)`. A mutation of the plugin is
+    replaced by a custom module of its name, because some can only be shown to work for one studio's garments.
     """
 
     def __init__(self, extra_directory):
@@ -35,10 +36,12 @@ class Catalogue(object):
             raise Failure("not a valid type name: %r" % (type_name,))
         name = OLD_NAMES.get(type_name, type_name).lower()
         module = None
-        if os.path.isfile(os.path.join(_HERE, package, name + ".py")):
-            module = importlib.import_module(".%s.%s" % (package, name), __package__)
-        elif self._extra and os.path.isfile(os.path.join(self._extra, name + ".py")):
+        custom = bool(self._extra) and os.path.isfile(os.path.join(self._extra, name + ".py"))
+        own = os.path.isfile(os.path.join(_HERE, package, name + ".py"))
+        if custom and (package == "mutations" or not own):
             module = self._load(name)
+        elif own:
+            module = importlib.import_module(".%s.%s" % (package, name), __package__)
         if not hasattr(module, function):
             raise Failure("there is no module %s.py for %s" % (name, type_name))
         return module

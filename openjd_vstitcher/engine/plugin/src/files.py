@@ -89,6 +89,7 @@ def pack(folder, path):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix, wherever this runs, so that the bytes are the same
             with open(os.path.join(folder, *name.split("/")), "rb") as file, archive.open(entry, "w") as packed:
                 shutil.copyfileobj(file, packed)
 

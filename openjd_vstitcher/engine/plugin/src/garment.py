@@ -1,25 +1,31 @@
 """The open garment, and the steps applied to it since it was opened, so that none is repeated or left out."""
 
-import json
+import os
 
 from . import artwork
-from .api import Failure
+from .api import Failure, Unproven
+from .drape import Drape
+from .snapshots import snapshots
 
 FRONT = "GarmentFront"
-SNAPSHOT_OPTIONS = '{"load_snapshot_option": "current_colorway_and_avatar", "sync_snapshot": false}'
 
 
 class Garment(object):
-    """The open garment. `bw` is the API and `id` the garment's id in it. Mutation modules get this object."""
+    """The open garment. `bw` is the API and `id` the garment's id in it. Mutation modules get this object.
 
-    def __init__(self, bw, catalogue):
+    unproven: `fail` or `warn`, for changes that reading back does not show.
+    """
+
+    def __init__(self, bw, catalogue, unproven="warn"):
         self.bw = bw
         self.id = None
+        self.drape = Drape(self)
         self._catalogue = catalogue
+        self._unproven = unproven
         self._path = None
         self._applied = []
         self._colorway = None
-        self._dressed = False
+        self._notify = None
 
     def set_state(self, desired, notify):
         """Bring the garment into the desired state.
@@ -28,6 +34,7 @@ class Garment(object):
         other steps were applied, the garment is reopened.
         """
         steps = _steps(desired)
+        self._notify = notify
         notify.stage("open")
         if self._path != desired["path"] or self._applied != steps[: len(self._applied)]:
             reopened = self._path is not None
@@ -37,7 +44,7 @@ class Garment(object):
                 notify.event("garment_reopened", path=desired["path"])
         self._choose_colorway(desired.get("colorway"))
         for step in steps[len(self._applied) :]:
-            self._apply(step, notify)
+            self._apply(step)
 
     def close(self):
         """Close the garment without saving, if one is open."""
@@ -46,6 +53,20 @@ class Garment(object):
             self._path = None
             self.bw.GarmentClose(closing, True)
         self._path, self._applied = None, []
+
+    def reopen(self, steps):
+        """Open the garment's file again and apply these steps: everything else that was done to it is undone."""
+        path, colorway = self._path, self.bw.ColorwayCurrentGet(self.id)
+        self.close()
+        self._open(path)
+        self.set_colorway(colorway)
+        for step in steps:
+            self._apply(step)
+
+    def moved(self):
+        """Note that the engine loaded the garment again from another file, under a new id."""
+        self.id = self.bw.GarmentId()
+        self._path, self._applied = "", [["changed"]]
 
     def application_state(self):
         """The state that sessions share: the open garment, and the application's environment and light."""
@@ -62,66 +83,69 @@ class Garment(object):
     def changed(self):
         """Note that an export changed the garment, so that the next request reopens it."""
         self._applied = [["changed"]]
+        self.drape.invalidate()
 
-    def dress(self):
-        """Dress the avatar if the garment changed since the last time. A loaded snapshot is already dressed."""
-        if not self._dressed:
-            self.bw.GarmentDress(self.id)
-            self._dressed = True
-
-    def info(self, key):
-        """The value of a GarmentInfoGetEx key, None if the engine does not have it (the keys are unverified)."""
-        try:
-            text = self.bw.GarmentInfoGetEx(self.id, key)
-        except Failure:
-            return None
-        return json.loads(text) if text else None
+    def tell_unproven(self, change, reason):
+        """Fail, or report in the journal, that a change cannot be shown to have happened."""
+        if self._unproven == "fail":
+            raise Unproven("%s: %s (engine.unproven_mutations)" % (change, reason))
+        self._notify.event("unproven", change=change, reason=reason)
 
     def name(self):
-        """The garment's name, its id if it has none."""
-        name = self.info("name")
-        return name if isinstance(name, str) and name else str(self.id)
+        """The garment's name: its file's name without the suffix."""
+        path = self.bw.GarmentPathGet(self.id) if self.bw.has("GarmentPathGet") else self._path
+        return os.path.splitext(os.path.basename((path or self._path).replace("\\", "/")))[0] or str(self.id)
 
     def colorways(self):
         """Ids and names of the colorways, in order."""
         return [(i, self.bw.ColorwayNameGet(self.id, i)) for i in self.bw.GarmentColorwayIds(self.id)]
 
-    def shapes(self):
-        """Ids of the garment's shapes, in order."""
-        return [shape["id"] for shape in self.info("shapes") or []]
+    def set_colorway(self, colorway):
+        """Make a colorway the current one. The garment is dressed in it at the next `drape.dress`."""
+        if self.bw.ColorwayCurrentGet(self.id) != colorway:
+            self.bw.ColorwayCurrentSet(self.id, colorway)
+            self.drape.reload()
 
     def _open(self, path):
-        self.id = self.bw.GarmentOpen(path) or self.bw.GarmentId()
+        self.bw.GarmentOpen(path)
+        self.id = self.bw.GarmentId()
         if not self.id:
             raise Failure("the engine did not open a garment from %s" % path)
-        self._path, self._applied, self._dressed = path, [], False
+        self._path, self._applied = path, []
+        self.drape = Drape(self)
         self._colorway = self.bw.ColorwayCurrentGet(self.id)
 
     def _choose_colorway(self, choice):
-        desired = self._colorway if choice in (None, "") else _choose("colorway", choice, self.colorways())
-        if self.bw.ColorwayCurrentGet(self.id) != desired:
-            self.bw.ColorwayCurrentSet(self.id, desired)
+        self.set_colorway(self._colorway if choice in (None, "") else _choose("colorway", choice, self.colorways()))
 
-    def _apply(self, step, notify):
+    def _apply(self, step):
         kind, what = step
-        notify.stage("open" if kind != "mutation" else "mutate")
+        self._notify.stage("open" if kind != "mutation" else "mutate")
         before, self._applied = self._applied, [["incomplete"]]
         if kind == "artwork":
             for material, file in artwork.apply(self, what):
-                notify.event("artwork_applied", material=material, file=file)
+                self._notify.event("artwork_applied", material=material, file=file)
         elif kind == "snapshot":
-            self._load_snapshot(what)
+            named = [(i, info["name"]) for i, info in snapshots(self)]
+            self.drape.load(_choose("snapshot", what, named))
         else:
-            self._catalogue.mutation(what["mutation_type"]).mutate(self, what)
-            notify.event("mutation_applied", mutation=what)
-        self._dressed = kind == "snapshot" or (self._dressed and kind == "artwork")
+            self._mutate(what, before)
         self._applied = [*before, step]
 
-    def _load_snapshot(self, choice):
-        bw = self.bw
-        ids = bw.GarmentSnapshotIdsEx(self.id)
-        named = [(i, json.loads(bw.SnapshotInfoGet(self.id, i)).get("name", "")) for i in ids]
-        bw.SnapshotLoadEx(self.id, SNAPSHOT_OPTIONS, _choose("snapshot", choice, named))
+    def _mutate(self, instruction, before):
+        self.steps_before = before
+        kind = instruction["mutation_type"]
+        try:
+            changed = self._catalogue.mutation(kind).mutate(self, instruction)
+        except Unproven as unproven:
+            self.drape.invalidate()
+            self.tell_unproven(kind, unproven.message)
+            return
+        if changed == 0:
+            self._notify.event("unchanged", change=kind)
+            return
+        self.drape.invalidate()
+        self._notify.event("mutation_applied", mutation=instruction)
 
 
 def _steps(desired):

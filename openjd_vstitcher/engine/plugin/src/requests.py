@@ -91,11 +91,11 @@ class Request(object):
 class RequestHandler(object):
     """Handles the requests of all sessions of an engine."""
 
-    def __init__(self, bw, link, extra_exports):
+    def __init__(self, bw, link, extra_exports, unproven):
         self.bw = bw
         self.link = link
         self.catalogue = Catalogue(extra_exports)
-        self.garment = Garment(bw, self.catalogue)
+        self.garment = Garment(bw, self.catalogue, unproven)
         self.ended = False
         self._running = None
 
@@ -144,11 +144,9 @@ class RunningRequest(object):
         return True
 
     def _continue(self, answer):
-        """Continue the export module, or raise in it if it was canceled or its process failed."""
+        """Continue the export module, or raise in it if it was canceled."""
         if self.handler.link.canceled == self.id and answer is not None:
             return self.steps.throw(Canceled())
-        if answer is not None and answer.get("code"):
-            return self.steps.throw(Failure("the render process " + answer["ending"]))
         return self.steps.send(answer)
 
     def _reply(self, message):

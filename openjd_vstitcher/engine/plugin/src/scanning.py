@@ -1,38 +1,45 @@
-"""All data of a garment that the API provides, as JSON. The keys of GarmentInfoGetEx are unverified."""
+"""All data of a garment that documented calls provide, as JSON."""
 
 import json
 
+from .api import Failure, existing
+from .snapshots import snapshots
+
 
 def scan(garment):
-    """The garment's shapes, sizes, colorways, materials, rulers and their details; lengths in cm."""
+    """The garment's shapes, sizes, colorways, materials, rulers and snapshots; lengths in cm."""
     return {
         "format": "openjd-vstitcher-scan",
-        "version": 1,
+        "version": 2,
         "units": "cm",
         "name": garment.name(),
-        "bounds": garment.info("bounds"),
-        "sizes": garment.info("sizes") or [],
+        "sizes": sizes(garment),
         "shapes": shapes(garment),
-        "clusters": garment.info("clusters") or [],
-        "trims": garment.info("trims") or [],
-        "symmetry": garment.info("symmetry") or [],
-        "stitches": garment.info("stitches") or [],
         "colorways": colorways(garment),
-        "snapshots": snapshots(garment),
+        "snapshots": [dict(information, id=i) for i, information in snapshots(garment)],
         "rulers": rulers(garment),
     }
 
 
+def sizes(garment):
+    """The sizes, with the current and the base size marked."""
+    bw = garment.bw
+    current, base = bw.SizeCurrentGet(garment.id), bw.SizeBaseGet(garment.id)
+    named = existing(lambda size: bw.SizeNameGet(garment.id, size))
+    return [{"id": i, "name": name, "current": i == current, "base": i == base} for i, name in named]
+
+
 def shapes(garment):
-    """The shapes, with their properties and the seam allowances of their edges."""
+    """The shapes, with their properties as the engine gives them, and the seam allowances of their edges."""
     bw, found = garment.bw, []
-    for shape in garment.info("shapes") or []:
-        properties = json.loads(bw.ShapePropertiesGet(garment.id, shape["id"]))
+    for shape, text in existing(lambda i: bw.ShapePropertiesGet(garment.id, i)):
+        properties = json.loads(text)
         allowances = [
-            {"edge": edge, "cm": bw.EdgeSeamAllowanceGet(garment.id, shape["id"], edge)}
-            for edge in bw.ShapeEdgeIds(garment.id, shape["id"])
+            {"edge": edge, "cm": bw.EdgeSeamAllowanceGet(garment.id, shape, edge)}
+            for edge in bw.ShapeEdgeIds(garment.id, shape)
         ]
-        found.append(dict(shape, properties=properties, seam_allowances=allowances))
+        name = properties.get("name", "")
+        found.append({"id": shape, "name": name, "properties": properties, "seam_allowances": allowances})
     return found
 
 
@@ -42,48 +49,63 @@ def colorways(garment):
     size = bw.SizeCurrentGet(garment.id)
     for colorway, name in garment.colorways():
         used = set(bw.ColorwayUsedMaterialIds(garment.id, colorway))
-        materials = []
-        for material in bw.ColorwayMaterialIds(garment.id, colorway):
-            properties = json.loads(bw.MaterialGet(garment.id, colorway, material))
-            _strip_texture_folder(properties)
-            materials.append(
-                {
-                    "id": material,
-                    "used": material in used,
-                    "properties": properties,
-                    "surface_cm2": bw.MaterialSurfaceAreaGet(garment.id, colorway, material, size),
-                    "length_cm": bw.MaterialLengthGet(garment.id, colorway, material, size),
-                    "bounding_box": json.loads(bw.MaterialBoundingBoxGet(garment.id, colorway, material, size)),
-                }
-            )
-        colors = json.loads(bw.ColorwayColorsInUseGet(garment.id, colorway))
+        materials = [
+            dict(material(garment, colorway, i, size), id=i, used=i in used)
+            for i in bw.ColorwayMaterialIds(garment.id, colorway)
+        ]
+        colors = [
+            {"r": color.r, "g": color.g, "b": color.b} for color in bw.ColorwayColorsInUseGet(garment.id, colorway)
+        ]
         found.append({"id": colorway, "name": name, "colors": colors, "materials": materials})
     return found
 
 
-def snapshots(garment):
-    """The snapshots, with their information."""
-    ids = garment.bw.GarmentSnapshotIdsEx(garment.id)
-    return [dict(json.loads(garment.bw.SnapshotInfoGet(garment.id, i)), id=i) for i in ids]
+def material(garment, colorway, material, size):
+    """A material, or a group with its items; with the amounts that the engine gives for materials of its kind."""
+    bw = garment.bw
+    if bw.has("MaterialGroup") and bw.MaterialGroup(garment.id, colorway, material):
+        group = json.loads(bw.MaterialGroupGet(garment.id, colorway, material))
+        return {"group": group, "items": list(bw.MaterialGroupItemIds(garment.id, colorway, material))}
+    try:
+        found = {"properties": _without_folders(json.loads(bw.MaterialGet(garment.id, colorway, material)))}
+    except Failure:
+        # a group, in a version that cannot tell
+        return {}
+    try:
+        found["surface_cm2"] = bw.MaterialSurfaceAreaGet(garment.id, colorway, material, size)
+    except Failure:
+        pass
+    try:
+        found["length_cm"], found["depth_cm"] = bw.MaterialLengthGet(garment.id, colorway, material, size)
+    except Failure:
+        pass
+    try:
+        width, height, count = bw.MaterialBoundingBoxGet(garment.id, colorway, material, size)
+        found["bounding_box"] = {"width_cm": width, "height_cm": height, "count": count}
+    except Failure:
+        pass
+    return found
 
 
 def rulers(garment):
     """The rulers, with their length in every size."""
     bw, found = garment.bw, []
-    details = {ruler["id"]: ruler for ruler in garment.info("rulers") or []}
-    sizes = garment.info("sizes") or [{"id": bw.SizeCurrentGet(garment.id), "name": ""}]
+    listed = sizes(garment) or [{"id": bw.SizeCurrentGet(garment.id), "name": ""}]
     for ruler in bw.RulerIds(garment.id):
-        lengths = []
-        for size in sizes:
-            length = bw.RulerLengthGet(garment.id, ruler, size["id"])
-            lengths.append({"size": size["name"], "cm": length})
-        name = bw.RulerNameGet(garment.id, ruler)
-        found.append(dict(details.get(ruler, {}), id=ruler, name=name, lengths=lengths))
+        lengths = [{"size": size["name"], "cm": bw.RulerLengthGet(garment.id, ruler, size["id"])} for size in listed]
+        found.append({"id": ruler, "name": bw.RulerNameGet(garment.id, ruler), "lengths": lengths})
     return found
 
 
-def _strip_texture_folder(properties):
-    """Keep only the file name of the texture: its folder differs between machines."""
-    texture = properties.get("texture")
-    if isinstance(texture, dict) and texture.get("path"):
-        texture["path"] = texture["path"].replace("\\", "/").split("/")[-1]
+def _without_folders(value):
+    """Keep only the file names of paths: folders differ between machines."""
+    if isinstance(value, list):
+        return [_without_folders(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: item.replace("\\", "/").split("/")[-1]
+        if key in ("path", "image_path") and isinstance(item, str)
+        else _without_folders(item)
+        for key, item in value.items()
+    }

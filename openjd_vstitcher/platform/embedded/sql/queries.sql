@@ -6,7 +6,7 @@ UPDATE job SET
 WHERE id = (
   SELECT id FROM job
   WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type IN (SELECT value FROM json_each(:types))
-    AND (not_before IS NULL OR not_before <= :now)
+    AND (not_before IS NULL OR not_before <= :now) AND (:job_id IS NULL OR id = :job_id)
   ORDER BY type DESC, priority DESC, updated_at, id
   LIMIT 1
 )
@@ -54,13 +54,26 @@ UPDATE job SET
   errors = json_array(json_object('stage', 'worker', 'message', :reason)),
   ended_at = iif(:status = 'CANCELED', :now, NULL),
   auto_retries = auto_retries + iif(:status = 'NEW', 1, 0), crashes = :crashes,
+  expiries = json_set(expiries, '$."' || attempt || '"', worker),
   updated_at = :now, worker = NULL, lease_expires_at = NULL, progress = NULL
 WHERE id = :job_id;
+
+-- uncount_expiry --
+UPDATE job SET
+  expiries = json_remove(expiries, '$."' || :attempt || '"'), crashes = max(crashes - 1, 0), updated_at = :now,
+  auto_retries = max(auto_retries - iif(status = 'ON_HOLD' AND crashes >= :max_crashes, 0, 1), 0),
+  status = iif(status = 'ON_HOLD' AND crashes >= :max_crashes, 'NEW', status),
+  status_details = iif(
+    status = 'NEW' OR status = 'ON_HOLD' AND crashes >= :max_crashes, :status_details, status_details)
+WHERE id = :job_id AND json_extract(expiries, '$."' || :attempt || '"') = :worker;
 
 -- submit --
 INSERT INTO job (id, created_at, updated_at, status, type, preset_key, requestor_id, details, priority)
 VALUES (:id, :now, :now, :status, :type, :preset_key, :requestor_id, :details, :priority)
 RETURNING *;
+
+-- job_types --
+SELECT value FROM job_type ORDER BY value;
 
 -- job --
 SELECT * FROM job WHERE id = :job_id;
@@ -70,6 +83,11 @@ SELECT * FROM job
 WHERE (:status IS NULL OR status = :status) AND (:type IS NULL OR type = :type)
   AND (:preset_key IS NULL OR preset_key = :preset_key) AND (:worker IS NULL OR worker = :worker)
   AND (:low IS NULL OR id BETWEEN :low AND :high)
+  AND (:search IS NULL
+    OR instr(lower(preset_key), lower(:search)) OR instr(lower(status_details), lower(:search))
+    OR instr(lower(requestor_id), lower(:search))
+    OR :search IN (id, details ->> 'style_id', details ->> 'body_id', details ->> 'body_code'))
+  AND (:after_time IS NULL OR created_at < :after_time OR (created_at = :after_time AND id > :after_id))
 ORDER BY created_at DESC, id
 LIMIT :limit;
 
@@ -84,14 +102,41 @@ UPDATE job SET cancel_requested = 1, updated_at = :now WHERE id = :job_id;
 -- retry --
 UPDATE job SET
   status = 'NEW', status_details = NULL, errors = '[]', updated_at = :now, started_at = NULL, ended_at = NULL,
-  worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0
+  worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0,
+  expiries = '{}'
 WHERE id = :job_id;
 
 -- hold --
 UPDATE job SET status = 'ON_HOLD', updated_at = :now WHERE id = :job_id;
 
 -- release --
-UPDATE job SET status = 'NEW', not_before = NULL, returns = 0, crashes = 0, updated_at = :now WHERE id = :job_id;
+UPDATE job SET
+  status = 'NEW', not_before = NULL, returns = 0, crashes = 0, expiries = '{}', updated_at = :now
+WHERE id = :job_id;
+
+-- set_priority --
+UPDATE job SET priority = :priority, updated_at = :now WHERE id = :job_id;
+
+-- delete_events --
+DELETE FROM job_event WHERE job_id = :job_id;
+
+-- delete_assets --
+DELETE FROM asset WHERE job_id = :job_id;
+
+-- delete_job --
+DELETE FROM job WHERE id = :job_id;
+
+-- newest_change --
+SELECT coalesce(max(seq), 0) AS seq FROM sqlite_sequence WHERE name = 'change';
+
+-- changes --
+SELECT seq, job_id, event_id FROM change WHERE seq > :after ORDER BY seq LIMIT :limit;
+
+-- jobs_of --
+SELECT * FROM job WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- events_of --
+SELECT * FROM job_event WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
 
 -- preset --
 SELECT key, name, version, description, job_type, details FROM job_preset WHERE key = :key;
@@ -105,6 +150,9 @@ VALUES (:key, :name, :version, :description, :job_type, :details, :now, :now)
 ON CONFLICT (key) DO UPDATE SET
   name = excluded.name, version = excluded.version, description = excluded.description,
   job_type = excluded.job_type, details = excluded.details, updated_at = excluded.updated_at;
+
+-- delete_preset --
+DELETE FROM job_preset WHERE key = :key;
 
 -- begin_asset --
 INSERT INTO asset (id, created_at, updated_at, job_id, name, type, status, path, is_public_facing, style_id, body_id, details)

@@ -10,17 +10,25 @@ from graphql import REMOVE, DocumentNode, FieldNode, Visitor, parse, visit
 from graphql.utilities import separate_operations
 
 _JOB = "{{job}}"
+_FILES = {
+    "extended": ("common", "extended"),
+    "legacy": ("common", "legacy"),
+    "serving": ("serving",),
+    "introspection": ("introspection",),
+}
 
 
-def requests(file: str, *, job_root: str = "platform_job", without: Collection[str] = ()) -> dict[str, DocumentNode]:
-    """The operations of a file by name, each with only the fragments that it uses.
+def requests(kind: str, *, job_root: str = "platform_job", without: Collection[str] = ()) -> dict[str, DocumentNode]:
+    """The operations by name, each with only the fragments that it uses.
 
     Parameters
     ----------
+    kind: `extended` or `legacy`, the kind of the tables; `serving`, what only servers ask; or `introspection`.
     job_root: the GraphQL name of the table of jobs, put in place of `{{job}}`.
     without: fields to leave out because the role may not read them.
     """
-    text = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
+    folder = resources.files(__name__)
+    text = "\n".join(folder.joinpath(f"{file}.graphql").read_text(encoding="utf-8") for file in _FILES[kind])
     document = visit(parse(text.replace(_JOB, job_root)), _LeaveOut(without))
     return separate_operations(document)
 

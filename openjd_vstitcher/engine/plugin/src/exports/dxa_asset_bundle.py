@@ -14,10 +14,9 @@ def export(request):
     part, folder = request.part(request.name), request.part(request.name + ".bundle")
     techpack = os.path.join(folder, "techpack")
     os.makedirs(techpack)
-    garment.dress()
+    yield from garment.drape.dress(request.check_canceled)
     if instruction.get("set_seam_allowance_symmetrically"):
-        garment.changed()
-        seams.make_symmetric(garment)
+        seams.check_symmetric(garment)
     request.stage("export")
     request.bw.GarmentTechpackExport(garment.id, preset, techpack)
     request.check_canceled()

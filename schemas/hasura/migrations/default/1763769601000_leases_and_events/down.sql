@@ -8,6 +8,7 @@ DELETE FROM platform.job_status WHERE value = 'CANCELED';
 DROP TABLE platform.job_event;
 DROP TABLE platform.job_worker;
 ALTER TABLE /*job*/platform.job
+  DROP COLUMN expiries,
   DROP COLUMN crashes,
   DROP COLUMN returns,
   DROP COLUMN not_before,

@@ -13,7 +13,8 @@ ALTER TABLE /*job*/platform.job
   ADD COLUMN IF NOT EXISTS errors jsonb NOT NULL DEFAULT '[]',
   ADD COLUMN IF NOT EXISTS not_before timestamptz,
   ADD COLUMN IF NOT EXISTS returns int NOT NULL DEFAULT 0,
-  ADD COLUMN IF NOT EXISTS crashes int NOT NULL DEFAULT 0;
+  ADD COLUMN IF NOT EXISTS crashes int NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS expiries jsonb NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN /*job*/platform.job.attempt IS 'counts the claims and never decreases';
 COMMENT ON COLUMN /*job*/platform.job.worker IS 'the worker that holds the job, or the last one that held it';
 COMMENT ON COLUMN /*job*/platform.job.lease_expires_at IS 'null unless a worker that keeps leases holds the job';
@@ -22,6 +23,7 @@ COMMENT ON COLUMN /*job*/platform.job.progress IS 'of the running attempt, in pe
 COMMENT ON COLUMN /*job*/platform.job.not_before IS 'when the job can be claimed again; null if at once';
 COMMENT ON COLUMN /*job*/platform.job.returns IS 'how often it went back into the queue because something was in the way';
 COMMENT ON COLUMN /*job*/platform.job.crashes IS 'how often a process ended without an outcome while it held the job';
+COMMENT ON COLUMN /*job*/platform.job.expiries IS 'the worker of each attempt whose lease expired, until it reports an outcome';
 
 CREATE TABLE IF NOT EXISTS platform.job_worker (
   id text PRIMARY KEY,

@@ -5,6 +5,7 @@ DROP FUNCTION platform.cancel_job(uuid, json);
 DROP FUNCTION platform.steered_job(uuid, json);
 DROP FUNCTION platform.requeue_expired_jobs(int);
 DROP FUNCTION platform.finish_job(uuid, int, text, text, text, jsonb, boolean, boolean, boolean, boolean, int, json);
+DROP FUNCTION platform.uncount_expiry(uuid, int, text, text, int);
 DROP FUNCTION platform.on_hold(text, int, uuid);
 DROP FUNCTION platform.record_job_events(uuid, int, text, jsonb, json);
 DROP FUNCTION platform.asset_uploaded(uuid, int, text, uuid, jsonb, json);

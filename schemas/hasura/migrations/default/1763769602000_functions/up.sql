@@ -8,8 +8,8 @@ BEGIN
     WHERE pronamespace = 'platform'::regnamespace
       AND obj_description(oid, 'pg_proc') IS DISTINCT FROM 'made by openjd-vstitcher'
       AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
-        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job',
-        'hold_job', 'release_job');
+        'record_job_events', 'on_hold', 'uncount_expiry', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job',
+        'retry_job', 'hold_job', 'release_job');
   IF other IS NOT NULL THEN
     RAISE EXCEPTION '% exists, and openjd-vstitcher has not made it', other;
   END IF;
@@ -170,6 +170,24 @@ CREATE OR REPLACE FUNCTION platform.on_hold(reason text, crashes int, job_id uui
     '`openjd-vs jobs release %s` puts it back into the queue', coalesce(reason, 'no reason is known'), crashes, job_id)
 $$;
 
+-- An attempt whose lease expired reports an outcome after all, so its process did not crash: its expiry counts no longer.
+CREATE OR REPLACE FUNCTION platform.uncount_expiry(
+  job_id uuid, attempt int, worker text, status_details text, max_crashes int
+) RETURNS void LANGUAGE sql VOLATILE AS $$
+  UPDATE /*job*/platform.job AS j SET
+    expiries = j.expiries - uncount_expiry.attempt::text,
+    crashes = greatest(j.crashes - 1, 0),
+    auto_retries = greatest(coalesce(j.auto_retries, 0) - CASE WHEN on_hold THEN 0 ELSE 1 END, 0),
+    status = CASE WHEN on_hold THEN 'NEW' ELSE j.status END,
+    status_details = CASE WHEN on_hold OR j.status = 'NEW' THEN uncount_expiry.status_details ELSE j.status_details END
+  FROM (
+    SELECT id, status = 'ON_HOLD' AND crashes >= uncount_expiry.max_crashes AS on_hold FROM /*job*/platform.job
+    WHERE id = uncount_expiry.job_id AND expiries ->> uncount_expiry.attempt::text = uncount_expiry.worker
+    FOR UPDATE
+  ) AS before
+  WHERE j.id = before.id
+$$;
+
 -- Ends an attempt and hides the older assets of its styles: all or nothing. Repeating it returns the row unchanged.
 CREATE OR REPLACE FUNCTION platform.finish_job(
   job_id uuid, attempt int, worker text, status text, status_details text, errors jsonb,
@@ -189,6 +207,10 @@ BEGIN
   SELECT * INTO before FROM /*job*/platform.job
     WHERE id = finish_job.job_id AND attempt = finish_job.attempt AND worker = finish_job.worker FOR UPDATE;
   IF NOT FOUND THEN
+    IF finish_job.crashed IS NOT TRUE THEN
+      PERFORM platform.uncount_expiry(
+        finish_job.job_id, finish_job.attempt, finish_job.worker, finish_job.status_details, finish_job.max_crashes);
+    END IF;
     RETURN;
   END IF;
   IF after = 'NEW' AND before.cancel_requested THEN
@@ -227,7 +249,7 @@ BEGIN
 END
 $$;
 
--- Requeues jobs with an expired lease, which counts as a crash, or puts them on hold.
+-- Requeues jobs with an expired lease, or puts them on hold. It counts as a crash until the worker reports an outcome.
 CREATE OR REPLACE FUNCTION platform.requeue_expired_jobs(max_crashes int)
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -253,6 +275,7 @@ BEGIN
       ended_at = CASE WHEN after = 'CANCELED' THEN clock_timestamp() END,
       auto_retries = coalesce(auto_retries, 0) + CASE after WHEN 'NEW' THEN 1 ELSE 0 END,
       crashes = crashes + 1,
+      expiries = expiries || jsonb_build_object(expired.attempt, expired.worker),
       worker = NULL, progress = NULL
     WHERE id = expired.id
     RETURNING *;
@@ -302,7 +325,8 @@ BEGIN
   IF before.status IN ('COMPLETED_SUCCESS', 'COMPLETED_ERRORS', 'CANCELED') THEN
     RETURN QUERY UPDATE /*job*/platform.job SET
       status = 'NEW', status_details = NULL, errors = '[]', started_at = NULL, ended_at = NULL, worker = NULL,
-      progress = NULL, cancel_requested = false, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0
+      progress = NULL, cancel_requested = false, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0,
+      expiries = '{}'
     WHERE id = before.id RETURNING *;
   END IF;
 END
@@ -322,7 +346,8 @@ CREATE OR REPLACE FUNCTION platform.release_job(job_id uuid, hasura_session json
 RETURNS SETOF /*job*/platform.job LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY UPDATE /*job*/platform.job SET status = 'NEW', not_before = NULL, returns = 0, crashes = 0
+  RETURN QUERY UPDATE /*job*/platform.job SET
+      status = 'NEW', not_before = NULL, returns = 0, crashes = 0, expiries = '{}'
     WHERE id = (SELECT id FROM platform.steered_job(release_job.job_id, hasura_session)) AND status = 'ON_HOLD'
     RETURNING *;
 END
@@ -335,8 +360,8 @@ BEGIN
   FOR made IN SELECT oid FROM pg_proc
     WHERE pronamespace = 'platform'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
       AND proname IN ('check_worker', 'held_job', 'claim_job', 'heartbeat_job', 'begin_asset', 'asset_uploaded',
-        'record_job_events', 'on_hold', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job', 'retry_job',
-        'hold_job', 'release_job')
+        'record_job_events', 'on_hold', 'uncount_expiry', 'finish_job', 'requeue_expired_jobs', 'steered_job', 'cancel_job',
+        'retry_job', 'hold_job', 'release_job')
   LOOP
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', made, 'made by openjd-vstitcher');
   END LOOP;

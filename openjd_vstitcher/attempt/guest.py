@@ -1,0 +1,70 @@
+"""Runs a template that has nothing to do with VStitcher, as `openjd run` would: no outputs to watch, no engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from openjd.sessions import PathMappingRule
+
+from .. import events
+from ..config import Config
+from ..journal import Journal
+from ..outputs.values import SyncReport
+from ..redaction import Redaction
+from ..session.log import SessionLog
+from ..session.plan import Plan
+from ..session.runner import SessionRunner
+from .directory import AttemptDirectory
+from .outcome import AttemptResult
+
+
+class GuestRun:
+    """Runs the plan of such a template, with the environment variables of this process as they are.
+
+    Parameters
+    ----------
+    directory: takes the logs and the sessions.
+    fail_fast, path_mapping_rules, preserve: see `SessionRunner`.
+    on_output: see `SessionLog`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        directory: AttemptDirectory,
+        journal: Journal,
+        config: Config,
+        fail_fast: bool,
+        path_mapping_rules: Sequence[PathMappingRule],
+        preserve: bool,
+        on_output: Callable[[str], object],
+    ) -> None:
+        self._journal = journal
+        redact = Redaction(os.environ, also=config.secret_variables)
+        self._log = SessionLog(directory.session_log, redact=redact, on_fact=lambda fact: None, on_output=on_output)
+        self._runner = SessionRunner(
+            plan,
+            journal=journal,
+            log=self._log,
+            directory=directory.sessions,
+            environment={},
+            fail_fast=fail_fast,
+            path_mapping_rules=path_mapping_rules,
+            exits_must_succeed=True,
+            preserve=preserve,
+        )
+
+    def cancel(self, *, now: bool = False) -> None:
+        """See `SessionRunner.cancel`."""
+        self._runner.cancel(now=now)
+
+    def run(self) -> AttemptResult:
+        """Run to the end."""
+        try:
+            result = self._runner.run()
+            self._journal.append(events.RunEnded(steps=dict(result.steps), canceled=result.canceled))
+            return AttemptResult(result, SyncReport(()))
+        finally:
+            self._log.close()
