@@ -15,7 +15,7 @@ install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow windows test-windows sample-windows demo-windows lint graph format bench chaos fuzz mutants audit constraints clean
+.PHONY: help setup demo test test-slow windows test-windows sample-windows demo-windows lint graph format bench chaos fuzz game mutants audit constraints clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -84,6 +84,9 @@ chaos: setup  ## Run 200 jobs while every process is killed and frozen at random
 fuzz: setup  ## 10,000 random files, outputs and messages of engines each (many minutes)
 	$(BIN)/python -m pytest -m long tests/unit
 
+game: setup  ## 200 random hostile jobs through a whole machine (many minutes; GAME_EXAMPLES, GAME_SEED)
+	$(BIN)/python -m pytest -m long -s tests/long/test_strangers_game.py
+
 mutants: setup  ## Put small faults into the code and list those that no test catches (90 minutes; SAMPLE=300 SEED=1)
 	$(BIN)/python tools/mutants.py --count $(or $(SAMPLE),300) --seed $(or $(SEED),1)
 
@@ -96,10 +99,10 @@ audit:  ## Look up known vulnerabilities of the pinned dependencies (asks pypi.o
 constraints:  ## Remake constraints.txt with the newest releases
 	@echo "resolving the newest releases with $(installer) (a few minutes with pip) ..."
 ifdef UV
-	@uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml > constraints.new
+	@uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev --extra nwb pyproject.toml > constraints.new
 else
 	@rm -rf $(FRESH)
-	@$(call install,$(FRESH),-e '.[dev]')
+	@$(call install,$(FRESH),-e '.[dev,nwb]')
 	@$(FRESH)/bin/python -m pip freeze --exclude-editable > constraints.new
 	@rm -rf $(FRESH)
 endif

@@ -145,6 +145,19 @@ def guarded(failure: str, *, until_exit: bool = False) -> Iterator[None]:
                 sys.stdout, sys.stderr, _stdout = before
 
 
+@contextmanager
+def printing_to(stream: BinaryIO) -> Iterator[None]:
+    """Within this block, lines go to a stream instead of the standard output."""
+    global _stdout
+    with _lock:
+        before, _stdout = _stdout, stream
+    try:
+        yield
+    finally:
+        with _lock:
+            _stdout = before
+
+
 class _Lines(io.TextIOBase):
     """A text stream that passes its lines to `say`."""
 

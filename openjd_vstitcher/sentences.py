@@ -90,6 +90,8 @@ def _of_output(event: Event) -> str | None:
             return f"{event.output} is stored as {event.uri}"
         case events.OutputRegistered():
             return f"{event.output} is registered as an asset"
+        case events.OutputUnregistered():
+            return f"{event.output} is stored as {event.uri}, without an asset: the platform does not have its type"
         case events.OutputWaiting():
             return f"{event.output}: trying again in {event.wait_s:.0f} s: {event.reason}"
         case events.OutputFailed():
@@ -136,6 +138,10 @@ def _of_fact(event: Event) -> str | None:
             )
         case events.Exported():
             return f"exported {event.output}, {size(event.size_bytes)}, in {event.seconds:.1f} s"
+        case events.ScriptSucceeded():
+            return f"script {event.script} ended after {event.seconds:.1f} s"
+        case events.ScriptFailed():
+            return f"script {event.script} failed after {event.seconds:.1f} s: {event.reason}"
         case events.ExportFailed():
             return f"{event.export or 'the engine'} failed in stage {event.stage}: {event.message}"
     return None

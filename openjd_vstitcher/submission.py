@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .actions.script_files import script_facts
 from .config import Config
+from .config.job_kinds import JobsConfig
 from .documents import read_document
 from .errors import InvalidInput, NotFound, OpenjdVsError, PlatformError, Problem
+from .handlers.discovery import sources
 from .platform.ports import Platform
 from .platform.values import Job, JobStatus, NewJob
 from .presets import Preset, check_asset_types, load_job_details, load_preset
 from .storage.adapters import open_storage
 from .storage.inputs.resolve import check_details, resolve_inputs
+from .translation.definition import is_definition, load_definition, timeout_of
+from .translation.handler import handler_parameters
+from .translation.scripts import ScriptFacts, check_scripts, listed_scripts
+from .translation.task import as_job, is_task, load_task
 
 PRESET = "preset"
 DETAILS = "job details"
@@ -28,7 +35,7 @@ class Request:
 
     Parameters
     ----------
-    preset: the key of a preset of the platform, or the path of a preset file.
+    preset: the key of a preset or definition of the platform, or the path of a preset, definition or task file.
     details_path: a file with job details, or with a whole job that holds them.
     garment: a garment file; it takes precedence over the details' `input_file_uri`.
     job_type, priority: they take precedence over the job file and the preset.
@@ -48,7 +55,7 @@ class Order:
 
     Parameters
     ----------
-    preset: the key of a preset of the platform, or a whole preset, which is stored on the platform first.
+    preset: the key of a preset or definition of the platform, or a whole one, which is stored on the platform first.
     details: job details, or a whole job that holds them.
     job_type, priority, requestor_id: they take precedence over the job and the preset.
     id: a UUID. Submitting the same job with the same id again returns the job that is there.
@@ -71,15 +78,21 @@ class SubmittedOtherwise(OpenjdVsError):
 
 
 def submit(
-    platform: Platform, request: Request, *, extra_exports: ExtraExports | None = None, inputs_of: Config | None = None
+    platform: Platform,
+    request: Request,
+    *,
+    extra_exports: ExtraExports | None = None,
+    inputs_of: Config | None = None,
+    jobs: JobsConfig | None = None,
 ) -> Job:
-    """Validate a request and put it into the queue; a preset file is stored on the platform first.
+    """Validate a request and put it into the queue; a preset or definition from a file is stored on the platform first.
 
     Parameters
     ----------
     extra_exports: see `load_preset`.
     inputs_of: the configuration of the workers: inputs must exist in its storage and be allowed by `inputs.read_from`.
         None if it is not known here.
+    jobs: where this machine's handlers and scripts are, to check a job against those that it has.
 
     Raises
     ------
@@ -93,6 +106,8 @@ def submit(
     preset = read_document(file) if from_file else request.preset
     source = str(request.details_path or DETAILS)
     details = read_document(request.details_path) if request.details_path else {}
+    if from_file and is_task(preset):
+        preset, details = task_as_job(preset, request.preset)
     if request.garment is not None:
         details = _with_garment(details, request.garment, source)
     order = Order(
@@ -104,11 +119,16 @@ def submit(
         preset_source=request.preset,
         details_source=source,
     )
-    return place(platform, order, extra_exports=extra_exports, inputs_of=inputs_of)
+    return place(platform, order, extra_exports=extra_exports, inputs_of=inputs_of, jobs=jobs)
 
 
 def place(
-    platform: Platform, order: Order, *, extra_exports: ExtraExports | None = None, inputs_of: Config | None = None
+    platform: Platform,
+    order: Order,
+    *,
+    extra_exports: ExtraExports | None = None,
+    inputs_of: Config | None = None,
+    jobs: JobsConfig | None = None,
 ) -> Job:
     """Validate an order and put it into the queue, as `submit` does.
 
@@ -117,7 +137,14 @@ def place(
     SubmittedOtherwise: there is another job with the order's id.
     """
     whole = not isinstance(order.preset, str)
-    row = order.preset if whole else platform.preset(str(order.preset))
+    row = platform.preset(order.preset) if isinstance(order.preset, str) else order.preset
+    if is_definition(row):
+        job = _job_of_definition(row, order, jobs or JobsConfig())
+        if order.id is not None and (earlier := _earlier(platform, job)):
+            return earlier
+        if whole:
+            store_definition(platform, row, order.preset_source)
+        return _submitted(platform, order, job)
     preset = load_preset(row, order.preset_source, extra_exports=extra_exports)
     if problems := check_asset_types(preset, platform.asset_types()):
         raise InvalidInput(order.preset_source, problems)
@@ -128,6 +155,103 @@ def place(
         resolve_inputs(job.details, open_storage(inputs_of), inputs_of.inputs)
     if whole:
         platform.put_preset(preset.raw)
+    return _submitted(platform, order, job)
+
+
+def task_as_job(task: Any, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The definition and the whole job of a task for the queue, which names a handler or scripts.
+
+    Raises
+    ------
+    InvalidInput: the task is not valid, or it names a preset or a template.
+    """
+    kind = load_task(task, source)
+    if kind not in ("handler", "scripts"):
+        message = "a task for the queue names a handler or scripts; submit the preset itself"
+        raise InvalidInput(source, [Problem(f"/{kind}", message)])
+    row, details = as_job(task, kind)
+    return row, {"details": details, "type": task.get("type"), "priority": task.get("priority")}
+
+
+def store_definition(platform: Platform, row: Mapping[str, Any], source: str) -> None:
+    """Store a definition on the platform. One that is there already is replaced only by a higher version.
+
+    Raises
+    ------
+    InvalidInput: it is not valid, or another definition is stored with the same version or a higher one.
+    """
+    load_definition(row, source)
+    try:
+        there = platform.preset(row["key"])
+    except NotFound:
+        platform.put_preset(row)
+        return
+    version, stored = row.get("version") or 0, there["version"] or 0
+    if there["details"] == row["details"] and version == stored:
+        return
+    if version <= stored:
+        message = f"found {version}; expected more than {stored}, the version that is stored"
+        raise InvalidInput(source, [Problem("/version", message)])
+    platform.put_preset(row)
+
+
+def check_definition(row: Mapping[str, Any], details: Mapping[str, Any], source: str, jobs: JobsConfig) -> None:
+    """Check a job for a handler or scripts, as far as this machine can: another one may have more of them.
+
+    Raises
+    ------
+    InvalidInput: with every problem and its place.
+    ConfigError: a handler or script of this machine cannot be used.
+    """
+    definition = load_definition(row, source)
+    load_job_details(details, "job details")
+    timeout_of(definition, details, 1)
+    if "handler" in definition:
+        known = sources(jobs.handlers)
+        if definition["handler"] in known:
+            handler_parameters(known[definition["handler"]].facts(), definition, details)
+        return
+    scripts, where, pointer = listed_scripts(row, details)
+    any_arguments = ScriptFacts("", {})
+    check_scripts(
+        scripts,
+        (lambda name: script_facts(name, jobs.scripts)) if jobs.scripts else (lambda name: any_arguments),
+        where,
+        pointer,
+    )
+
+
+def _job_of_definition(row: Mapping[str, Any], order: Order, jobs: JobsConfig) -> NewJob:
+    given = order.details
+    job: Mapping[str, Any] = given if isinstance(given, Mapping) and "details" in given else {}
+    details = job.get("details", given)
+    if not isinstance(details, Mapping):
+        raise InvalidInput(order.details_source, [Problem("", "expected an object")])
+    check_definition(row, details, order.preset_source, jobs)
+    return NewJob(
+        type=_job_type(order, job, row.get("job_type")),
+        preset_key=row["key"],
+        details=details,
+        priority=_priority(order, job),
+        requestor_id=order.requestor_id or job.get("requestor_id"),
+        status=order.status,
+        id=order.id,
+    )
+
+
+def _job_type(order: Order, job: Mapping[str, Any], default: str | None) -> str:
+    job_type = order.job_type or job.get("type") or default
+    if not job_type:
+        problem = Problem("/type", "is missing; expected a job type, here or with --type")
+        raise InvalidInput(order.details_source, [problem])
+    return str(job_type)
+
+
+def _priority(order: Order, job: Mapping[str, Any]) -> int:
+    return (job.get("priority") if order.priority is None else order.priority) or 0
+
+
+def _submitted(platform: Platform, order: Order, job: NewJob) -> Job:
     try:
         return platform.submit(job)
     except PlatformError:
@@ -160,16 +284,11 @@ def _new_job(preset: Preset, order: Order) -> NewJob:
         problem = Problem("/input_file_uri", "is missing; expected a garment, or a body_code")
         raise InvalidInput(order.details_source, [problem])
     row: Mapping[str, Any] = order.details if "details" in order.details else {}
-    job_type = order.job_type or row.get("type") or preset.job_type
-    if not job_type:
-        problem = Problem("/type", "is missing; expected a job type, here or with --type")
-        raise InvalidInput(order.details_source, [problem])
-    priority = row.get("priority") if order.priority is None else order.priority
     return NewJob(
-        type=job_type,
+        type=_job_type(order, row, preset.job_type),
         preset_key=preset.key,
         details=details.raw,
-        priority=priority or 0,
+        priority=_priority(order, row),
         requestor_id=order.requestor_id or row.get("requestor_id"),
         status=order.status,
         id=order.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,7 +117,9 @@ class _Messages:
         found = _type_of(value) if self._hide_values else _shortened(value)
         if error.validator == "enum":
             what = f"found {found}" if self._hide_values else f"unknown value {found}"
-            return f"{what}; expected one of {', '.join(map(str, rule))}"
+            near = [] if self._hide_values else difflib.get_close_matches(str(value), map(str, rule), n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            return f"{what}; expected one of {', '.join(map(str, rule))}{hint}"
         if error.validator == "type":
             names = [rule] if isinstance(rule, str) else rule
             names = [name for name in names if name != "null"] or names

@@ -21,7 +21,7 @@ class InputServer(ThreadingHTTPServer):
     """Answers every path with `CONTENT`.
 
     `cut_after` and `statuses` are used up by the next answers: where a body breaks off, and errors. `/redirect?URL`,
-    `/endless`, `/endless?chunked`, `/drip?head` and `/drip?body` do what they say.
+    `/endless`, `/endless?chunked`, `/drip?head`, `/drip?body` and `/drip?open` do what they say.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,7 @@ class InputServer(ThreadingHTTPServer):
         self.requests: list[tuple[str, str | None]] = []
         self.cut_after: list[int] = []
         self.statuses: list[int] = []
+        self.redirect_status = 302
         self.headers: list[dict[str, str]] = []
         self.over = threading.Event()
 
@@ -46,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.path, asked))
         self.server.headers.append(dict(self.headers))
         if self.path.startswith("/redirect?"):
-            self.send_response(302)
+            self.send_response(self.server.redirect_status)
             self.send_header("Location", self.path.partition("?")[2])
             self.end_headers()
             return
@@ -80,10 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"10000\r\n" + part + b"\r\n" if chunked else part)
 
     def _drip(self, what: str) -> None:
-        """An answer that never stands still and never ends."""
-        if what == "body":
+        """An answer that never stands still and never ends; its body is of a known or of an open length."""
+        if what != "head":
             self.send_response(200)
-            self.send_header("Content-Length", "1000000")
+            if what == "body":
+                self.send_header("Content-Length", "1000000")
             self.end_headers()
         with suppress(OSError):
             while not self.server.over.wait(0.05):

@@ -36,6 +36,7 @@ class Fault:
     Parameters
     ----------
     line, column: where the place begins.
+    text: the source of that line.
     lines: the lines of the place; a test may catch the fault if it runs one of them.
     at_import: the place runs when the module is imported, so any test of the module may catch the fault.
     """
@@ -43,6 +44,7 @@ class Fault:
     file: str
     line: int
     column: int
+    text: str
     before: str
     after: str
     lines: range
@@ -50,8 +52,8 @@ class Fault:
 
     @property
     def change(self) -> str:
-        """The fault without its line, as the list of equivalent ones has it."""
-        return f"{self.file}: {_one_line(self.before)}  →  {_one_line(self.after)}"
+        """The fault without its line number, as the list of equivalent ones has it."""
+        return f"{self.file}: {self.text}: {_one_line(self.before)}  →  {_one_line(self.after)}"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {_one_line(self.before)}  →  {_one_line(self.after)}"
@@ -59,13 +61,15 @@ class Fault:
 
 def faults(root: Path, file: str) -> Iterator[Fault]:
     """Every fault that can be put into a module, in the order of the source."""
-    tree = ast.parse((root / file).read_text(encoding="utf-8"))
+    source = (root / file).read_text(encoding="utf-8")
+    tree, texts = ast.parse(source), [line.strip() for line in source.splitlines()]
     for place, changed, statement, at_import in _places(tree, tree, at_import=True):
         before = ast.unparse(place)
         if "_log." not in before:
             assert isinstance(place, ast.expr | ast.stmt)
             lines = range(getattr(statement, "lineno", place.lineno), (place.end_lineno or place.lineno) + 1)
-            yield Fault(file, place.lineno, place.col_offset, before, ast.unparse(changed), lines, at_import)
+            text = texts[place.lineno - 1]
+            yield Fault(file, place.lineno, place.col_offset, text, before, ast.unparse(changed), lines, at_import)
 
 
 def put(fault: Fault, checkout: Path) -> str:

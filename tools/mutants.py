@@ -1,13 +1,14 @@
 """Puts small faults into the code, one at a time, and says which of them no test catches. Run with `make mutants`.
 
-    python tools/mutants.py [--count 300] [--seed 1] [--package NAME ...] [--jobs 2] [--also TEST ...] [--list]
+    python tools/mutants.py [--count 300] [--seed 1] [--package NAME ...] [--jobs 2] [--again] [--also TEST ...]
 
 First the fast tests run once, under coverage, which records the tests that run each line, also in the processes that
 they start. Then each fault is put into a copy of the checkout, and the tests that run its line are run, until one
 fails: first those that are quick and run little else. The sample is the same for the same seed and the same code.
 
 Measurement and results are kept in `--data`, by default `openjd-vs-mutants` in the temporary directory: a second run
-goes on where the first one stopped, and `--measure` begins anew. Name tests written since with `--also`.
+goes on where the first one stopped, and `--measure` begins anew. To see whether a new test catches what survived, give
+`--again --also TEST`; `--again --budget 1000` tries it with more of the tests that run its line.
 `tools/mutants_equivalent.txt` lists changes that make no difference, with the reason.
 
 Coverage does not see what the actions of a queued job run, because they inherit no variable that it needs (Law 5), nor
@@ -30,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,8 +48,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("attempt", "daemon", "outputs", "platform", "session", "storage")
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.txt")
 FAST = ("-m", "not slow and not long")
-BUDGET_S = 120.0
-"""The measured seconds of the tests that are run against one fault; the quickest come first."""
 _PRELOADED = (
     "hypothesis",
     "boto3",
@@ -156,8 +156,8 @@ def known_tests() -> set[str]:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *FAST]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     found = {line for line in listed.stdout.splitlines() if "::" in line}
-    if not found:
-        raise SystemExit(f"no test was found:\n{listed.stdout}{listed.stderr}")
+    if listed.returncode:
+        raise SystemExit(f"the tests cannot be collected:\n{listed.stdout}{listed.stderr}")
     return found
 
 
@@ -220,9 +220,11 @@ def _wait(pid: int, until_s: float) -> int | None:
     return None
 
 
-def attempt(fault: Fault, tests: list[str], also: list[str], seconds: dict[str, float], checkout: Path) -> Result:
+def attempt(
+    fault: Fault, tests: list[str], also: list[str], seconds: Mapping[str, float], checkout: Path, budget_s: float
+) -> Result:
     """Try a fault in a checkout."""
-    chosen, left_s = [], BUDGET_S
+    chosen, left_s = [], budget_s
     for test in tests:
         left_s -= seconds[test]
         if left_s >= 0 or not chosen:
@@ -242,7 +244,7 @@ def attempt(fault: Fault, tests: list[str], also: list[str], seconds: dict[str, 
         output = (checkout / ".output").read_text(encoding="utf-8", errors="replace")
         if "ImportError" not in output:
             raise SystemExit(f"the tests of {fault} cannot be run:\n{output[-3000:]}")
-    return Result(str(fault), "caught", failed or ("hangs" if code is None else "cannot be imported"), ran)
+    return Result(str(fault), "caught", failed or ("hangs" if code is None else f"ends with {code}"), ran)
 
 
 def equivalent() -> set[str]:
@@ -276,26 +278,28 @@ class _Trials:
     checkout: Path
     measured: Measurement
     also: list[str]
+    budget_s: float
 
     @classmethod
-    def prepare(cls, folder: Path, data: Path, known: set[str], also: list[str]) -> None:
+    def prepare(cls, folder: Path, data: Path, known: set[str], also: list[str], budget_s: float) -> None:
         cls.checkout = copy(folder / str(os.getpid()))
         cls.measured = Measurement(data, known)
-        cls.also = also
+        cls.also, cls.budget_s = also, budget_s
         for name in _PRELOADED:
             importlib.import_module(name)
 
     @classmethod
     def attempt(cls, fault: Fault) -> Result:
-        return attempt(fault, cls.measured.tests(fault), cls.also, cls.measured.seconds, cls.checkout)
+        tests = cls.measured.tests(fault)
+        return attempt(fault, tests, cls.also, cls.measured.seconds, cls.checkout, cls.budget_s)
 
 
 def try_all(given: Any, chosen: list[Fault], folder: Path) -> None:
     """Try the faults that have no result yet and write down what became of each."""
     file = given.data / "results"
     before = results(file)
-    done = {name for name, result in before.items() if result.outcome == "caught" or not given.also}
-    arguments = (folder, given.data, known_tests(), given.also)
+    done = {name for name, result in before.items() if result.outcome == "caught" or not given.again}
+    arguments = (folder, given.data, known_tests(), given.also, given.budget)
     with ProcessPoolExecutor(given.jobs, get_context("fork"), _Trials.prepare, arguments) as pool:
         trials = [pool.submit(_Trials.attempt, fault) for fault in chosen if str(fault) not in done]
         for trial in as_completed(trials):
@@ -314,7 +318,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "openjd-vs-mutants")
     parser.add_argument("--measure", action="store_true", help="measure again which tests run which line")
-    parser.add_argument("--also", action="append", default=[], help="a test to run against every fault without a catch")
+    parser.add_argument("--also", action="append", default=[], help="a test to run against every fault that is tried")
+    parser.add_argument("--again", action="store_true", help="try again what was not caught")
+    parser.add_argument(
+        "--budget", type=float, default=120.0, help="most seconds of tests against one fault, as measured"
+    )
     parser.add_argument("--list", action="store_true", help="only print the sample")
     given = parser.parse_args()
     chosen = sample(given.package or list(PACKAGES), given.count, given.seed)
@@ -334,7 +342,7 @@ def main() -> None:
     print(f"\n{counted['caught']} of {len(chosen)} faults were caught (seed {given.seed}); not caught:")
     for fault in chosen:
         if known[str(fault)].outcome != "caught":
-            print(f"{known[str(fault)].outcome}: {fault}")
+            print(f"{known[str(fault)].outcome} ({known[str(fault)].ran}) {fault}\n    {fault.change}")
 
 
 if __name__ == "__main__":

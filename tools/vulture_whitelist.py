@@ -62,4 +62,8 @@ _.mutation_type  # openjd_vstitcher/presets.py: Mutation
 _.supervise  # openjd_vstitcher/engine/command.py
 _.LocalStorage  # openjd_vstitcher/storage/adapters.py
 _.S3Storage  # openjd_vstitcher/storage/adapters.py
+_.HelloWorld  # pyproject.toml: an entry point
+_.NwbRasterPlot  # pyproject.toml: an entry point
+_.CountWords  # examples/handlers/
 _.collect  # of prometheus_client's Collector
+_.capabilities  # openjd_vstitcher/api/runner.py: what a runner may send

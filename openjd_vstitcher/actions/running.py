@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from ..errors import ConfigError, InvalidInput, OpenjdVsError, Problem, StorageE
 from ..failures import one_line
 from ..files import is_machine_fault
 
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
+"""What OpenJD sends to an action that is canceled or takes too long; SIGBREAK on Windows."""
 DONE = 0
 ERROR = 1
 BAD_INPUT = 2

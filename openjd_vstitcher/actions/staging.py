@@ -32,6 +32,7 @@ _FOLDERS = {
     "artwork": "artwork",
     "artwork_bundle": "artwork_bundle",
     "artwork_replacement": "artwork_replacements",
+    "input": "files",
 }
 
 OnStaged = Callable[[InputEntry, Fetched], None]
@@ -87,7 +88,8 @@ def stage(
 
     Raises
     ------
-    InvalidInput: no garment, one that cannot be used, or an input that is too large or does not match the manifest.
+    InvalidInput: no garment where a preset runs, one that cannot be used, or an input that is too large or does not
+        match the manifest.
     StorageError: an input could not be fetched; transient if the machine or its own storage is to blame.
     """
     from ..garment import check_garment
@@ -96,7 +98,8 @@ def stage(
     if garment:
         entries.insert(0, _local_garment(garment))
     garments = [entry for entry in entries if entry.role == "garment"]
-    if len(garments) != 1:
+    is_for_handler = any(entry.role == "input" for entry in entries)
+    if len(garments) != 1 and not is_for_handler:
         found = "none is named" if not garments else f"{len(garments)} are named"
         raise InvalidInput(
             "inputs", [Problem("", f"expected one garment (garment file or inputs manifest), but {found}")]
@@ -105,9 +108,14 @@ def stage(
     folder.mkdir(parents=True, exist_ok=True)
     placed = [(entry, folder / _FOLDERS[entry.role] / entry.name) for entry in entries]
     _fetch_all(placed, config, on_staged)
+    description = dict(job) | _described(manifest.details, placed, folder)
+    if is_for_handler:
+        names = manifest.details.get("files", {})
+        files = {parameter: str(folder / _FOLDERS["input"] / name) for parameter, name in names.items()}
+        write_json(into / _JOB, description | {"files": files})
+        return into / _JOB
     garment_path = next(path for entry, path in placed if entry.role == "garment").resolve()
     check_garment(garment_path)
-    description = dict(job) | _described(manifest.details, placed, folder)
     write_json(into / _JOB, description | {"garment_path": str(garment_path)})
     return into / _JOB
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Header, Request
 from starlette.exceptions import HTTPException
 
-from ..config.tables import ServerConfig
+from ..config import ServerConfig
 from ..errors import InvalidInput
 from .key_file import SCOPES, ApiKey
 from .service import Service, Serving

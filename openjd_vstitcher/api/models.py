@@ -75,6 +75,7 @@ class Task(TaskCreated):
     progress: float | None = Field(description="Of the running attempt, in percent.")
     status_details: str | None
     errors: list[Object]
+    result: Object | None = Field(description="What the job returned, such as a handler's dict.")
     attempt: int
     worker: str | None
     cancel_requested: bool

@@ -22,6 +22,7 @@ def task(job: Job) -> dict[str, Any]:
         "progress": job.progress,
         "statusDetails": job.status_details,
         "errors": job.errors,
+        "result": job.result,
         "attempt": job.attempt,
         "worker": job.worker,
         "cancelRequested": job.cancel_requested,

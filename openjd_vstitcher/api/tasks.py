@@ -65,7 +65,7 @@ def submitted(service: Service, order: Order) -> Job:
     PlatformError: the platform cannot be reached.
     """
     try:
-        return place(service.platform, order, extra_exports=service.extra_exports)
+        return place(service.platform, order, extra_exports=service.extra_exports, jobs=service.config.jobs)
     except NotFound as error:
         raise invalid("/preset", str(error)) from error
     except PlatformError as error:

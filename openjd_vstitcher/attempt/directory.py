@@ -115,6 +115,11 @@ class AttemptDirectory:
         return self.path / "output"
 
     @property
+    def result(self) -> Path:
+        """What the job returned, as JSON."""
+        return self.path / "result.json"
+
+    @property
     def sessions(self) -> Path:
         """Where sessions make their working directories."""
         return self.path / "session"

@@ -13,9 +13,11 @@ from openjd.sessions import PathMappingRule
 from ..config import Config
 from ..documents import read_document
 from ..errors import InvalidInput, Problem
+from ..export_types import extra_exports
 from ..journal import Journal
 from ..session.plan import Plan, make_plan
 from ..session.selection import EVERYTHING, Selection
+from ..translation.advice import run_data_problems
 from ..translation.check import decode, decode_environment
 from ..translation.extensions import EXTENSIONS
 from ..translation.given import document_in
@@ -35,11 +37,13 @@ class Rendering:
     ----------
     output: the output directory; None for a template that has nothing to do with VStitcher.
     outputs: the files that the steps will make in the output directory, in order.
+    output_types: see `TranslatedJob`.
     """
 
     plan: Plan
     output: Path | None
     outputs: tuple[str, ...]
+    output_types: Mapping[str, str | None] | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -82,6 +86,8 @@ def plan_request(
     """
     source = read_source(request.file, config)
     template = decode(source.template, source.name, request.extensions)
+    if problems := run_data_problems(source.template, extra_exports(config.engine.extra_exports)):
+        raise InvalidInput(source.name, problems)
     outside = [decode_environment(read_document(path), str(path), request.extensions) for path in request.environments]
     templates: list[JobTemplate | EnvironmentTemplate] = [template, *outside]
     known = {definition.name for each in templates for definition in each.parameterDefinitions or []}
@@ -178,6 +184,7 @@ def rendering_run(
         path_mapping_rules=path_mapping_rules,
         preserve=preserve,
         on_output=on_output,
+        output_types=rendering.output_types,
     )
 
 

@@ -30,10 +30,11 @@ _WORKER_STOPS = "the worker was told to stop"
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """What came of a run: of its steps, and of its outputs."""
+    """What came of a run: of its steps, of its outputs, and what it returned."""
 
     run: RunResult
     sync: SyncReport
+    returned: Mapping[str, Any] | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -62,17 +63,22 @@ class AttemptResult:
         return (*self.run.failures, *unsafe)
 
 
-def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_assets: bool) -> Outcome:
+def outcome_of(
+    result: AttemptResult, *, stop: Stop | None, hide_previous_style_assets: bool, full_disk: str = ""
+) -> Outcome:
     """The outcome of an attempt that has run.
 
     Parameters
     ----------
     stop: why it was stopped, None where it was not. Only a cancelation that the queue asked for cancels the job; a
         job whose machine shuts down goes back into the queue, uncounted.
+    full_disk: that the disk was full when something failed, "" if it was not: a short or missing export is then this
+        machine's fault.
     """
     errors = [failure.as_json() for failure in result.failures]
     if result.succeeded:
-        return Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=hide_previous_style_assets)
+        hides = hide_previous_style_assets
+        return Outcome("COMPLETED_SUCCESS", hide_previous_style_assets=hides, result=result.returned)
     if result.run.canceled and stop == "canceled":
         return Outcome("CANCELED", "canceled", errors=errors)
     if result.run.canceled or stop in ("given back", "lost"):
@@ -82,7 +88,10 @@ def outcome_of(result: AttemptResult, *, stop: Stop | None, hide_previous_style_
     unsafe = len(result.sync.unsafe)
     head = f"{unsafe} of {len(result.sync.outputs)} exports failed" if unsafe else "a step failed"
     reasons = "; ".join(dict.fromkeys(failure.message for failure in result.failures))
-    return Outcome("COMPLETED_ERRORS", shortened(f"{head}: {reasons}" if reasons else head), errors=errors)
+    if full_disk:
+        return machine_fault(f"{full_disk}: {reasons}")
+    details = shortened(f"{head}: {reasons}" if reasons else head)
+    return Outcome("COMPLETED_ERRORS", details, errors=errors, result=result.returned)
 
 
 def _obstacle(result: AttemptResult) -> str:

@@ -20,7 +20,7 @@ from ..outputs.ledger import Ledger
 from ..outputs.provenance import Provenance
 from ..outputs.sync import OutputSync
 from ..outputs.values import Delivery, SyncReport
-from ..platform.ports import AssetCatalogue, Platform
+from ..platform.ports import Platform
 from ..platform.values import Outcome
 from ..redaction import Redaction
 from ..storage.adapters import open_storage
@@ -74,7 +74,7 @@ def finish_attempt(directory: AttemptDirectory, config: Config, platform: Platfo
 
 
 def resume(
-    directory: AttemptDirectory, config: Config, catalogue: AssetCatalogue, *, timeout_s: float | None = None
+    directory: AttemptDirectory, config: Config, catalogue: Platform, *, timeout_s: float | None = None
 ) -> SyncReport:
     """Deliver what an earlier process of this attempt left in its output directory.
 
@@ -126,7 +126,7 @@ def _deliver(directory: AttemptDirectory, config: Config, platform: Platform, le
 
 
 @contextmanager
-def _resumed(directory: AttemptDirectory, config: Config, catalogue: AssetCatalogue) -> Iterator[OutputSync]:
+def _resumed(directory: AttemptDirectory, config: Config, catalogue: Platform) -> Iterator[OutputSync]:
     """The sync of an attempt's outputs, as its ledger has them."""
     request = directory.request()
     ledger = Ledger(directory.ledger)

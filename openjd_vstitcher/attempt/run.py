@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from openjd.sessions import PathMappingRule
 from .. import clock, events
 from ..config import Config
 from ..errors import OpenjdVsError
-from ..journal import Journal
+from ..journal import Entry, Journal
 from ..lifeline import Lifeline
 from ..outputs.logs import store_logs
 from ..outputs.sync import OutputSync
@@ -28,8 +29,9 @@ from ..session.plan import Plan
 from ..session.runner import SessionRunner
 from ..storage.address import join
 from ..storage.ports import Storage
-from ..translation.outputs import ExpectedOutput
+from ..translation.outputs import ExpectedOutput, output_named
 from .directory import AttemptDirectory
+from .disk import DiskWatch
 from .isolation import Isolation, isolated
 from .lease import Lease
 from .lock import hold
@@ -37,6 +39,7 @@ from .outcome import AttemptResult, outcome_of, outcome_of_error
 from .prepare import PreparedAttempt, prepare
 from .report import report
 from .request import AttemptRequest
+from .result import keep_result
 from .status import StatusFile
 
 _log = logging.getLogger(__name__)
@@ -58,6 +61,7 @@ class PlanRun:
     isolation: of actions that run as another user.
     preserve, on_output: see `SessionRunner` and `SessionLog`.
     alive: called about once a second while the work goes on.
+    output_types: see `TranslatedJob`.
     """
 
     def __init__(
@@ -77,7 +81,10 @@ class PlanRun:
         preserve: bool = False,
         on_output: Callable[[str], object] = lambda line: None,
         alive: Callable[[], None] = lambda: None,
+        output_types: Mapping[str, str | None] | None = None,
     ) -> None:
+        self._directory = directory
+        self._output = output if output_types is not None else None
         self._journal = journal
         self._alive = alive
         self._delivering = False
@@ -85,7 +92,13 @@ class PlanRun:
         redact = Redaction(os.environ, also=config.secret_variables)
         self._log = SessionLog(directory.session_log, redact=redact, on_fact=journal.append, on_output=on_output)
         self._sync = OutputSync(
-            output, expected, ledger=directory.ledger, journal=journal, delivery=delivery, config=config.outputs
+            output,
+            expected,
+            ledger=directory.ledger,
+            journal=journal,
+            delivery=delivery,
+            config=config.outputs,
+            adopt=None if output_types is None else partial(output_named, types=output_types),
         )
         environment = session_environment(
             os.environ,
@@ -132,7 +145,8 @@ class PlanRun:
             self._lifeline.close()
             self._delivering = True
             limit_s = _STOPPED_FINISH_S if result.canceled else None
-            return AttemptResult(result, self._sync.finish(limit_s, alive=self._alive))
+            returned = None if self._output is None else keep_result(self._output, self._directory)
+            return AttemptResult(result, self._sync.finish(limit_s, alive=self._alive), returned)
         finally:
             self._lifeline.close()
             self._sync.stop()
@@ -162,7 +176,13 @@ def run_attempt(
     with hold(directory):
         request = directory.request()
         status = StatusFile(directory.status, job_id=request.job_id, attempt=request.attempt)
-        journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=status.on_event)
+        disk = DiskWatch(directory.output, config.worker.min_free_bytes)
+
+        def on_event(entry: Entry) -> None:
+            status.on_event(entry)
+            disk.on_event(entry)
+
+        journal = Journal(directory.journal, job_id=request.job_id, attempt=request.attempt, on_event=on_event)
         with Lease(
             platform,
             request.claim,
@@ -173,7 +193,7 @@ def run_attempt(
         ) as lease:
             on_started(lease)
             journal.append(events.JobStarted(preset=request.preset.get("key"), worker=request.worker))
-            outcome = _Attempt(directory, request, config, status, journal, lease).outcome(platform)
+            outcome = _Attempt(directory, request, config, status, journal, lease, disk).outcome(platform)
             lease.work_over()
             told = asdict(outcome)
             journal.append(
@@ -200,6 +220,7 @@ class _Attempt:
     status: StatusFile
     journal: Journal
     lease: Lease
+    disk: DiskWatch
 
     def outcome(self, platform: Platform) -> Outcome:
         """Work, and say how it ended, whatever happens: the queue must hear of it."""
@@ -212,7 +233,12 @@ class _Attempt:
             job = self.request.claim.job
             outcome = outcome_of_error(error, returns=max(job.returns, job.auto_retries))
         hide = Redaction(os.environ, also=self.config.secret_variables)
-        return replace(outcome, status_details=hide.json(outcome.status_details), errors=hide.json(outcome.errors))
+        return replace(
+            outcome,
+            status_details=hide.json(outcome.status_details),
+            errors=hide.json(outcome.errors),
+            result=hide.json(outcome.result),
+        )
 
     def _run(self, prepared: PreparedAttempt) -> Outcome:
         plan = prepared.plan
@@ -222,7 +248,7 @@ class _Attempt:
                 steps=[step.name for step in plan.steps],
                 tasks=[step.task_count for step in plan.steps],
                 parameters={name: str(value.value) for name, value in plan.values.items()},
-                destination=prepared.delivery.destination,
+                destination=prepared.delivery.destination if prepared.delivery else None,
             )
         )
         with isolated(self.directory, self.config) as isolation:
@@ -237,6 +263,7 @@ class _Attempt:
                 queued=True,
                 isolation=isolation,
                 alive=self.status.alive,
+                output_types=prepared.job.output_types,
             )
             self.lease.on_stop(lambda reason: run.cancel(now=reason == "lost"))
             result = run.run()
@@ -244,8 +271,9 @@ class _Attempt:
             warning = f"{failure.message}; every output of the job was delivered all the same"
             self.journal.append(events.ActionWarning(kind="run", step=failure.step, message=warning))
         hides = prepared.job.hides_previous_style_assets
-        outcome = outcome_of(result, stop=self.lease.stop, hide_previous_style_assets=hides)
-        return self._with_logs(outcome, prepared.delivery.storage)
+        full_disk = "" if result.succeeded else self.disk.shortage()
+        outcome = outcome_of(result, stop=self.lease.stop, hide_previous_style_assets=hides, full_disk=full_disk)
+        return self._with_logs(outcome, prepared.storage)
 
     def _with_logs(self, outcome: Outcome, storage: Storage) -> Outcome:
         """Store the logs of the attempt where the configuration says, and name the place in the status details."""

@@ -21,6 +21,7 @@ CANCELED = 130
 
 _COMMANDS = {
     "render": "Run a template or a preset on this machine.",
+    "run-task": "Run one task of any kind on this machine.",
     "translate": "Write the OpenJD template of a preset.",
     "check": "Say what is wrong with templates and presets, and where.",
     "summary": "Show what a template would run.",
@@ -34,6 +35,7 @@ _COMMANDS = {
     "keys": "Make and revoke keys of the HTTP API.",
     "submit": "Put a job into the queue.",
     "jobs": "List, show and steer the jobs of the queue.",
+    "handlers": "List, write and try job handlers.",
     "presets": "List, show and store presets.",
     "outputs": "Show and finish the uploads of a job directory.",
     "garment": "Look into a .bw file.",
@@ -47,11 +49,13 @@ _COMMANDS = {
     "stage": "Bring a session's inputs into its working directory.",
     "pack": "Pack the frames of a turntable.",
     "teardown": "Remove what a session staged.",
+    "run-handler": "Execute a job handler.",
+    "run-script": "Run a script.",
     "run-job": "Run the attempt of a directory (the daemon calls this).",
     "finish-job": "Deliver what a killed attempt left (the daemon calls this).",
 }
 _LIBRARIES = ("openjd-model", "openjd-sessions", "boto3", "gql", "psycopg", "mitsuba", "trimesh", "ezdxf", "rich")
-_ACTIONS = ("stage", "pack", "teardown")
+_ACTIONS = ("stage", "pack", "teardown", "run-handler", "run-script")
 """The commands whose output OpenJD reads as a protocol."""
 _INTERNAL = (*_ACTIONS, "run-job", "finish-job")
 COMPLETION_VARIABLE = "_OPENJD_VS_COMPLETE"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,36 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ..sentences import duration
+from ._lines import CTRL_C as CTRL_C
+from ._lines import Line as Line
+from ._lines import can_redraw as can_redraw
 
-CTRL_C = 2
-"""The columns that stay free, for the `^C` that a terminal prints behind the last line."""
 _REDRAWS_PER_S = 5
 _NARROW = 50
 """Below this width, lines have no note."""
 _BAR, _SHORTEST_BAR, _PERCENT, _TIME, _NOTE = 40, 10, 4, 7, 44
 """The widths of the columns: bar and note at most, percent and time always."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line with a bar.
-
-    Parameters
-    ----------
-    percent: None if it is unknown; the bar then pulses.
-    elapsed_s: None shows no time.
-    note: what is at work, or how long it will take.
-    """
-
-    name: str
-    percent: float | None
-    elapsed_s: float | None = None
-    note: str = ""
-
-
-def can_redraw() -> bool:
-    """Whether stderr is a terminal that can draw lines again. A CI system only looks like one."""
-    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown") and not os.environ.get("CI")
 
 
 class LiveLines(AbstractContextManager["LiveLines"]):

@@ -10,16 +10,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from .. import events
 from ..journal import Entry
 from ..progress import RunProgress, StepProgress
 from ..sentences import action_title, duration, sentence, size
 from ..session.plan import Plan
-from ._live import Line, LiveLines, can_redraw
+from ._lines import Line, can_redraw
 
 _PROGRESS_S = 10.0
 """A log gets a line of progress at most this often."""
@@ -131,6 +128,8 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     """The step that runs and the whole run, with bars; above them what was made and what is worth a notice."""
 
     def __init__(self, steps: Sequence[StepProgress]) -> None:
+        from ._live import LiveLines
+
         self._state = RunState(steps)
         self._notices = Notices()
         self._lock = threading.Lock()
@@ -240,6 +239,10 @@ def _task_of(event: events.ActionStarted) -> str:
 
 def print_outputs(rows: Sequence[tuple[str, str, int | None]], folder: Path) -> None:
     """Print a table of outputs: name, state, size in bytes."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False)
     table.add_column("output", overflow="fold")
     table.add_column("state")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -84,6 +85,8 @@ def show_job(job_id: str, config_path: Path | None, as_json: bool) -> None:
         click.echo(f"  {name.replace('_', ' '):<18}{show(getattr(job, name))}")
     for name, value in job.details.items():
         click.echo(f"  details.{name}: {value}")
+    if job.result is not None:
+        click.echo(f"  result: {json.dumps(job.result, ensure_ascii=False)}")
     for error in job.errors:
         click.echo(f"  error: {error.get('message', '')}")
         for key, value in error.items():
@@ -176,17 +179,37 @@ def _steering(name: str, method: str, text: str) -> None:
         with configured_platform(config_path) as platform:
             found = [find_job(platform, job_id).id for job_id in job_ids]
             jobs = [getattr(platform, method)(job_id) for job_id in found]
-        if as_json:
-            print_json(jobs)
-        else:
-            for job in jobs:
-                click.echo(job_line(job))
+        _print_steered(jobs, as_json)
+
+
+def _print_steered(jobs: Sequence[Any], as_json: bool) -> None:
+    if as_json:
+        print_json(jobs)
+        return
+    for job in jobs:
+        click.echo(job_line(job))
 
 
 _steering(
     "cancel", "request_cancel", "Cancel jobs. Waiting jobs are canceled immediately, running ones by their worker."
 )
-_steering("retry", "retry", "Put ended jobs back into the queue.")
+
+
+@command.command("retry")
+@click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
+@click.option("--failed", is_flag=True, help="Run only what failed or did not run: scripts go on from the failed one.")
+@config_option
+@json_option
+def retry(job_ids: tuple[str, ...], failed: bool, config_path: Path | None, as_json: bool) -> None:
+    """Put ended jobs back into the queue."""
+    from ..platform.done import done_of
+
+    with configured_platform(config_path) as platform:
+        found = [find_job(platform, job_id) for job_id in job_ids]
+        jobs = [platform.retry(job.id, done=done_of(job, platform.events(job.id)) if failed else None) for job in found]
+    _print_steered(jobs, as_json)
+
+
 _steering("hold", "hold", "Put waiting jobs on hold, so that no worker claims them.")
 _steering("release", "release", "Put jobs on hold back into the queue.")
 

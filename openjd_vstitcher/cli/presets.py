@@ -45,17 +45,29 @@ def show_preset(key: str, config_path: Path | None) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @config_option
 def put_presets(files: tuple[Path, ...], config_path: Path | None) -> None:
-    """Store presets from files, replacing those with the same key. Stores none if any is invalid."""
+    """Store presets and job definitions from files, replacing those with the same key. Stores none if any is invalid.
+
+    A job definition (a handler or scripts) that replaces another one must have a higher version.
+    """
     from ..documents import read_document
     from ..presets import load_preset
+    from ..submission import store_definition
+    from ..translation.definition import is_definition, load_definition
 
-    rows = [read_document(file) for file in files]
+    rows = [(str(file), read_document(file)) for file in files]
     extra = configured_exports(config_path)
-    presets = [load_preset(row, str(file), extra_exports=extra) for row, file in zip(rows, files, strict=True)]
+    for source, row in rows:
+        if is_definition(row):
+            load_definition(row, source)
+        else:
+            load_preset(row, source, extra_exports=extra)
     with configured_platform(config_path) as platform:
-        for row, preset in zip(rows, presets, strict=True):
-            platform.put_preset(row)
-            click.echo(preset.key)
+        for source, row in rows:
+            if is_definition(row):
+                store_definition(platform, row, source)
+            else:
+                platform.put_preset(row)
+            click.echo(row["key"])
 
 
 def _exports(preset: Mapping[str, Any]) -> int:

@@ -48,10 +48,12 @@ def command(
 ) -> None:
     """Put a job into the queue.
 
-    PRESET is the key of a preset on the platform, or a preset file, which is stored on the platform first.
+    PRESET is the key of a preset or job definition on the platform, or a file that holds one and is stored on the
+    platform first, or a task file.
     Prints the job's id, and on stderr its place in the queue. Where the configuration has the storage of the workers,
     the job's inputs are checked first.
     """
+    from ..config import load_config
     from ..submission import Request, submit
     from ._following import follow_job, where_it_stands
     from ._signals import leaving_on_interrupt
@@ -70,6 +72,7 @@ def command(
             request,
             extra_exports=configured_exports(config_path),
             inputs_of=_configuration_of_workers(config_path),
+            jobs=load_config(config_path).jobs,
         )
         click.echo(f"{job.id[:SHORT]}: {where_it_stands(platform, job)}", err=True)
         if wait:

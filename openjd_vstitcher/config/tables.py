@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .job_kinds import JobsConfig
 from .keys import (
     ADDRESS,
     ARGUMENT,
@@ -22,7 +23,6 @@ from .keys import (
     URL,
     USER,
     VARIABLE,
-    WRITE_PREFIX,
     Check,
     at_least,
     between,
@@ -31,6 +31,8 @@ from .keys import (
     one_of,
     table,
 )
+from .services import LogConfig, ServerConfig
+from .storage import StorageConfig
 
 CONFIG_VARIABLE = "OPENJD_VS_CONFIG"
 """The environment variable that names the configuration file, for the daemon and for what sessions run."""
@@ -40,9 +42,6 @@ ENGINE_KINDS = ("auto", "vs-cli", "vstitcher", "standin")
 
 _DAY_S = 86_400
 _CENTURY_DAYS = 36_500
-_SMALLEST_PART_BYTES = 5 << 20
-_TAG_NAME = matching(r"[^\x00-\x1f\x7f]{1,128}", "a tag name of 1 to 128 characters")
-_TAG_VALUE = matching(r"[^\x00-\x1f\x7f]{0,256}", "a tag value of at most 256 characters")
 
 
 @dataclass(frozen=True)
@@ -145,71 +144,6 @@ class PlatformConfig:
     retry_limit_s: float = key(
         60.0, "hasura: how long to retry a request after temporary failures.", between(0, _DAY_S)
     )
-
-
-@dataclass(frozen=True)
-class LocalStorageConfig:
-    """`[storage.local]`."""
-
-    root: Path = key(
-        Path("~/.local/share/openjd-vstitcher/storage"),
-        "The directory in which s3://bucket/key is the file bucket/key.",
-    )
-
-
-@dataclass(frozen=True)
-class S3StorageConfig:
-    """`[storage.s3]`."""
-
-    endpoint_url: str = key("", "The server; empty: AWS.", URL, example='"https://s3.example.com"')
-    region: str = key("", "The region; empty: as the AWS configuration says.", matching(r"[\w-]+", "a region name"))
-    profile: str = key(
-        "", "The profile of the AWS credentials file. Access keys never belong in this file.", PLAIN, example='"render"'
-    )
-    path_style: bool = key(False, "Address buckets as endpoint/bucket; many servers other than AWS need it.")
-    sse: str = key("", "Server-side encryption; empty: the bucket's default.", one_of("AES256", "aws:kms"))
-    sse_kms_key_id: str = key("", "The KMS key, with sse = aws:kms.", PLAIN)
-    storage_class: str = key(
-        "", "The storage class; empty: the bucket's default.", matching(r"[A-Z0-9_]+", "a name such as STANDARD_IA")
-    )
-    tags: dict[str, str] = key(
-        {},
-        "Tags that every object gets.",
-        Check("at most 10 tags", lambda value: len(value) <= 10),
-        each=_TAG_VALUE,
-        names=_TAG_NAME,
-        example='team = "3d"',
-    )
-    public_acl: bool = key(False, "Give public facing outputs the ACL public-read, where no bucket policy does.")
-    content_disposition: str = key(
-        "", "Content-Disposition of the objects, with the output's name.", one_of("inline", "attachment")
-    )
-    part_bytes: int = key(
-        8 << 20,
-        "Part size of multi-part uploads; smaller files are sent in one request.",
-        between(_SMALLEST_PART_BYTES, 5 << 30),
-    )
-    bytes_in_flight: int = key(
-        64 << 20,
-        "How many bytes of parts are held in memory and sent at the same time.",
-        at_least(_SMALLEST_PART_BYTES),
-    )
-
-
-@dataclass(frozen=True)
-class StorageConfig:
-    """`[storage]`."""
-
-    kind: str = key("local", "A directory of this machine, or S3.", one_of("local", "s3"))
-    write_to: tuple[str, ...] = key(
-        (),
-        "URI prefixes that outputs may go to. Empty: any s3:// address for local, none for s3.",
-        each=WRITE_PREFIX,
-        example='["s3://style-assets/exports/"]',
-    )
-    bandwidth_limit: int = key(0, "The most bytes per second of all uploads together; 0: no limit.", at_least(0))
-    local: LocalStorageConfig = table(LocalStorageConfig, "Storage of kind local.")
-    s3: S3StorageConfig = table(S3StorageConfig, "Storage of kind s3.")
 
 
 @dataclass(frozen=True)
@@ -361,51 +295,6 @@ class EngineConfig:
 
 
 @dataclass(frozen=True)
-class LogConfig:
-    """`[log]`."""
-
-    file: Path | None = key(
-        None,
-        "A file for the daemon's log, beside standard error; a new one begins at max_bytes.",
-        example='"/var/log/openjd-vs/daemon.log"',
-    )
-    format: str = key(
-        "text",
-        "Lines for people, or one JSON object a line with time, level, message, job and attempt.",
-        one_of("text", "json"),
-    )
-    max_bytes: int = key(10 << 20, "The size at which the file becomes FILE.1 and a new one begins.", at_least(1 << 16))
-    keep_files: int = key(5, "How many of those earlier files are kept.", between(1, 1000))
-
-
-@dataclass(frozen=True)
-class ServerConfig:
-    """`[server]`."""
-
-    host: str = key("127.0.0.1", "The address that `openjd-vs serve` listens on.", HOST)
-    port: int = key(8642, "The port; 0: any free one.", between(0, 65_535))
-    auth: str = key(
-        "auto",
-        "Whether requests need an API key. auto: they do, except requests from this machine to a loopback host.",
-        one_of("auto", "keys", "none"),
-    )
-    state_dir: Path = key(
-        Path("~/.local/share/openjd-vstitcher/server"),
-        "Where the hashes of API keys and the key that signs links are kept. Several servers may share it.",
-    )
-    max_body_bytes: int = key(4 << 20, "The largest body that a request may have.", between(1024, 1 << 30))
-    max_page: int = key(500, "The most entries of a page.", between(1, 10_000))
-    requests_per_second: float = key(
-        50.0,
-        "How many requests per second one caller may make over ten seconds; 0: no limit. Callers are told apart by "
-        "their key, or by their address.",
-        between(0, 1_000_000),
-    )
-    max_streams: int = key(1000, "How many event streams and followed logs may be open.", between(1, 100_000))
-    link_s: int = key(300, "How long the link to an asset is valid.", between(1, _DAY_S))
-
-
-@dataclass(frozen=True)
 class Config:
     """The whole configuration.
 
@@ -422,6 +311,7 @@ class Config:
         OutputsConfig, "How outputs get into storage, and how long job directories are kept."
     )
     engine: EngineConfig = table(EngineConfig, "How engines are started and watched.")
+    jobs: JobsConfig = table(JobsConfig, "Jobs that run Python handlers or scripts.")
     log: LogConfig = table(LogConfig, "The daemon's own log. Each job has logs of its own in its directory.")
     server: ServerConfig = table(ServerConfig, "The HTTP API: `openjd-vs serve`.")
     source: Path | None = None

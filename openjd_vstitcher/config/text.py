@@ -13,7 +13,8 @@ from typing import Any
 from ..redaction import Redaction, is_secret, masked
 from .file import ReadConfig, type_name
 from .keys import ARGUMENT, EXPRESSION, PLAIN, Declared, declared
-from .tables import Config, PopupRule, S3StorageConfig
+from .storage import S3StorageConfig
+from .tables import Config, PopupRule
 
 _HIDDEN = "[redacted]"
 _PLAIN = (PLAIN, ARGUMENT, EXPRESSION)
@@ -87,7 +88,7 @@ def effective_file(read: ReadConfig) -> str:
 
 
 def file_for_commands(config: Config) -> str:
-    """What the commands of a session need of a configuration, as a file: of the engine and of inputs, and no more.
+    """What the commands of a session need of a configuration, as a file: engine, inputs, handlers and scripts only.
 
     Inputs are not cached, because a cache that jobs share is a way from one job to another.
     """
@@ -95,6 +96,7 @@ def file_for_commands(config: Config) -> str:
         "engine": config.engine,
         "inputs": dataclasses.replace(config.inputs, cache_bytes=0),
         "storage.s3": S3StorageConfig(endpoint_url=config.storage.s3.endpoint_url),
+        "jobs": dataclasses.replace(config.jobs, destination="", asset_types={}),
     }
     lines = []
     for name, table in needed.items():

@@ -1,4 +1,4 @@
-"""Job objects of Windows: a group of processes that can be killed and counted together. Unverified on Windows."""
+"""Job objects of Windows: a group of processes that can be killed and counted together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists the windows that an engine shows and presses their buttons. Unverified on Windows and macOS."""
+"""Lists the windows that an engine shows and presses their buttons. Unverified on macOS."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RecordedScreen:
 
 
 class WindowsScreen:
-    """The top-level windows of a process, through EnumWindows. Unverified.
+    """The top-level windows of a process, through EnumWindows. Seen under Wine only.
 
     Parameters
     ----------

@@ -52,6 +52,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     counted: bool = True
     pause: bool = False
     crashed: bool = False
+    result: dict[str, Any] | None = None
 
 
 class JobStarted(Event, frozen=True, kw_only=True):

@@ -134,6 +134,38 @@ class ExportFailed(Event, frozen=True, kw_only=True):
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class ScriptSucceeded(Event, frozen=True, kw_only=True):
+    """A script ended with exit code 0.
+
+    Parameters
+    ----------
+    output: the last lines that it printed.
+    """
+
+    script: str
+    arguments: dict[str, Any]
+    seconds: Seconds
+    output: list[str] = msgspec.field(default_factory=list)
+
+
+class ScriptFailed(Event, frozen=True, kw_only=True):
+    """A script failed.
+
+    Parameters
+    ----------
+    exit_code: None if it could not be started or was stopped.
+    reason: why it failed.
+    output: the last lines that it printed.
+    """
+
+    script: str
+    arguments: dict[str, Any]
+    seconds: Seconds
+    exit_code: int | None = None
+    reason: str
+    output: list[str] = msgspec.field(default_factory=list)
+
+
 Fact = (
     EngineReady
     | EngineRestarted
@@ -146,6 +178,8 @@ Fact = (
     | Limited
     | Exported
     | ExportFailed
+    | ScriptSucceeded
+    | ScriptFailed
 )
 """The events that actions may report. No action can report another event, such as the end of the job."""
 

@@ -63,6 +63,13 @@ class OutputRegistered(Event, frozen=True, kw_only=True):
     asset_id: str
 
 
+class OutputUnregistered(Event, frozen=True, kw_only=True):
+    """An output is stored and has no asset: the platform does not have its type."""
+
+    output: str
+    uri: str
+
+
 class OutputWaiting(Event, frozen=True, kw_only=True):
     """The delivery of an output failed and is retried after a pause."""
 

@@ -88,6 +88,15 @@ class Ledger:
                     rows,
                 )
 
+    def add(self, output: ExpectedOutput) -> None:
+        """Add an output that was not known before the job ran."""
+        with self._lock, _explained():
+            self._connection.execute(
+                "INSERT INTO output (name, position, upload, asset_type, instruction)"
+                " SELECT ?, count(*), ?, ?, ? FROM output WHERE true ON CONFLICT (name) DO NOTHING",
+                (output.name, output.upload, output.asset_type, output.instruction),
+            )
+
     def entry(self, name: str) -> Entry:
         """The row of an expected output."""
         with self._lock, _explained("cannot read the ledger"):

@@ -38,6 +38,8 @@ class OutputSync:
     expected: the outputs of the job; None to continue with those in the ledger.
     ledger: the file of the ledger. It is continued if it exists.
     delivery: where outputs go; None if they stay in the directory (they are checked and `kept`).
+    adopt: returns the output that a file of another name is, None if it is none. It is asked at the end, when nothing
+        writes files any more. None: there are no such outputs.
     """
 
     def __init__(
@@ -49,10 +51,12 @@ class OutputSync:
         journal: Journal,
         delivery: Delivery | None = None,
         config: OutputsConfig | None = None,
+        adopt: Callable[[str], ExpectedOutput | None] | None = None,
     ) -> None:
         config = config or OutputsConfig()
         self._config = config
         self._journal = journal
+        self._adopt = adopt
         self._directory = OutputDirectory(directory)
         self._ledger = Ledger(ledger, expected)
         if delivery is not None:
@@ -131,7 +135,8 @@ class OutputSync:
         output = self._expected_as(name)
         try:
             if output is None:
-                self._count_unexpected(name)
+                if self._adopt is None:
+                    self._count_unexpected(name)
             elif self._ledger.entry(output.name).state == "expected":
                 self._ledger.record(output.name, "seen")
                 self._journal.append(OutputSeen(output=output.name))
@@ -220,12 +225,22 @@ class OutputSync:
 
     def _sweep(self) -> None:
         for name in self._directory.names():
-            if self._expected_as(name) is None:
+            if self._expected_as(name) is None and not self._adopted(name):
                 self._count_unexpected(name)
         for output in self._expected.values():
             if self._directory.look(output.name) is not None:
                 self._seen(output.name)
                 self._submit(output)
+
+    def _adopted(self, name: str) -> bool:
+        output = self._adopt(name) if self._adopt is not None else None
+        if output is None:
+            return False
+        self._ledger.add(output)
+        self._expected[name] = output
+        self._by_folded[same_file_key(name)] = name
+        self._unexpected.discard(name)
+        return True
 
     def _report(self) -> SyncReport:
         entries = self._ledger.entries()

@@ -14,7 +14,7 @@ from .. import events
 from ..config import OutputsConfig
 from ..errors import ClaimLost, PlatformError, StorageError
 from ..journal import Journal
-from ..platform.values import NewAsset
+from ..platform.values import NewAsset, lost
 from ..retry import retrying
 from ..storage.address import join
 from ..storage.ports import ObjectChanged, Transfer
@@ -210,7 +210,10 @@ class Upload:
         PlatformError: the catalogue cannot be asked, so nothing may be written now.
         """
         output = entry.output
-        assert output.asset_type is not None
+        if output.asset_type is None:
+            if delivery.catalogue.claim_state(delivery.claim, timeout_s=0) == "lost":
+                raise lost(delivery.claim)
+            return
         asset = NewAsset(
             name=output.name,
             type=output.asset_type,
@@ -225,6 +228,10 @@ class Upload:
             self._ledger.record(output.name, asset_id=asset_id)
 
     def _register(self, output: ExpectedOutput, entry: Entry, delivery: Delivery) -> None:
+        if output.asset_type is None:
+            self._ledger.record(output.name, "kept", error=None)
+            self._journal.append(events.OutputUnregistered(output=output.name, uri=entry.uri or ""))
+            return
         assert entry.asset_id is not None
         asset_id, details = entry.asset_id, _asset_details(output, entry, delivery)
         self._retrying(output, lambda: delivery.catalogue.asset_uploaded(delivery.claim, asset_id, details))

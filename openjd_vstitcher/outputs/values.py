@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..platform.ports import AssetCatalogue
+from ..platform.ports import Platform
 from ..platform.values import Claim
 from ..storage.ports import Storage
 
 Fate = Literal["registered", "kept", "pending", "failed", "missing"]
-"""What became of an output. `kept`: it stays on disk as intended. `pending`: its delivery can be resumed."""
+"""What became of an output. `kept`: it is where it belongs and has no asset. `pending`: its delivery can be resumed."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Delivery:
 
     storage: Storage
     destination: str
-    catalogue: AssetCatalogue
+    catalogue: Platform
     claim: Claim
     style_id: str | None = None
     body_id: str | None = None
@@ -47,7 +47,7 @@ class Delivery:
         cls,
         facts: Mapping[str, str],
         storage: Storage,
-        catalogue: AssetCatalogue,
+        catalogue: Platform,
         claim: Claim,
         provenance: Callable[[], Mapping[str, Any]],
     ) -> Delivery:

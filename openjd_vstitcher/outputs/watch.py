@@ -21,6 +21,8 @@ from watchdog.events import (
 )
 
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afpfs", "fuse.sshfs", "9p", "webdav"}
+_STOP_LIMIT_S = 2.0
+"""On Windows watchdog waits for ever if it is stopped just before it asks for the next events."""
 _log = logging.getLogger(__name__)
 _EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileModifiedEvent, FileMovedEvent]
 
@@ -73,14 +75,17 @@ class Watch:
         with self._changed:
             self._stopped = True
             self._changed.notify()
-        self._observer.stop()
-        self._observer.join()
+        ending = threading.Thread(target=_end, args=(self._observer,), name="end-watch", daemon=True)
+        ending.start()
+        ending.join(_STOP_LIMIT_S)
         self._settler.join()
         self._observer = None
 
     def moved_or_closed(self, name: str) -> None:
         """Handle a file that was closed, or moved into place."""
         with self._changed:
+            if self._stopped:
+                return
             self._unsettled.pop(name, None)
         self._on_seen(name)
         self._on_settled(name)
@@ -91,6 +96,8 @@ class Watch:
         if state is None:
             return
         with self._changed:
+            if self._stopped:
+                return
             self._unsettled[name] = (state, time.monotonic())
             self._changed.notify()
         self._on_seen(name)
@@ -168,6 +175,11 @@ def is_network_drive(path: Path) -> bool:
         if path.is_relative_to(partition.mountpoint) and len(partition.mountpoint) >= len(best):
             best, kind = partition.mountpoint, partition.fstype
     return kind in _NETWORK_FILE_SYSTEMS
+
+
+def _end(observer: Any) -> None:
+    observer.stop()
+    observer.join()
 
 
 def _observer(polling: bool) -> Any:

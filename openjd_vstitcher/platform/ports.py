@@ -99,8 +99,14 @@ class JobQueue(Protocol):
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it. Idempotent."""
 
-    def retry(self, job_id: str) -> Job:
-        """Put an ended job back into the queue and reset its retries, returns and crashes."""
+    def retry(self, job_id: str, *, done: Mapping[str, Any] | None = None) -> Job:
+        """Put an ended job back into the queue and reset its retries, returns, crashes and result.
+
+        Parameters
+        ----------
+        done: the steps that succeeded and are not run again: `template_sha256`, and the names of its `steps`. Raises
+            `PlatformError` if the platform cannot keep them.
+        """
 
     def hold(self, job_id: str) -> Job:
         """Put a waiting job on hold, so that it is not claimed."""

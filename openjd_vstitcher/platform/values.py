@@ -27,6 +27,10 @@ ENDED: tuple[JobStatus, ...] = ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCEL
 """The final statuses; only `retry` changes them."""
 MOST_CRASHES = 3
 """How often the process of a job may end without an outcome before the job is put on hold (Law 10)."""
+NO_DONE = "the platform has no column for what succeeded; `openjd-vs platform migrate` adds it"
+"""Why a job cannot be retried without the steps that succeeded."""
+MOST_RESULT_BYTES = 1 << 20
+"""How large a job's result may be, as JSON."""
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 900.0
 
@@ -83,7 +87,9 @@ class Job:
     not_before: when the job can be claimed again; None if at once.
     returns: how often it went back into the queue because something was in the way.
     crashes: how often a process ended without an outcome while it held the job.
-    unreadable: why `details` and `errors` are left out; None if they are not.
+    result: what the last attempt returned; None if it has none.
+    done: what a retry does not run again, see `JobQueue.retry`; None if it runs everything.
+    unreadable: why `details` are left out; None if they are not.
     """
 
     id: str
@@ -108,20 +114,22 @@ class Job:
     not_before: datetime | None = None
     returns: int = 0
     crashes: int = 0
+    result: Mapping[str, Any] | None = None
+    done: Mapping[str, Any] | None = None
     unreadable: str | None = None
 
     def readable(self) -> Job:
-        """The job for people: without details and errors that are nested too deeply, too large, or not as expected."""
+        """The job for people: without details that are nested too deeply, too large, or not an object."""
         from ..documents import data_problems
 
-        problems = data_problems({"details": self.details, "errors": list(self.errors)})
+        problems = data_problems({"details": self.details})
         if not isinstance(self.details, Mapping):
             problems.append(Problem("/details", f"found a {type(self.details).__name__}; expected an object"))
-        return self.without_data(f"{problems[0].message} (at {problems[0].pointer})") if problems else self
+        return self.without_details(f"{problems[0].message} (at {problems[0].pointer})") if problems else self
 
-    def without_data(self, reason: str) -> Job:
-        """The job without its details and errors, which cannot be read."""
-        return replace(self, details={}, errors=(), unreadable=reason)
+    def without_details(self, reason: str) -> Job:
+        """The job without its details, which cannot be read."""
+        return replace(self, details={}, unreadable=reason)
 
 
 JobPlace = tuple[datetime, str]
@@ -220,6 +228,7 @@ class Outcome:
         grows each time.
     crashed: with `NEW`: the process ended without an outcome. The job pauses too, and is put on hold when this has
         happened `MOST_CRASHES` times.
+    result: what the job returned, as JSON data of at most `MOST_RESULT_BYTES`. It is stored together with the status.
     """
 
     status: OutcomeStatus
@@ -229,6 +238,7 @@ class Outcome:
     counted: bool = True
     pause: bool = False
     crashed: bool = False
+    result: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, data: Any) -> Outcome:
@@ -248,6 +258,15 @@ class Outcome:
         if problems:
             raise InvalidInput("outcome", problems)
         return cls(**{name: data[name] for name in _OUTCOME_FIELDS if name in data})
+
+
+def without_result(outcome: Outcome) -> Outcome:
+    """The outcome for a platform that has no place for a result: its details say where the result is."""
+    if outcome.result is None:
+        return outcome
+    note = "the result is in the attempt's journal: the platform has no column for it"
+    details = f"{outcome.status_details}; {note}" if outcome.status_details else note
+    return replace(outcome, status_details=details, result=None)
 
 
 def blames_row(error: Exception) -> bool:
@@ -282,6 +301,7 @@ _OUTCOME_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "counted": (lambda value: isinstance(value, bool), "true or false"),
     "pause": (lambda value: isinstance(value, bool), "true or false"),
     "crashed": (lambda value: isinstance(value, bool), "true or false"),
+    "result": (lambda value: value is None or isinstance(value, Mapping), "an object or null"),
 }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,10 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     environments: tuple[Environment, ...]
     extensions: RevisionExtensions
+
+    def without(self, steps: Collection[str]) -> Plan:
+        """The plan without some of its steps; those that depend on them count as ready."""
+        return replace(self, steps=tuple(planned for planned in self.steps if planned.name not in steps))
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .codes import ApiError, Code
+from .glb import ALPHA_MODES, PBR_MODELS, with_looks
 
 if TYPE_CHECKING:
     from .host import Host
     from .model import Garment
     from .parts import Part
+
+PIECES = ("per_piece", "per_piece_square", "all_pieces_bounding_box", "all_pieces_square")
+DPI = 76.2
+"""Dots per inch of pictures without `layout.dpi`."""
 
 
 def export_3d(host: Host, garment: Garment, options: dict[str, Any]) -> None:
@@ -29,7 +34,12 @@ def export_3d(host: Host, garment: Garment, options: dict[str, Any]) -> None:
     up_axis = str(options.get("up_axis", "y")).lower()
     if up_axis not in ("y", "z"):
         raise ApiError(Code.INVALID_ARGUMENT, f"up_axis must be y or z, not {up_axis!r}")
-    parts = garment_parts(garment, include_avatar=bool(options.get("include_avatar")))
+    pbr_model = options.get("pbr_model", PBR_MODELS[0])
+    alpha_mode = str(options.get("alpha_mode", "opaque")).upper()
+    if pbr_model not in PBR_MODELS or alpha_mode not in ALPHA_MODES:
+        raise ApiError(Code.INVALID_ARGUMENT, f"unknown pbr_model {pbr_model!r} or alpha_mode {alpha_mode!r}")
+    dpi = _layout_dpi(options.get("layout") or {})
+    parts = garment_parts(garment, include_avatar=bool(options.get("include_avatar")), px_per_cm=dpi / 2.54)
     if not parts:
         raise ApiError(Code.RENDER_FAILED, "the garment has no meshes")
     try:
@@ -41,9 +51,24 @@ def export_3d(host: Host, garment: Garment, options: dict[str, Any]) -> None:
         if kind == "obj":
             _write_obj(scene, path)
         else:
-            host.misbehaviour.write(path, scene.export(file_type="glb"))
+            content = with_looks(scene.export(file_type="glb"), pbr_model, alpha_mode)
+            host.misbehaviour.write(path, content)
     except OSError as error:
         raise ApiError(Code.CANNOT_WRITE, f"{path}: {error}") from error
+
+
+def _layout_dpi(layout: dict[str, Any]) -> float:
+    """The dots per inch of the pictures; ApiError for a layout that VStitcher does not have."""
+    native = layout.get("layout_type", "layout_uv") == "native_uv"
+    piece = layout.get("piece", PIECES[0])
+    if not native and (layout.get("layout_type", "layout_uv") != "layout_uv" or piece not in PIECES):
+        raise ApiError(Code.INVALID_ARGUMENT, f"unknown layout {layout!r}")
+    if layout.get("file_format", "png") not in ("png", "jpg"):
+        raise ApiError(Code.INVALID_ARGUMENT, "file_format must be png or jpg for glTF")
+    dpi = layout.get("dpi", DPI)
+    if isinstance(dpi, bool) or not isinstance(dpi, int | float) or not 50 <= dpi <= 400:
+        raise ApiError(Code.INVALID_ARGUMENT, f"layout.dpi must be 50 to 400, not {dpi!r}")
+    return float(dpi)
 
 
 def _scene(parts: list[Part], scale: float, up_axis: str, *, names: bool) -> Any:

@@ -12,7 +12,7 @@ from . import meshes
 from .codes import ApiError, Code
 from .meshes import Array, Mesh, Surface
 from .model import Garment, Shape, Trim
-from .textures import Picture, label_picture, piece_picture
+from .textures import PX_PER_CM, Picture, label_picture, piece_picture
 
 _AVATAR: dict[str, Any] = {"name": "Avatar", "color": "#c9c6c1", "roughness": 0.55, "metallic": 0.0, "type": "avatar"}
 _BUTTON_PROFILE = (
@@ -49,10 +49,17 @@ class Part:
     picture: Picture | None = None
 
 
-def garment_parts(garment: Garment, *, include_avatar: bool = False) -> list[Part]:
-    """The parts of a garment in its current colorway: pieces first, the avatar last."""
+def garment_parts(garment: Garment, *, include_avatar: bool = False, px_per_cm: float = PX_PER_CM) -> list[Part]:
+    """The parts of a garment in its current colorway: pieces first, the avatar last.
+
+    Parameters
+    ----------
+    px_per_cm: the resolution of the pictures of pieces.
+    """
     loaded = _pieces(garment)
-    parts = [_piece(garment, shape, loaded[shape.mesh]) for shape in garment.pieces() if shape.mesh in loaded]
+    parts = [
+        _piece(garment, shape, loaded[shape.mesh], px_per_cm) for shape in garment.pieces() if shape.mesh in loaded
+    ]
     drawn = {shape.id: loaded[shape.mesh] for shape in garment.pieces() if shape.mesh in loaded}
     surfaces = {key: Surface(mesh) for key, mesh in drawn.items() if mesh.uv is not None}
     for shape, trim in garment.trims():
@@ -72,8 +79,8 @@ def _pieces(garment: Garment) -> dict[str, Mesh]:
         raise ApiError(Code.RENDER_FAILED, f"the garment's meshes: {error}") from error
 
 
-def _piece(garment: Garment, shape: Shape, mesh: Mesh) -> Part:
-    textured = piece_picture(garment, shape, mesh.uv) if mesh.uv is not None else None
+def _piece(garment: Garment, shape: Shape, mesh: Mesh, px_per_cm: float) -> Part:
+    textured = piece_picture(garment, shape, mesh.uv, px_per_cm) if mesh.uv is not None else None
     if textured is None:
         return Part(shape.name, "piece", mesh, garment.material(shape.material))
     picture, uv = textured

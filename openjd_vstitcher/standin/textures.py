@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 Picture = npt.NDArray[np.uint8]
 
-_PX_PER_CM = 30.0
+PX_PER_CM = 30.0
 _MAX_SIDE_PX = 2048
 _MIN_TILE_PX = 4
 _LABEL_PX_PER_CM = 160
 _WOVEN = "#3b4550"
 
 
-def piece_picture(garment: Garment, shape: Shape, uv: Array) -> tuple[Picture, Array] | None:
+def piece_picture(
+    garment: Garment, shape: Shape, uv: Array, px_per_cm: float = PX_PER_CM
+) -> tuple[Picture, Array] | None:
     """Draw the texture of a piece. Returns it with the piece's uv in 0 to 1, or None if the piece has a plain colour.
 
     Parameters
@@ -45,7 +47,7 @@ def piece_picture(garment: Garment, shape: Shape, uv: Array) -> tuple[Picture, A
     from PIL import Image
 
     low, high = uv.min(axis=0), uv.max(axis=0)
-    scale = min(_PX_PER_CM, _MAX_SIDE_PX / float((high - low).max()))
+    scale = min(px_per_cm, _MAX_SIDE_PX / float((high - low).max()))
     size = (max(int((high[0] - low[0]) * scale), 1), max(int((high[1] - low[1]) * scale), 1))
     picture = Image.new("RGB", size, str(fabric.get("color", "#b4b4b4")))
     if fabric.get("texture"):

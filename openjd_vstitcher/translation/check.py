@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,14 +15,18 @@ from openjd.model import (
 )
 
 from ..config import Config
-from ..documents import read_document
+from ..documents import read_document, with_places
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..presets import is_preset, load_job_details, load_preset, unproven_changes
+from .advice import advice, run_data_problems
+from .definition import is_definition, load_definition
 from .dependencies import circular_dependencies
+from .extensions import EXTENSIONS
 from .fields import unknown_fields, without_consequences
 from .model_errors import MAX_PROBLEMS, model_problems
 from .preset import translate
+from .task import is_task, load_task
 
 T = TypeVar("T")
 
@@ -56,23 +60,36 @@ def check_file(file: Path, config: Config) -> str:
     if isinstance(data, dict) and "preset_key" in data:
         load_job_details(data, source)
         return "a valid job"
+    if is_definition(data):
+        load_definition(data, source)
+        return "a valid job definition"
+    if is_task(data):
+        return f"a valid {load_task(data, source)} task"
     if is_preset(data):
         preset = load_preset(data, source, extra_exports=extra_exports(config.engine.extra_exports))
-        decode(translate(preset), source)
+        decode(translate(preset), f"template of {file}")
         count = len(preset.exports)
         return f"a valid preset with {count} export{'' if count == 1 else 's'}"
     if isinstance(data, dict) and str(data.get("specificationVersion")).startswith("environment"):
-        decode_environment(data, source)
-        return "a valid environment template"
-    template = decode(data, source)
-    return f"a valid job template with {len(template.steps)} steps"
+        environment = decode_environment(data, source, EXTENSIONS)
+        return "a valid environment template" + _needs(environment.extensions)
+    extra = extra_exports(config.engine.extra_exports)
+    template = decode(data, source, EXTENSIONS)
+    if problems := run_data_problems(data, extra):
+        raise InvalidInput(source, problems)
+    steps = len(template.steps)
+    return f"a valid job template with {steps} step{'' if steps == 1 else 's'}{_needs(template.extensions)}"
+
+
+def _needs(extensions: Collection[str] | None) -> str:
+    return f"; needs {', '.join(extensions)}" if extensions else ""
 
 
 def warnings(file: Path, config: Config) -> list[str]:
-    """What may go wrong with a valid document: changes of a preset that an engine cannot be shown to make."""
+    """What may go wrong with a valid document: advice on a template, changes that an engine cannot be shown to make."""
     data = read_document(file)
     if not is_preset(data):
-        return []
+        return [str(problem) for problem in with_places(InvalidInput(str(file), advice(data))).problems]
     custom = extra_exports(config.engine.extra_exports)
     then = "fails" if config.engine.unproven_mutations == "fail" else "warns"
     problems = unproven_changes(load_preset(data, str(file), extra_exports=custom), custom)
@@ -144,34 +161,3 @@ def _texts(data: Any) -> Iterator[str]:
     elif isinstance(data, dict | list):
         for value in data.values() if isinstance(data, dict) else data:
             yield from _texts(value)
-
-
-def check_commands(data: Mapping[str, Any], allowed: Collection[str], source: str) -> None:
-    """Refuse a template whose actions run anything but the allowed commands (Law 8).
-
-    Raises
-    ------
-    InvalidInput: with the place of each command that is not allowed.
-    """
-    problems = [
-        Problem(pointer, f"runs {command!r}; this worker allows only {', '.join(sorted(allowed))}")
-        for pointer, command in action_commands(data)
-        if command not in allowed
-    ]
-    if problems:
-        raise InvalidInput(source, problems)
-
-
-def action_commands(node: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
-    """The command of each action of a template, with its place. What is not a template is looked through too."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "actions" and isinstance(value, dict):
-                for name, action in value.items():
-                    command = action.get("command") if isinstance(action, dict) else None
-                    yield f"{pointer}/actions/{name}/command", command
-            else:
-                yield from action_commands(value, f"{pointer}/{key}")
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from action_commands(value, f"{pointer}/{index}")

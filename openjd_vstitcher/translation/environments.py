@@ -12,12 +12,33 @@ STAGE_TIMEOUT_S = 1800
 START_TIMEOUT_S = 900
 END_TIMEOUT_S = 300
 CONNECTION_FILE = "{{Session.WorkingDirectory}}/connection.json"
-_JOB_FILE = "{{Session.WorkingDirectory}}/job.json"
+JOB_FILE = "{{Session.WorkingDirectory}}/job.json"
 
 
 def environments(preset_row: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """The two environments of every session: the staged inputs, and the engine with the garment open."""
     return [_working_directory(preset_row or {}), _vstitcher()]
+
+
+def files_environment() -> dict[str, Any]:
+    """The environment that stages the input files of a handler, and removes them."""
+    return {
+        "name": "WorkingDirectory",
+        "description": "Stages the input files, and removes them.",
+        "script": {
+            "actions": {
+                "onEnter": action(
+                    "openjd-vs",
+                    ["stage", "--into", "{{Session.WorkingDirectory}}"],
+                    ["--manifest", "{{Param.InputsManifest}}"],
+                    ["--job-id", "{{Param.JobId}}"],
+                    ["--output-dir", "{{Param.OutputDir}}"],
+                    timeout=STAGE_TIMEOUT_S,
+                ),
+                "onExit": action("openjd-vs", ["teardown", "{{Session.WorkingDirectory}}"], timeout=END_TIMEOUT_S),
+            }
+        },
+    }
 
 
 def environment_templates() -> list[Template]:
@@ -158,7 +179,7 @@ def _vstitcher() -> dict[str, Any]:
                 "onEnter": action(
                     "vstitcher-openjd",
                     ["daemon", "start", "--connection-file", CONNECTION_FILE],
-                    ["--job", _JOB_FILE],
+                    ["--job", JOB_FILE],
                     ["--engine", "{{Param.Engine}}"],
                     ["--output-dir", "{{Param.OutputDir}}"],
                     timeout=START_TIMEOUT_S,
@@ -177,10 +198,17 @@ def json_file(name: str, filename: str, data: Any) -> dict[str, Any]:
     return {"name": name, "type": "TEXT", "filename": filename, "data": constant_json(data) + "\n"}
 
 
-def action(command: str, *args: list[str], timeout: int) -> dict[str, Any]:
+def action(command: str, *args: list[str], timeout: int, notify_s: int = 30) -> dict[str, Any]:
+    """An action of a template.
+
+    Parameters
+    ----------
+    timeout: how long it may take, in seconds.
+    notify_s: how long it may take to end when it is canceled, in seconds.
+    """
     return {
         "command": command,
         "args": [arg for group in args for arg in group],
         "timeout": timeout,
-        "cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": 30},
+        "cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": notify_s},
     }

@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from ..errors import InvalidInput
 from ..presets import check_asset_types, load_job_details, load_preset
 from .environments import parameter_values
-from .outputs import ExpectedOutput, expected_outputs
+from .handler import of_handler
+from .job import JobContext, Row, TranslatedJob
+from .outputs import expected_outputs
 from .preset import translate
-from .text import Template
-
-
-@dataclass(frozen=True)
-class JobContext:
-    """What a translation must know of the place where the job will run.
-
-    Parameters
-    ----------
-    output_dir: absolute path of the output directory.
-    inputs_manifest: absolute path of the inputs manifest.
-    engine: the value of the `Engine` parameter.
-    extra_exports: the custom export types of this machine, see `load_preset`.
-    asset_types: the asset types that the platform knows, None where that is unknown.
-    """
-
-    output_dir: str
-    inputs_manifest: str
-    engine: str
-    extra_exports: Mapping[str, Mapping[str, Any]]
-    asset_types: Collection[str] | None
-
-
-@dataclass(frozen=True)
-class TranslatedJob:
-    """A job as everything after the translation sees it.
-
-    Parameters
-    ----------
-    template, parameters: what `openjd.sessions` runs.
-    outputs: the files that it is expected to make.
-    inputs: what names its inputs, see `resolve_inputs`.
-    destination: what names the place of its outputs, see `destination_prefix`.
-    style_id, body_id: what its assets belong to.
-    hides_previous_style_assets: whether older assets of the style stop being public facing when it succeeds.
-    """
-
-    template: Template
-    parameters: Mapping[str, str]
-    outputs: tuple[ExpectedOutput, ...]
-    inputs: Mapping[str, Any]
-    destination: Mapping[str, Any]
-    style_id: str | None = None
-    body_id: str | None = None
-    hides_previous_style_assets: bool = False
-
-
-Row = Mapping[str, Any]
+from .scripts import of_scripts
 
 
 def translate_job(job: Row, preset: Row, context: JobContext) -> TranslatedJob:
@@ -78,7 +31,9 @@ def translate_job(job: Row, preset: Row, context: JobContext) -> TranslatedJob:
 
 def kind_of(job: Row, preset: Row) -> str:
     """The kind of a job, a key of `KINDS`."""
-    return "preset"
+    details = preset.get("details")
+    named = details if isinstance(details, Mapping) else {}
+    return next((kind for kind in ("handler", "scripts") if kind in named), "preset")
 
 
 def _of_preset(job: Row, preset_row: Row, context: JobContext) -> TranslatedJob:
@@ -104,5 +59,9 @@ def _of_preset(job: Row, preset_row: Row, context: JobContext) -> TranslatedJob:
     )
 
 
-KINDS: dict[str, Callable[[Row, Row, JobContext], TranslatedJob]] = {"preset": _of_preset}
+KINDS: dict[str, Callable[[Row, Row, JobContext], TranslatedJob]] = {
+    "preset": _of_preset,
+    "handler": of_handler,
+    "scripts": of_scripts,
+}
 """Each kind of job with its translation."""

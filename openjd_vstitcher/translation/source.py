@@ -12,7 +12,7 @@ from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..presets import is_preset, load_preset
-from .check import action_commands
+from .commands import actions
 from .preset import translate
 
 OUR_COMMANDS = ("openjd-vs", "vstitcher-openjd")
@@ -50,7 +50,7 @@ class TemplateSource:
     @property
     def is_ours(self) -> bool:
         """Whether some action of it runs one of our commands. If none does, it has nothing to do with VStitcher."""
-        commands = (command for _, command in action_commands(self.template))
+        commands = (action.get("command") for _, action in actions(self.template))
         return any(isinstance(command, str) and PurePath(command).stem in OUR_COMMANDS for command in commands)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,11 +14,13 @@ import pytest
 
 from openjd_vstitcher.cli._signals import EFFECTS
 from openjd_vstitcher.config import load_config
+from openjd_vstitcher.translation.definition import load_definition
 
-from .conftest import BIN, OPENJD, SMALL_PICTURES
+from .conftest import BIN, OPENJD, SMALL_PICTURES, commands_environment
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HANDLERS = (ROOT / "docs" / "handlers.md").read_text(encoding="utf-8")
 COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 
 
@@ -115,3 +119,34 @@ def test_every_file_that_the_readme_links_to_is_there() -> None:
     assert targets
     for target in targets:
         assert (ROOT / target).exists(), target
+
+
+def run(command: str, folder: Path) -> str:
+    program, *arguments = shlex.split(command, comments=True)
+    path = {"openjd-vs": BIN / "openjd-vs", "openjd": OPENJD}[program]
+    done = subprocess.run(
+        [path, *arguments], cwd=folder, capture_output=True, text=True, timeout=100, env=commands_environment()
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.mark.timeout(400)
+def test_the_commands_of_the_page_about_handlers_run_and_print_what_it_shows(checkout: Path) -> None:
+    (checkout / "docs.toml").write_text(blocks("toml", HANDLERS)[0])
+    printed = ""
+    for block in blocks("console", HANDLERS):
+        for command, shown in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", block, flags=re.MULTILINE):
+            printed = run(command, checkout)
+            assert shown in printed
+            if "jobs list" in command:
+                assert printed.count("COMPLETED_SUCCESS") == 2
+    assert (checkout / "output" / "words.csv").read_text().startswith("to,2\n")
+    assert (checkout / "output" / "notes.txt").read_text().split() == ["first", "second", "second"]
+    assert json.loads((checkout / "status.json").read_text())["exit_code"] == 0
+
+
+def test_the_page_about_handlers_shows_the_example_and_a_valid_definition() -> None:
+    assert blocks("python", HANDLERS) == [(ROOT / "examples" / "handlers" / "count_words.py").read_text()]
+    definition = json.loads(blocks("json", HANDLERS)[0])
+    assert load_definition(definition, "docs")["handler"] == "hello_world"

@@ -26,6 +26,7 @@ PROJECT = HERE.parents[1] / "schemas" / "hasura"
 ADMIN_SECRET = "contract-secret"
 JWT_KEY = "a key of at least thirty-two bytes for HS256"
 LIVE_QUERY_INTERVAL_S = 0.05
+JOB_TABLE = "dxa.flow_node_run"
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,15 @@ def test_older_assets_stay_as_they_are_when_there_are_no_new_ones(subject: Subje
     assert public(platform, older) == {"front.png": True}
 
 
+def test_older_assets_stay_as_they_are_unless_the_outcome_hides_them(subject: Subject) -> None:
+    platform = subject.platform
+    older, newer = claimed(platform), claimed(platform)
+    upload(platform, older)
+    upload(platform, newer)
+    platform.finish(newer, Outcome("COMPLETED_ERRORS", "no licence"))
+    assert public(platform, older) == {"front.png": True}
+
+
 def test_a_job_that_ends_late_does_not_hide_what_a_later_one_made(subject: Subject) -> None:
     platform = subject.platform
     slow = claimed(platform)
@@ -155,4 +164,6 @@ def test_the_types_that_an_asset_may_have_are_known(subject: Subject) -> None:
     known = subject.platform.asset_types()
     assert known is not None
     types = {"MEDIA_RENDER", "MEDIA_RENDER_RAY_TRACE", "MEDIA_3D_SCENE", "DXA_ASSET_BUNDLE", "TURNTABLE", "SCAN"}
+    if subject.kind != "legacy":
+        types |= {"DATA", "DOCUMENT", "VIDEO", "VSTITCHER_FILE"}
     assert set(known) == types

@@ -256,6 +256,15 @@ def test_one_row_that_cannot_be_read_does_not_hide_the_others(
     assert platform.release(deep.id).status == "NEW"
     platform.request_cancel(deep.id)
     assert platform.retry(deep.id).status == "NEW"
+    for job in (*others, deep):
+        platform.request_cancel(job.id)
+    platform.retry(deep.id)
+    if (taken := platform.claim("worker-1", TYPES, lease_s=60)) is not None:
+        platform.finish(taken, Outcome("COMPLETED_ERRORS", "x", errors=[{"message": "too deep"}]))
+    ended = platform.job(deep.id)
+    assert ended.status == "COMPLETED_ERRORS"
+    assert ended.unreadable
+    assert bool(ended.errors) == (subject.kind != "legacy")
 
 
 def test_no_text_of_a_program_can_fail_a_write(subject: Subject) -> None:

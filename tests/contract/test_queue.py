@@ -40,6 +40,7 @@ def test_a_submitted_job_is_what_was_asked_for(subject: Subject) -> None:
     assert subject.open().job(job.id) == job
     assert (job.details, job.priority, job.requestor_id) == (details, 7, "someone")
     assert (job.status, job.started_at, job.ended_at, job.worker) == ("NEW", None, None, None)
+    assert (job.auto_retries, job.returns, job.crashes, job.cancel_requested) == (0, 0, 0, False)
     assert abs((job.created_at - before).total_seconds()) < 30
 
 

@@ -38,20 +38,24 @@ bw = types.ModuleType("BwApi")
 bw.BW_API_ERROR_SUCCESS = 0
 bw.CallbackBase = CallbackBase
 bw.GetLastError = lambda: 0
-bw.Version = lambda: "fake 1"
-bw.HostApplicationGet = lambda: '{"name": "fake"}'
-bw.GarmentOpen = lambda path: "g1"
+bw.BW_API_EVENT_GARMENT_MODIFIED = 6
+bw.Version = lambda: ("3.1", "3.20")
+bw.EventRegister = lambda callback, callback_id, event: 1
+bw.HostApplicationGet = lambda: '{"name": "VStitcher", "version": "fake 1"}'
+bw.GarmentOpen = lambda path: None
+bw.GarmentPathGet = lambda garment: "/garments/Tee.bw"
 bw.GarmentId = lambda: "g1"
-bw.GarmentClose = lambda garment, force: 1
-bw.GarmentDress = lambda garment: 1
+bw.GarmentClose = lambda garment, force: None
+bw.GarmentSnapshotIds = lambda garment: ["s1"]
+bw.SnapshotInfoGet = lambda garment, snapshot: '{"name": "final"}'
+bw.SnapshotLoadEx = lambda garment, options, snapshot: None
 bw.GarmentColorwayIds = lambda garment: [1]
 bw.ColorwayNameGet = lambda garment, colorway: "Only"
 bw.ColorwayCurrentGet = lambda garment: 1
-bw.GarmentInfoGetEx = lambda garment, key: json.dumps("Tee") if key == "name" else ""
 bw.EnvironmentCameraViewGet = lambda garment, name: "{}"
 bw.EnvironmentTurntableCameraPositionsGet = lambda camera, count: json.dumps([{}] * count)
 bw.RenderImageEx = _render
-bw.RenderJobStatusGet = lambda garment, job: json.dumps({"status": "running", "progress": 10})
+bw.RenderJobStatusGet = lambda garment, job: json.dumps({"status": "running", "progress": 0.1})
 sys.modules["BwApi"] = bw
 
 if __name__ == "__main__":

@@ -309,3 +309,21 @@ def test_a_task_on_hasura(request: pytest.FixtureRequest, tmp_path: Path, kind: 
         assert api.delete(f"/v1/tasks/{task_id}").status_code == 204
         refused(api.get(f"/v1/tasks/{task_id}"), 404)
         assert server.stop() == 0
+
+
+def test_a_job_definition_is_submitted_like_a_preset_and_checked(server: ApiServer) -> None:
+    definition = {"key": "greeting", "version": 1, "job_type": "TEST", "details": {"handler": "hello_world"}}
+    with server.client() as api:
+        created = api.post("/v1/tasks", json={"preset": definition, "details": {"parameters": {"name": "Ann"}}})
+        assert created.status_code == 201, created.text
+        assert api.get(created.headers["location"]).json()["result"] is None
+        refused = api.post(
+            "/v1/tasks", json={"preset": "greeting", "details": {"parameters": {"processing_time": 301}}}
+        )
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"] == "/details/parameters/processing_time"
+        older = {**definition, "version": 0, "details": {"handler": "nwb_raster_plot"}}
+        assert (
+            api.post("/v1/tasks", json={"preset": older, "details": {"parameters": {"nwb_file": "/a"}}}).status_code
+            == 422
+        )

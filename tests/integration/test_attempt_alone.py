@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import threading
@@ -34,7 +33,7 @@ def test_a_killed_job_process_delivers_what_it_made_and_the_job_runs_again(
         wait_until(flag.exists)
         status = read_status(farm.directory(job_id).status)
         assert status is not None
-        os.kill(status.pid, signal.SIGKILL)
+        psutil.Process(status.pid).kill()
         wait_until(lambda: farm.status(job_id) == "COMPLETED_SUCCESS")
     job = farm.job(job_id)
     assert (job.attempt, job.crashes) == (2, 1)

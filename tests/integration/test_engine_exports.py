@@ -184,11 +184,11 @@ def test_same_bundle_twice_is_the_same_bytes(session: Session) -> None:
 
 
 @pytest.mark.slow
-def test_seam_allowances_are_made_symmetric_for_that_bundle_only(session: Session) -> None:
+def test_seam_allowances_that_are_the_same_all_around_are_symmetric_already(session: Session) -> None:
     archive = bundled(session, bundle_type="body", set_seam_allowance_symmetrically=True)
     assert json.loads(archive.read("bundle.json"))["symmetric_seam_allowances"]
     reported = made(session, {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"})
-    assert reported[0]["event"] == "garment_reopened"
+    assert [event["event"] for event in reported] == ["exported"]
 
 
 def test_scan_is_complete(session: Session) -> None:
@@ -206,8 +206,8 @@ def test_mutations_are_applied_once_and_undone_by_reopening(session: Session) ->
     assert symmetric(plain)
     assert groups(plain) == {"Shell Button"}
     scan = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
-    names = [[event["event"] for event in made(session, scan, mutations=m)] for m in _HISTORIES]
-    assert names == [
+    told = [[event["event"] for event in made(session, scan, mutations=m)] for m in _HISTORIES]
+    assert told == [
         ["unproven", "exported"],
         ["exported"],
         ["mutation_applied", "exported"],
@@ -311,12 +311,10 @@ def test_artwork_is_assigned_by_the_documented_rule(tmp_path: Path) -> None:
         assert applied == {("label", "label-v2.png"), ("back-print", "back_print.png"), ("Jersey 180", "stripes.png")}
         red, green, blue = shown(picture(session, camera_view="GarmentFront"))
         assert red > 3 * max(green, blue)
-        textures = {
-            (colorway["name"], material["properties"]["name"]): (material["properties"]["texture"] or {}).get("path")
-            for colorway in scanned(session)["colorways"]
-            for material in colorway["materials"]
-        }
-        assert textures["Harbour", "Jersey 180"] == textures["Pine", "Jersey 180"] == "stripes.png"
+        for colorway in scanned(session)["colorways"]:
+            (cloth,) = (m["properties"]["material"] for m in colorway["materials"] if m["id"] == 1)
+            assert cloth["name"] == "Jersey 180"
+            assert cloth["front"]["basecolor"]["texture"]["image"]["path"] == "stripes.png"
 
 
 def test_replacement_for_a_missing_material_fails(tmp_path: Path) -> None:
@@ -358,3 +356,27 @@ def test_plugin_in_the_gui_does_the_same_as_the_script(tmp_path: Path, session: 
         supervisor = gui.connection["supervisor_pid"]
         gui.stop()
         wait_until(lambda: not exists(supervisor), "the end of the supervisor")
+
+
+@pytest.mark.slow
+def test_unproven_mutation_fails_the_export_if_the_configuration_says_so(tmp_path: Path) -> None:
+    with opened(tmp_path, 'unproven_mutations = "fail"') as session:
+        session.write(garment_path=str(GARMENT))
+        assert session.start().returncode == 0
+        scan = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
+        result = session.run(scan, mutations=[REMOVE_SYMMETRY])
+        assert result.returncode == 1
+        assert "failed in stage mutate: REMOVE_SYMMETRY: the engine keeps the symmetry of Front" in result.stdout
+        assert not (session.output / "scan.json").exists()
+        assert made(session, scan)[-1]["event"] == "exported"
+
+
+def test_garment_file_is_made_and_can_be_opened_by_a_session(session: Session, tmp_path: Path) -> None:
+    file = {"type": "EXPORT", "export_type": "VSTITCHER_FILE", "output_file_name": "out.bw"}
+    told = [event["event"] for event in made(session, file, mutations=[DELETE_TRIMS])]
+    assert told[-2:] == ["mutation_applied", "exported"]
+    with opened(tmp_path, "") as other:
+        other.write(garment_path=str(session.output / "out.bw"))
+        assert other.start().returncode == 0
+        found = scanned(other)
+        assert (found["name"], groups(found)) == ("out", set())

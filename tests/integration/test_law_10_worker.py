@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import functools
+import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
+import psutil
 import pytest
 
 from openjd_vstitcher import clock
@@ -17,8 +21,9 @@ from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.outcome import machine_fault
 from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.resume import finish_attempt
+from openjd_vstitcher.attempt.run import run_attempt
 from openjd_vstitcher.attempt.status import StatusFile
-from openjd_vstitcher.daemon import fitness
+from openjd_vstitcher.daemon import fitness, supervision
 from openjd_vstitcher.daemon.queue_client import QueueClient
 from openjd_vstitcher.errors import PlatformError
 from openjd_vstitcher.platform.values import NewJob
@@ -119,6 +124,24 @@ def test_no_error_of_the_queue_ends_a_daemon_that_waits(farm: Farm, scan: Callab
         wait_until(lambda: farm.status(job_id) == "COMPLETED_SUCCESS")
 
 
+def test_no_error_of_a_claim_ends_the_daemon(
+    farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims: list[Exception] = [PlatformError("away", transient=True), RecursionError("deep"), ValueError("bad answer")]
+    claim = farm.platform.claim
+
+    def fails(*given: Any, **named: Any) -> Any:
+        if claims:
+            raise claims.pop()
+        return claim(*given, **named)
+
+    monkeypatch.setattr(farm.platform, "claim", fails)
+    job_id = scan()
+    with farm.working(poll_s=0.1):
+        wait_until(lambda: farm.status(job_id) == "COMPLETED_SUCCESS")
+    assert claims == []
+
+
 # Sick machines
 
 
@@ -135,6 +158,19 @@ def test_a_process_that_never_begins_rests_the_machine_and_puts_its_job_on_hold_
     assert f"openjd-vs jobs release {first}" in (held.status_details or "")
     assert "3 attempts in a row could not be made on this machine" in caplog.text
     assert all(farm.directory(first, attempt).reported.exists() for attempt in (1, 2, 3))
+
+
+def test_a_process_that_shows_no_sign_of_life_is_killed(
+    farm: Farm, scan: Callable[[], str], python: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "Limits", functools.partial(supervision.Limits, start_s=0.3))
+    pids = farm.folder / "pids"
+    python(f"echo $$ >> {pids}; exec sleep 600")
+    job_id = scan()
+    with farm.working(poll_s=0.1):
+        wait_until(lambda: farm.status(job_id) == "ON_HOLD")
+    assert farm.job(job_id).crashes == 3
+    assert [pid for pid in map(int, pids.read_text().split()) if psutil.pid_exists(pid)] == []
 
 
 def test_a_machine_that_cannot_run_attempts_leaves_the_queue_alone(
@@ -206,6 +242,26 @@ def test_a_job_comes_back_after_the_machines_fault_and_succeeds(
     assert (job.attempt, job.returns, job.auto_retries, job.crashes) == (3, 2, 0, 0)
 
 
+def test_an_export_that_does_not_fit_on_the_disk_gives_the_job_back_uncounted(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk had room when the job was claimed and staged; the engine writes half a file and says "code 5"."""
+    free = shutil.disk_usage(farm.folder).free
+    farm.configure(CONFIG.replace("lease_s = 8", f"lease_s = 60\nmin_free_bytes = {free * 3 // 2}"))
+    rule = {"what": "half_file", "in": "GarmentTechpackExport"}
+    monkeypatch.setenv("OPENJD_VS_STANDIN_MISBEHAVE", json.dumps(rule))
+    job_id = farm.submit()
+    claim = farm.platform.claim("w", farm.config.worker.job_types, lease_s=60)
+    assert claim is not None
+    directory = farm.directory(job_id)
+    directory.create(AttemptRequest.of(claim, clock.now_s()))
+    assert run_attempt(directory, farm.config, farm.platform)
+    job = farm.job(job_id)
+    assert (job.status, job.auto_retries, job.crashes, job.returns) == ("NEW", 0, 0, 1)
+    assert f"are free on the disk of {directory.output}" in str(job.status_details)
+    assert "failed in stage" in str(job.status_details)
+
+
 def test_a_machine_is_unfit_when_its_disk_is_full_or_cannot_be_written(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +277,8 @@ def test_a_machine_is_unfit_when_its_disk_is_full_or_cannot_be_written(
     )
     farm.configure((farm.folder / "c.toml").read_text())
     assert "MiB are free in" in fitness.unfitness(farm.config)
+    (farm.folder / "c.toml").write_text("[worker]\nslots = 0\n")
+    assert fitness.unfitness(config).startswith("the configuration cannot be used: ")
 
 
 def test_an_unfit_machine_claims_nothing(farm: Farm, scan: Callable[[], str]) -> None:

@@ -15,7 +15,8 @@ import pytest
 from openjd_vstitcher.config import PlatformConfig
 from openjd_vstitcher.errors import ConfigError, PlatformError
 from openjd_vstitcher.platform.adapters import open_platform
-from openjd_vstitcher.platform.values import NewJob
+from openjd_vstitcher.platform.embedded.sql import script
+from openjd_vstitcher.platform.values import NewJob, Outcome
 
 _PROCESS = """
 import sys
@@ -64,19 +65,28 @@ def test_a_platform_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_platform_of_an_earlier_release_is_upgraded(tmp_path: Path) -> None:
-    file = tmp_path / "platform.sqlite"
-    platform = open_platform(PlatformConfig(path=file))
-    platform.put_preset({"key": "p_v0", "name": "p", "version": 0, "details": {}})
-    job = platform.submit(NewJob("TEST", "p_v0", {}))
-    platform.close()
-    with closing(sqlite3.connect(file)) as database, database:
-        database.execute("ALTER TABLE job DROP COLUMN expiries")
+    config = PlatformConfig(path=tmp_path / "platform.sqlite")
+    with closing(sqlite3.connect(config.path)) as database:
+        database.executescript(script("schema.sql"))
+        database.execute("INSERT INTO job_preset VALUES ('k', 'k', 0, NULL, NULL, '{}', '2026', '2026')")
+        database.execute(
+            "INSERT INTO job (id, created_at, updated_at, status, type, preset_key, details)"
+            " VALUES ('j', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z', 'NEW', 'TEST', 'k', '{}')"
+        )
         database.execute("PRAGMA user_version = 1")
-    upgraded = open_platform(PlatformConfig(path=file))
-    assert upgraded.job(job.id) == job
+        database.commit()
+    upgraded = open_platform(config)
+    assert (upgraded.job("j").status, upgraded.job("j").result) == ("NEW", None)
     assert upgraded.claim("w", ["TEST"], lease_s=0) is not None
-    assert upgraded.requeue_expired() == [job.id]
+    assert upgraded.requeue_expired() == ["j"]
+    claim = upgraded.claim("w", ["TEST"], lease_s=60)
+    assert claim is not None
+    upgraded.finish(claim, Outcome("COMPLETED_SUCCESS", result={"n": 1}))
     upgraded.close()
+    again = open_platform(config)
+    assert again.job("j").result == {"n": 1}
+    assert "VSTITCHER_FILE" in (again.asset_types() or ())
+    again.close()
 
 
 def test_an_unknown_kind_of_platform_is_refused() -> None:

@@ -32,6 +32,7 @@ NAMES = [
     "functions",
     "indexes_of_assets",
     "indexes_of_jobs",
+    "results",
 ]
 
 
@@ -90,6 +91,16 @@ def test_an_empty_database_gets_everything_and_loses_it_again(postgres_url: str)
     assert migrate(postgres_url) == []
     assert migrate(postgres_url, to=0) == NAMES[::-1]
     assert schema(postgres_url) == before
+
+
+def test_part_of_the_migrations_is_undone_and_applied_again(postgres_url: str) -> None:
+    migrate(postgres_url)
+    whole = schema(postgres_url)
+    with closing(Database(postgres_url)) as database:
+        fourth = database.status()[3].version
+    assert migrate(postgres_url, to=fourth) == NAMES[:3:-1]
+    assert migrate(postgres_url) == NAMES[4:]
+    assert schema(postgres_url) == whole
 
 
 def test_what_is_there_today_keeps_its_rows_and_its_meaning(today: str) -> None:

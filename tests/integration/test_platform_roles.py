@@ -21,10 +21,20 @@ from tests.contract.platforms import PROJECT, Deployment, token
 pytest_plugins = ["tests.contract.fixtures"]
 
 WORKER = {
-    *("Claim", "ClaimedId", "Heartbeat", "BeginAsset", "AssetUploaded", "RecordEvents", "Finish", "RequeueExpired"),
+    *(
+        "Claim",
+        "ClaimedId",
+        "Heartbeat",
+        "BeginAsset",
+        "AssetUploaded",
+        "RecordEvents",
+        "Finish",
+        "EndAttempt",
+        "RequeueExpired",
+    ),
     "Waiting",
 }
-SUBMITTER = {"Submit", "Cancel", "Retry", "Hold", "Release", "PutPreset"}
+SUBMITTER = {"Submit", "Cancel", "Retry", "RetryFailed", "Hold", "Release", "PutPreset"}
 READING = {"Job", "Jobs", "Events", "Preset", "Presets", "Assets", "Waiting", "Held", "HeldRow", "AssetTypes"}
 
 Opener = Callable[..., Platform]

@@ -12,14 +12,14 @@ from openjd_vstitcher.errors import PlatformError
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.hasura.platform import HasuraPlatform
 from openjd_vstitcher.platform.values import NewAsset, NewJob, Outcome
-from tests.contract.platforms import Deployment, shaped
+from tests.contract.platforms import JOB_TABLE, Deployment, shaped
 
 pytest_plugins = ["tests.contract.fixtures"]
 
 RENAMED: dict[str, Any] = {
-    "tables": {r"\A": "CREATE SCHEMA dxa;", r"\bplatform\.job(?![_.\w])": "dxa.flow_node_run"},
+    "tables": {r"\A": "CREATE SCHEMA dxa;", r"\bplatform\.job(?![_.\w])": JOB_TABLE},
     "metadata": {r"schema: platform(, |\n\s*)name: job(}|$)": r"schema: dxa\1name: flow_node_run\2"},
-    "job_table": "dxa.flow_node_run",
+    "job_table": JOB_TABLE,
 }
 
 

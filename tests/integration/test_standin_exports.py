@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 
@@ -93,6 +94,32 @@ def test_artwork_goes_into_the_glb(tee, tmp_path):
     assert scene.geometry["Front"].visual.material.baseColorTexture is None
 
 
+def test_glb_has_the_model_the_alpha_mode_and_the_dots_per_inch_that_were_asked_for(tee, tmp_path):
+    Image.new("RGBA", (40, 40), (255, 0, 0, 255)).save(tmp_path / "art.png")
+    tee.set_texture(1, 5, tmp_path / "art.png")
+    sizes = {}
+    for dpi in (50, 60):
+        layout = {"layout_type": "layout_uv", "piece": "per_piece", "dpi": dpi}
+        options = {"pbr_model": "specular_glossiness", "alpha_mode": "mask", "layout": layout}
+        assert export(tee, tmp_path / "x.glb", **options) == 0
+        content = (tmp_path / "x.glb").read_bytes()
+        length = int.from_bytes(content[12:16], "little")
+        document = json.loads(content[20 : 20 + length])
+        assert document["extensionsUsed"] == ["KHR_materials_pbrSpecularGlossiness"]
+        looks = [m["extensions"]["KHR_materials_pbrSpecularGlossiness"] for m in document["materials"]]
+        assert {m["alphaMode"] for m in document["materials"]} == {"MASK"}
+        assert any("diffuseTexture" in look for look in looks)
+        picture = Image.open(io.BytesIO(image_of(document, content[28 + length :])))
+        sizes[dpi] = picture.width
+    assert sizes[60] == pytest.approx(1.2 * sizes[50], abs=2)
+
+
+def image_of(document, binary):
+    """The bytes of a scene's first picture."""
+    view = document["bufferViews"][document["images"][0]["bufferView"]]
+    return binary[view.get("byteOffset", 0) :][: view["byteLength"]]
+
+
 def test_obj_with_its_materials(tee, tmp_path):
     assert export(tee, tmp_path / "x.obj", **{"3d_format": "OBJ"}) == 0
     scene = trimesh.load(tmp_path / "x.obj", group_material=False)
@@ -107,6 +134,11 @@ def test_obj_with_its_materials(tee, tmp_path):
         ({"3d_format": "bwo"}, Code.NOT_SUPPORTED),
         ({"up_axis": "x"}, Code.INVALID_ARGUMENT),
         ({"scale": "big"}, Code.INVALID_ARGUMENT),
+        ({"pbr_model": "phong"}, Code.INVALID_ARGUMENT),
+        ({"alpha_mode": "glass"}, Code.INVALID_ARGUMENT),
+        ({"layout": {"piece": "one"}}, Code.INVALID_ARGUMENT),
+        ({"layout": {"dpi": 401}}, Code.INVALID_ARGUMENT),
+        ({"layout": {"file_format": "tiff"}}, Code.INVALID_ARGUMENT),
     ],
     ids=str,
 )

@@ -263,7 +263,7 @@ def test_ray_trace_can_misbehave_in_its_own_process(tee, tmp_path, monkeypatch):
 def test_sample_garment_matches_the_output_of_its_script(tmp_path):
     make = runpy.run_path(str(TEE.with_name("make_tee.py")))["main"]
     make(tmp_path / "tee.bw")
-    made, committed = open_file(tmp_path / "tee.bw"), open_file(TEE)
+    made, committed = (open_file(path, tmp_path) for path in (tmp_path / "tee.bw", TEE))
     assert made.document() == committed.document()
     assert made.model == committed.model
     assert made.avatar == committed.avatar

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,13 @@ def test_redirect_leads_nowhere_that_the_first_address_could_not(
         return
     with pytest.raises(InvalidInput, match=message):
         fetch(entry, tmp_path / "tee.bw", allow_private_hosts=[server.host])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_kind_of_redirect_is_followed(server: InputServer, tmp_path: Path, status: int) -> None:
+    server.redirect_status = status
+    fetched = fetch(entry_of(f"http://{server.host}/redirect?/x"), tmp_path / "x", allow_private_hosts=[server.host])
+    assert fetched.sha256 == SHA256
 
 
 def test_endless_redirects_end(server: InputServer, tmp_path: Path) -> None:
@@ -210,3 +218,26 @@ def test_failures_of_our_storage_and_of_other_hosts_are_told_apart(server: Input
         with pytest.raises(StorageError, match="answered 403") as caught:
             fetch(entry_of(url, signed_for=signed_for), tmp_path / "x", allow_private_hosts=[server.host])
         assert caught.value.transient is bool(signed_for)
+
+
+@pytest.mark.parametrize(
+    ("error", "signed", "transient"),
+    [
+        (ConnectionRefusedError("refused"), True, True),
+        (ConnectionRefusedError("refused"), False, False),
+        (ssl.SSLCertVerificationError(1, "self-signed"), True, False),
+    ],
+)
+def test_only_our_storage_is_expected_back_when_a_host_cannot_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, signed: bool, transient: bool
+) -> None:
+    def refuse(*_: Any) -> socket.socket:
+        raise error
+
+    monkeypatch.setattr("openjd_vstitcher.storage.inputs.download._TRIES", 1)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    host = "127.0.0.1:9"
+    entry = entry_of(f"https://{host}/tee.bw", signed_for=host if signed else "")
+    with pytest.raises(StorageError, match=r"cannot fetch s3://b/tee\.bw: (refused|self-signed)") as caught:
+        fetch(entry, tmp_path / "x", allow_private_hosts=[host])
+    assert caught.value.transient is transient

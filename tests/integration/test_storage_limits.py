@@ -69,7 +69,7 @@ def test_inputs_from_the_cache_and_from_files_count_too(server: InputServer, tmp
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("what", ["head", "body"])
+@pytest.mark.parametrize("what", ["head", "body", "open"])
 def test_answer_that_drips_ends_at_the_time_limit(server: InputServer, tmp_path: Path, what: str) -> None:
     began = time.monotonic()
     with pytest.raises(StorageError, match=r"longer than inputs\.timeout_s \(0\.5 s\)") as caught:

@@ -8,6 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import (
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    SSLError,
+)
 
 from openjd_vstitcher.config import Config, S3StorageConfig, StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
@@ -309,6 +316,25 @@ def test_answers_are_sorted_into_passing_and_lasting(code: str, status: int, tra
     with pytest.raises(StorageError, match=words) as caught, explained("store", "s3://b/k"):
         raise ClientError(answer, "PutObject")
     assert caught.value.transient is transient
+
+
+@pytest.mark.parametrize(
+    ("error", "transient", "credential"),
+    [
+        (NoCredentialsError(), False, True),
+        (PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), False, True),
+        (SSLError(endpoint_url="https://s3", error="CERTIFICATE_VERIFY_FAILED"), False, False),
+        (SSLError(endpoint_url="https://s3", error="UNEXPECTED_EOF_WHILE_READING"), True, False),
+        (EndpointConnectionError(endpoint_url="https://s3"), True, False),
+        (ParamValidationError(report="no such parameter"), False, False),
+        (OSError(5, "Input/output error"), True, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_never_reached_the_server_is_sorted_too(error: Exception, transient: bool, credential: bool) -> None:
+    with pytest.raises(StorageError, match="cannot store s3://b/k: ") as caught, explained("store", "s3://b/k"):
+        raise error
+    assert (caught.value.transient, caught.value.credential) == (transient, credential)
 
 
 @pytest.mark.parametrize(

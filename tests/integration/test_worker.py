@@ -16,6 +16,7 @@ import pytest
 from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import is_held
 from openjd_vstitcher.config import load_config
+from openjd_vstitcher.daemon.process import AttemptProcess
 from openjd_vstitcher.daemon.worker import Worker
 from openjd_vstitcher.errors import OpenjdVsError, PlatformError
 from openjd_vstitcher.journal import read_journal
@@ -99,17 +100,21 @@ def test_failed_exports_are_told_and_the_others_are_kept(farm: Farm, monkeypatch
     assert [a.name for a in farm.platform.assets(job_id) if a.status == "UPLOADED"] == ["scan.json"]
 
 
-def test_a_machine_that_cannot_begin_a_job_gives_it_back(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: AttemptDirectory, request: object) -> None:
+@pytest.mark.parametrize(("owner", "name"), [(AttemptDirectory, "create"), (AttemptProcess, "start")])
+def test_a_machine_that_cannot_begin_a_job_gives_it_back(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
         monkeypatch.undo()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(AttemptDirectory, "create", full)
+    monkeypatch.setattr(owner, name, full)
     job_id = farm.submit(input_file_uri="s3://body-files/none.bw")
     with farm.working(poll_s=0.1):
         wait_until(lambda: farm.job(job_id).status == "COMPLETED_ERRORS")
     job = farm.job(job_id)
     assert (job.attempt, job.auto_retries, job.returns) == (2, 0, 1)
+    assert not farm.directory(job_id).path.exists()
     details = [str(event.fields) for event in farm.platform.events(job_id)]
     assert any("No space left on device" in text for text in details)
 
@@ -219,6 +224,7 @@ def test_three_slots_run_twelve_jobs_in_order_and_a_hung_one_holds_up_nobody(
     assert not thread.is_alive()
 
 
+@pytest.mark.posix(reason="Windows has no SIGTERM")
 def test_a_daemon_told_to_stop_ends_its_job_first_and_told_twice_gives_it_back(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ def plugin() -> Iterator[Any]:
     sys.modules["BwApi"] = fake
     sys.path.insert(0, str(PLUGIN))
     try:
-        for module in ("api", "artwork", "drape", "files", "garment", "materials", "pictures", "seams"):
+        for module in ("api", "artwork", "catalogue", "drape", "files", "garment", "materials", "pictures", "seams"):
             importlib.import_module(f"src.{module}")
         yield sys.modules["src"]
     finally:

@@ -10,6 +10,8 @@ import pytest
 from openjd_vstitcher.config import Config
 from openjd_vstitcher.documents import with_places
 from openjd_vstitcher.errors import InvalidInput
+from openjd_vstitcher.resources import resource
+from openjd_vstitcher.translation.advice import advice
 from openjd_vstitcher.translation.check import check_file
 
 TEMPLATE = """\
@@ -172,3 +174,45 @@ def test_places_are_found_in_json_with_tabs(tmp_path: Path) -> None:
     file.write_text(json.dumps(template, indent="\t"), encoding="utf-8")
     [line] = told(file)
     assert line == "line 11, column 7: /steps/0/script/actions/onRun/args: found 'x'; expected a list"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        (
+            '"export_type": "SCAN"',
+            '"export_type": "SCN"',
+            'line 198, column 13: /steps/0/script/embeddedFiles/0/data: /export/export_type: unknown value "SCN"; '
+            "expected one of MEDIA_RENDER, ",
+        ),
+        (
+            '"mutation_type": "REMOVE_SYMMETRY"',
+            '"mutation_type": "REMOVE_SYMETRY"',
+            "line 205, column 15: /steps/0/script/embeddedFiles/0/data: /mutations/0/mutation_type: unknown value "
+            '"REMOVE_SYMETRY"; expected one of REMOVE_SYMMETRY, DELETE_TRIMS (did you mean REMOVE_SYMMETRY?)',
+        ),
+    ],
+)
+def test_a_mistake_in_run_data_is_told_at_its_line(tmp_path: Path, right: str, wrong: str, message: str) -> None:
+    before, steps, after = resource("templates/dxf_v0.yaml").read_text(encoding="utf-8").partition("\nsteps:")
+    file = tmp_path / "t.yaml"
+    file.write_text(before + steps + after.replace(right, wrong, 1), encoding="utf-8")
+    [line] = told(file)
+    assert message in line
+
+
+def test_what_is_probably_not_meant_is_said_of_a_valid_template() -> None:
+    actions = {"onRun": {"command": "no-such-command", "args": ["{{Param.A}}"]}}
+    found = advice({"steps": [{"name": "s", "script": {"actions": actions}}]})
+    assert [str(problem) for problem in found] == [
+        "/steps/0/script/actions/onRun: has no timeout: an action that hangs is never ended",
+        "/steps/0/script/actions/onRun/command: this machine has no command 'no-such-command'",
+    ]
+    actions["onRun"] = {"command": "openjd-vs", "timeout": 5}
+    assert advice({"steps": [{"name": "s", "script": {"actions": actions}}]}) == []
+
+
+def test_check_says_which_extensions_a_template_needs(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(TEMPLATE.replace("name: broken", "name: right\nextensions: [EXPR]"), encoding="utf-8")
+    assert check_file(file, Config()) == "a valid job template with 2 steps; needs EXPR"

@@ -112,6 +112,7 @@ def test_a_bad_json_file_is_refused_at_its_place(tmp_path: Path, content: str | 
     assert message in refusal(tmp_path, content, "p.json")
 
 
+@pytest.mark.posix(reason="Windows has no such files")
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     for path, message in (

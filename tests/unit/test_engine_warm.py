@@ -60,6 +60,7 @@ def test_warm_engine_is_claimed_by_one_session(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.json", "3.json"]
 
 
+@pytest.mark.posix(reason="the folder of Windows is in test_windows_access.py")
 def test_folder_writable_by_others_is_refused(tmp_path: Path) -> None:
     config = Config(worker=WorkerConfig(work_dir=tmp_path / "jobs"))
     folder = warm.folder(config)

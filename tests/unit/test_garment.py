@@ -105,7 +105,7 @@ def test_truncated_ruler_is_skipped(cut):
 
 
 def test_missing_file(tmp_path):
-    assert refusal(tmp_path / "none.bw") == "cannot be read: No such file or directory"
+    assert refusal(tmp_path / "none.bw").startswith("cannot be read: ")
 
 
 def test_directory(tmp_path):

@@ -111,7 +111,7 @@ def test_each_service_takes_its_secrets_and_guards_them_first(
 
     for name, value in (("receive", handed_over), ("restart_without_secrets", None), ("make_unreadable", None)):
         step(name, value)
-    monkeypatch.setattr(_service, "_log_without_secrets", lambda also: called.append("log"))
+    monkeypatch.setattr(_service, "_log_without_secrets", lambda config, *, log_file: called.append("log"))
     monkeypatch.setattr(adapters, "open_platform", lambda *_: sys.exit(9))
     arguments = [] if command == "daemon" else [str(tmp_path)]
     result = CliRunner().invoke(main, [command, *arguments], obj=_service.COMMAND_LINE)

@@ -150,6 +150,7 @@ def test_callbacks_may_append_while_other_threads_append(tmp_path: Path) -> None
     assert [e.seq for e in read_journal(tmp_path / "j")] == list(range(1, 201))
 
 
+@pytest.mark.posix(reason="for Windows see test_windows_access.py")
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     Journal(tmp_path / "j", job_id="7")
     assert (tmp_path / "j").stat().st_mode & 0o777 == 0o600

@@ -19,7 +19,7 @@ from openjd_vstitcher.attempt.lease import LOST_EXIT_CODE, Lease, LeaseTimes, St
 from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.attempt.status import StatusFile
 from openjd_vstitcher.errors import ClaimLost, PlatformError
-from openjd_vstitcher.events import ActionStatus, SessionEnded, SessionStarted
+from openjd_vstitcher.events import ActionStatus, Event, SessionEnded, SessionStarted
 from openjd_vstitcher.journal import Entry, Journal
 from openjd_vstitcher.platform.values import Beat, Claim, Job
 
@@ -120,7 +120,12 @@ def test_a_request_to_give_the_job_back_is_seen(tmp_path: Path, queue: Queue, st
     assert stops == ["given back"]
 
 
-def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(tmp_path: Path, queue: Queue) -> None:
+@pytest.mark.parametrize(
+    "others", [[SessionStarted(session="a")], [SessionStarted(session="a"), SessionEnded(session="a")]]
+)
+def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(
+    tmp_path: Path, queue: Queue, others: list[Event]
+) -> None:
     kept: list[str] = []
 
     def record(claim: Claim, entries: Sequence[Entry]) -> None:
@@ -131,10 +136,10 @@ def test_an_event_that_the_queue_rejects_does_not_take_the_others_with_it(tmp_pa
     queue.record = record  # type: ignore[method-assign, assignment]
     lease = lease_of(tmp_path, queue, length_s=120)
     journal = Journal(tmp_path / "7.1" / "journal.jsonl", job_id="7")
-    for event in (SessionStarted(session="a"), ActionStatus(status="?"), SessionEnded(session="a")):
+    for event in (others[0], ActionStatus(status="?"), *others[1:]):
         journal.append(event)
     lease.record()
-    assert kept == ["session_started", "session_ended"]
+    assert kept == ["session_started", "session_ended"][: len(others)]
 
 
 @pytest.mark.parametrize("how", ["heartbeat", "state"])
@@ -181,6 +186,35 @@ def test_an_attempt_that_cannot_renew_its_lease_stops_before_it_ends(
         wait_for(lambda: stops)
         assert clock.now_s() - began_s < 2
         lease.work_over()
+    over.set()
+    assert stops == ["lost"]
+
+
+def test_a_lease_that_is_held_ends_with_its_threads(tmp_path: Path, queue: Queue) -> None:
+    before = set(threading.enumerate())
+    with lease_of(tmp_path, queue, length_s=120):
+        assert queue.beaten.wait(5)
+    left = set(threading.enumerate()) - before
+    assert [thread.name for thread in left if thread.name.startswith("lease")] == []
+
+
+def test_a_lost_lease_does_not_wait_for_a_queue_that_hangs(
+    tmp_path: Path, queue: Queue, stops: list[Stop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openjd_vstitcher.attempt.lease._JOIN_S", 20.0)
+    over = threading.Event()
+
+    def hang() -> Beat:
+        over.wait(60)
+        raise PlatformError("the queue is away", transient=True)
+
+    queue.answer = hang
+    with lease_of(tmp_path, queue, length_s=2) as lease:
+        lease.on_stop(stops.append)
+        wait_for(lambda: stops)
+        lease.work_over()
+        ended = time.monotonic()
+    assert time.monotonic() - ended < 10
     over.set()
     assert stops == ["lost"]
 

@@ -37,9 +37,15 @@ def test_outputs_without_an_asset_type_or_an_instruction_read_back(tmp_path: Pat
     assert [entry.output for entry in ledger.entries()] == outputs
 
 
-def test_an_upload_needs_an_asset_type() -> None:
-    with pytest.raises(ValueError, match=r"b\.png"):
-        ExpectedOutput("b.png", True)
+def test_an_output_that_was_not_expected_is_added_once_and_last(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite", _OUTPUTS)
+    found = ExpectedOutput("notes.txt", True, "DOCUMENT")
+    for _ in range(2):
+        ledger.add(found)
+        ledger.record("notes.txt", "seen")
+    ledger.add(ExpectedOutput("b.png", True, "DATA"))
+    assert [entry.output for entry in ledger.entries()] == [*_OUTPUTS, found]
+    assert [entry.state for entry in ledger.entries()] == ["expected", "expected", "seen"]
 
 
 def test_unknown_state_or_field_is_not_written(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from openjd_vstitcher.presets import load_preset
 from openjd_vstitcher.resources import resource
 from openjd_vstitcher.session.plan import Plan, make_plan
 from openjd_vstitcher.session.selection import Selection
-from openjd_vstitcher.translation.check import check_commands, decode
+from openjd_vstitcher.translation.check import decode
+from openjd_vstitcher.translation.commands import check_commands
 from openjd_vstitcher.translation.preset import translate
 
 GIVEN = {"GarmentFile": "tee.bw", "OutputDir": "/out"}
@@ -37,7 +38,7 @@ def test_a_plan_has_the_steps_in_an_order_that_fits_their_dependencies() -> None
 def test_a_plan_knows_tasks_values_and_outputs() -> None:
     made = plan(template(), {**GIVEN, "Snapshots": "8"})
     assert [step.task_count for step in made.steps] == [8, 1, 1]
-    assert made.values["GarmentFile"].value == "/base/tee.bw"
+    assert made.values["GarmentFile"].value == str(Path("/base/tee.bw"))
     assert made.output_names == ("turntable.zip", "asset_bundle.zip")
     export = made.export_of("02 asset_bundle.zip")
     assert export is not None

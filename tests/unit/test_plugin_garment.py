@@ -314,3 +314,12 @@ def test_zip_depends_on_content_only(plugin: Any, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("zipfile.sys.platform", "win32" if sys.platform == "linux" else "linux")
     plugin.files.pack(str(folder), str(tmp_path / "second.zip"))
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
+
+
+def test_custom_module_replaces_a_mutation_of_the_plugin_but_no_export(plugin: Any, tmp_path: Path) -> None:
+    for name in ("remove_symmetry", "scan"):
+        (tmp_path / f"{name}.py").write_text("def mutate(garment, instruction):\n    return 1\n\n\nexport = mutate\n")
+    catalogue = plugin.catalogue.Catalogue(str(tmp_path))
+    assert catalogue.mutation("REMOVE_SYMMETRY").__file__ == str(tmp_path / "remove_symmetry.py")
+    assert "src" in catalogue.export("SCAN").__file__
+    assert "src" in plugin.catalogue.Catalogue("").mutation("REMOVE_SYMMETRY").__file__

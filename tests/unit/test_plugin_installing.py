@@ -17,9 +17,12 @@ from openjd_vstitcher.errors import EngineError
 
 def test_windows_and_mac_folders_are_the_documented_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/Users/td")
+    monkeypatch.setenv("USERPROFILE", "/Users/td")
     assert installing.plugins_folder("win32", {"LOCALAPPDATA": "/local"}) == Path("/local/Browzwear/VStitcher/Plugins")
-    assert str(installing.plugins_folder("darwin", {})).endswith(
-        "/Users/td/Library/Application Support/Browzwear/VStitcher/Plugins"
+    assert (
+        installing.plugins_folder("darwin", {})
+        .as_posix()
+        .endswith("/Users/td/Library/Application Support/Browzwear/VStitcher/Plugins")
     )
     with pytest.raises(EngineError, match="--into"):
         installing.plugins_folder("linux", {})

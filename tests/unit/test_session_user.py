@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from openjd.sessions import PosixSessionUser
 
 from openjd_vstitcher.attempt import isolation
 from openjd_vstitcher.attempt.directory import AttemptDirectory
+from openjd_vstitcher.attempt.request import AttemptRequest
 from openjd_vstitcher.config import Config, WorkerConfig
 from openjd_vstitcher.session import user
 from openjd_vstitcher.session.user import SessionUserError, check_reach, session_user
@@ -146,3 +148,29 @@ def test_only_a_plain_log_of_the_engine_is_kept(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("started")
     isolation._keep_log(tmp_path / "plain", target)
     assert target.read_text() == "started"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+def test_only_what_actions_need_is_open_to_the_group_of_the_session_user(tmp_path: Path) -> None:
+    import grp
+
+    directory = AttemptDirectory(tmp_path / "7.1")
+    directory.create(AttemptRequest({"id": "7"}, {}, 1, "w"))
+    for file in (directory.inputs, directory.session_config, directory.journal):
+        file.write_text("secret")
+        file.chmod(0o666)
+    for folder in (directory.commands, directory.engine, directory.sessions):
+        folder.mkdir(exist_ok=True)
+    isolation._open_to_group(directory, grp.getgrgid(os.getgid()).gr_name)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (directory.path, *directory.path.iterdir())}
+    opened = {
+        directory.path: 0o710,
+        directory.sessions: 0o710,
+        directory.commands: 0o750,
+        directory.engine: 0o2770,
+        directory.output: 0o2770,
+        directory.inputs: 0o640,
+        directory.session_config: 0o640,
+    }
+    assert modes == {path: opened.get(path, 0o600) for path in modes}
+    assert {directory.ledger, directory.session_log, directory.engine_log, directory.request_file} <= modes.keys()

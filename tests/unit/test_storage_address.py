@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openjd_vstitcher.errors import InvalidInput
 from openjd_vstitcher.storage.address import file_name, join, local_path, split_s3, within
 from openjd_vstitcher.storage.destination import destination_prefix
+
+POSIX, WINDOWS = pytest.mark.posix(reason="paths of POSIX"), pytest.mark.windows(reason="paths of Windows")
 
 
 def test_key_is_taken_as_it_stands() -> None:
@@ -50,9 +53,16 @@ def test_nothing_that_steps_out_is_joined(part: str) -> None:
         ("s3://bucket/a/b", "s3://bucket/a/", True),
         ("s3://bucket/ab", "s3://bucket/a", False),
         ("s3://bucket2/a", "s3://bucket", False),
-        ("/data/x", "/data", True),
-        ("file:///data/x", "/data", True),
-        ("/database", "/data", False),
+        pytest.param("/data/x", "/data", True, marks=POSIX),
+        pytest.param("file:///data/x", "/data", True, marks=POSIX),
+        pytest.param("/database", "/data", False, marks=POSIX),
+        pytest.param("C:/data/x", "c:\\DATA", True, marks=WINDOWS),
+        pytest.param("file:///C:/data/x", "C:/data", True, marks=WINDOWS),
+        pytest.param("C:/database", "C:/data", False, marks=WINDOWS),
+        pytest.param("D:/data/x", "C:/data", False, marks=WINDOWS),
+        pytest.param("//server/share/data/x", "//server/share/data", True, marks=WINDOWS),
+        pytest.param("//other/share/data/x", "//server/share/data", False, marks=WINDOWS),
+        pytest.param("//?/C:/data/x", "C:/data", False, marks=WINDOWS),
         ("/data/x", "s3://data", False),
     ],
 )
@@ -87,8 +97,10 @@ def test_file_name_is_decoded_where_the_scheme_encodes(uri: str, name: str) -> N
             "s3://b/x/style-7/front.png",
         ),
         ({"remote_destination": "s3://b/x/", "remote_destination_subfolder_type": "NONE"}, "s3://b/x/front.png"),
-        ({"remote_destination": "/data/out"}, "/data/out/job-1/front.png"),
-        ({"remote_destination": "file:///data/a%20b/"}, "file:///data/a%20b/job-1/front.png"),
+        pytest.param({"remote_destination": "/data/out"}, "/data/out/job-1/front.png", marks=POSIX),
+        pytest.param({"remote_destination": "file:///data/a%20b/"}, "file:///data/a%20b/job-1/front.png", marks=POSIX),
+        pytest.param({"remote_destination": "C:/out"}, r"C:\out\job-1\front.png", marks=WINDOWS),
+        pytest.param({"remote_destination": "file:///C:/a%20b/"}, "file:///C:/a%20b/job-1/front.png", marks=WINDOWS),
     ],
 )
 def test_destination_is_prefix_subfolder_and_name(preset: dict[str, str], uri: str) -> None:
@@ -99,14 +111,24 @@ def test_destination_is_prefix_subfolder_and_name(preset: dict[str, str], uri: s
     ("preset", "style_id", "pointer"),
     [
         ({}, None, "/remote_destination"),
+        ({"remote_destination": ""}, None, "/remote_destination"),
+        ({"remote_destination": ["s3://b"]}, None, "/remote_destination"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "DATE"}, None, "subfolder_type"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, None, "/style_id"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, "a/b", "/style_id"),
+        ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, "a\\b", "/style_id"),
         ({"remote_destination": "s3://b", "remote_destination_subfolder_type": "STYLE_ID"}, "..", "storage address"),
     ],
 )
 def test_unusable_destination_is_refused_with_its_place(
-    preset: dict[str, str], style_id: str | None, pointer: str
+    preset: dict[str, Any], style_id: str | None, pointer: str
 ) -> None:
     with pytest.raises(InvalidInput, match=pointer):
         destination_prefix(preset, job_id="job-1", style_id=style_id)
+
+
+@pytest.mark.windows
+@pytest.mark.parametrize("path", ["C:x", "C:", "\\\\x", "/x", "file:///x", r"C:\x\..\y"])
+def test_a_path_that_depends_on_the_current_drive_or_directory_is_refused(path: str) -> None:
+    with pytest.raises(InvalidInput):
+        local_path(path)

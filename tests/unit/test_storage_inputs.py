@@ -19,6 +19,8 @@ from tests.stored_inputs import BODY, refusal, resolve, root
 
 __all__ = ["root"]
 
+PASSWORDS = "C:/Windows/win.ini" if os.name == "nt" else "/etc/passwd"
+
 
 def _job(name: str) -> dict[str, Any]:
     details: dict[str, Any] = json.loads(resource(f"examples/jobs/{name}.json").read_text())["details"]
@@ -63,7 +65,7 @@ def test_https_input_is_recorded_without_its_query(root: Path) -> None:
             {"input_file_uri": "s3://body-files/nothing.bw"},
             "/input_file_uri: s3://body-files/nothing.bw does not exist",
         ),
-        ({"input_file_uri": "/etc/passwd"}, "/input_file_uri: '/etc/passwd' is not among"),
+        ({"input_file_uri": PASSWORDS}, f"/input_file_uri: '{PASSWORDS}' is not among"),
         ({"body_code": "ZZ-1"}, "/body_code: no .bw file under s3://body-files/bodies/3d_body_files/zz_1/"),
         (
             {"body_code": "TK-6129", "remote_artwork_bundle_dir_path": "s3://artworks/none/"},

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
 from openjd_vstitcher.errors import ConfigError, InvalidInput, StorageError
@@ -94,6 +95,7 @@ def test_directory_outside_of_root_is_allowed_where_it_is_named(tmp_path: Path) 
         storage.check_source(str(tmp_path / "inner/tee.bw"))
 
 
+@pytest.mark.not_wine(reason="it makes no symbolic links")
 def test_link_in_a_local_path_does_not_lead_out_of_root(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root/link").symlink_to("/etc")
@@ -130,3 +132,20 @@ def test_two_writers_that_may_replace_the_same_object_do_not_both(
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(put, ["one", "two"])) == [False, True]
+
+
+def test_an_object_that_another_process_keeps_locked_is_tried_again_later(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openjd_vstitcher.storage.local._LOCK_LIMIT_S", 0.1)
+    (tmp_path / "a").write_bytes(b"abc")
+    uri = "s3://bucket/x/y.png"
+    _put(storage, tmp_path / "a", uri, transfer=Transfer(replaces=""))
+    (lock,) = (tmp_path / "root/.locks").iterdir()
+    now = storage.stat(uri)
+    assert now is not None
+    transfer = Transfer(replaces=now.etag)
+    with FileLock(lock), pytest.raises(StorageError, match="another process is storing something") as caught:
+        _put(storage, tmp_path / "a", uri, transfer=transfer)
+    assert caught.value.transient
+    _put(storage, tmp_path / "a", uri, transfer=transfer)

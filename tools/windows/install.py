@@ -31,8 +31,8 @@ TOOLS = ("wine", "wineserver", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-dll
 PACKAGES = "wine wine64 gcc-mingw-w64-x86-64"
 COMMANDS = {"openjd-vs": "openjd_vstitcher.cli", "vstitcher-openjd": "openjd_vstitcher.engine.command"}
 TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis", "pyjwt", "uvicorn", "starlette", "psycopg-pool")
-CHECKOUT = "OPENJD_VS_CHECKOUT"
-"""The variable that names the checkout to use. Unlike PYTHONPATH it reaches the actions of jobs."""
+CHECKOUT = r"C:\checkout.txt"
+"""Names the checkout to import from, for every process: actions and engines do not inherit PYTHONPATH."""
 TARGET = ("--platform", "win_amd64", "--python-version", "3.11", "--implementation", "cp", "--only-binary", ":all:")
 GCC = "x86_64-w64-mingw32-gcc"
 MATH = "api-ms-win-crt-math-l1-1-0.dll"
@@ -116,9 +116,8 @@ def unpack_interpreter(python: Path) -> None:
     )
     shutil.copytree(sysconfig.get_path("stdlib"), python / "Lib", ignore=skip)
     (python / "Lib" / "site-packages").mkdir()
-    (python / "Lib" / "site-packages" / "checkout.pth").write_text(
-        f"import os, sys; sys.path += os.environ.get('{CHECKOUT}', '').split()\n"
-    )
+    find = f"import os, sys; sys.path += open(r'{CHECKOUT}').read().split() if os.path.exists(r'{CHECKOUT}') else []\n"
+    (python / "Lib" / "site-packages" / "checkout.pth").write_text(find)
     (python / "DLLs").mkdir()
     for module in python.glob("*.pyd"):
         module.rename(python / "DLLs" / module.name)

@@ -6,6 +6,7 @@ folder=$("${PYTHON:-python3.11}" "$here/install.py")
 windows() { printf 'Z:%s' "${1//\//\\}"; }
 export WINEPREFIX=${WINEPREFIX:-$folder/prefix} WINEDEBUG=${WINEDEBUG:--all} WINEDLLOVERRIDES=mscoree,mshtml=
 export WINEPATH="$(windows "$folder/python/Scripts");$(windows "$folder/python")"
-export OPENJD_VS_CHECKOUT=$(windows "$(dirname "$(dirname "$here")")") PYTHONPYCACHEPREFIX='C:\pycache' PYTHONUTF8=1
+export PYTHONPYCACHEPREFIX='C:\pycache' PYTHONUTF8=1
+windows "$(dirname "$(dirname "$here")")" > "$WINEPREFIX/drive_c/checkout.txt"
 # Wine's console needs a terminal of its own, so standard input is closed and the output goes through a pipe.
 wine "$1.exe" "${@:2}" < /dev/null 2>&1 | cat

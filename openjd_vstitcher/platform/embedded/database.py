@@ -16,7 +16,7 @@ from ...files import make_directory_for_owner, open_for_owner
 from ..storable import storable
 from .sql import script, statements
 
-_SCHEMA = ("schema.sql", "expiries.sql", "changes.sql")
+_SCHEMA = ("schema.sql", "expiries.sql", "changes.sql", "results.sql")
 """Each script takes the schema to the next version."""
 _BUSY_LIMIT_S = 60.0
 _PEEK_LIMIT_S = 1.0

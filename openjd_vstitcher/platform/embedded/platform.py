@@ -270,9 +270,9 @@ class EmbeddedPlatform:
                 raise PlatformError(f"cannot cancel job {job_id}: it is {status}")
             return self.job(job_id)
 
-    def retry(self, job_id: str) -> Job:
+    def retry(self, job_id: str, *, done: Mapping[str, Any] | None = None) -> Job:
         """Put an ended job back into the queue and reset its retries, returns and crashes."""
-        return self._steer(job_id, "retry", ENDED)
+        return self._steer(job_id, "retry", ENDED, done=rows.json_text(done) if done else None)
 
     def hold(self, job_id: str) -> Job:
         """Put a waiting job on hold, so that it is not claimed."""
@@ -356,6 +356,7 @@ class EmbeddedPlatform:
             status=status,
             status_details=on_hold(details, crashes, row["id"]) if status == "ON_HOLD" else details,
             errors=rows.json_text(list(outcome.errors)),
+            result=None if outcome.result is None else rows.json_text(dict(outcome.result)),
             counted=outcome.counted,
             not_before=rows.text(now + timedelta(seconds=pause_s(row["returns"]))) if pauses else None,
             returns=row["returns"] + pauses,
@@ -376,12 +377,12 @@ class EmbeddedPlatform:
                 now=rows.now(),
             )
 
-    def _steer(self, job_id: str, what: str, before: Sequence[str]) -> Job:
+    def _steer(self, job_id: str, what: str, before: Sequence[str], **values: str | None) -> Job:
         with self._db.transaction():
             status = self.job(job_id).status
             if status not in before:
                 raise PlatformError(f"cannot {what} job {job_id}: it is {status}, expected {' or '.join(before)}")
-            self._db.run(what, job_id=job_id, now=rows.now())
+            self._db.run(what, job_id=job_id, now=rows.now(), **values)
             return self.job(job_id)
 
 

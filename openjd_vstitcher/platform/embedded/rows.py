@@ -23,6 +23,8 @@ def job(row: sqlite3.Row) -> Job:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["details"] = json.loads(values["details"])
     values["errors"] = tuple(json.loads(values["errors"]))
+    values["result"] = json.loads(values["result"]) if values["result"] else None
+    values["done"] = json.loads(values["done"]) if values["done"] else None
     values["cancel_requested"] = bool(values["cancel_requested"])
     return Job(**values)
 
@@ -32,8 +34,8 @@ def readable_job(row: sqlite3.Row) -> Job:
     try:
         return job(row).readable()
     except RecursionError:
-        bare: Any = {**dict(row), "details": "{}", "errors": "[]"}
-        return job(bare).without_data(TOO_DEEP)
+        bare: Any = {**dict(row), "details": "{}"}
+        return job(bare).without_details(TOO_DEEP)
 
 
 def asset(row: sqlite3.Row) -> Asset:

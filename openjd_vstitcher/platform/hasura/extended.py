@@ -9,9 +9,22 @@ from typing import Any
 
 from graphql import DocumentNode
 
+from ...errors import PlatformError
 from ...journal import Entry
 from ..storable import storable
-from ..values import MOST_CRASHES, WAITING, Beat, Claim, NewAsset, Outcome, blames_row, lost, unusable
+from ..values import (
+    MOST_CRASHES,
+    NO_DONE,
+    WAITING,
+    Beat,
+    Claim,
+    NewAsset,
+    Outcome,
+    blames_row,
+    lost,
+    unusable,
+    without_result,
+)
 from . import rows
 from .connection import Connection
 from .presets import preset_of
@@ -23,9 +36,11 @@ class ExtendedWork:
     Parameters
     ----------
     requests: the operations for extended tables, of `queries`.
+    keeps_results: whether jobs have the columns of the migration `results`.
     """
 
-    def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode]) -> None:
+    def __init__(self, connection: Connection, requests: Mapping[str, DocumentNode], *, keeps_results: bool) -> None:
+        self._keeps_results = keeps_results
         self._connection = connection
         self._requests = requests
 
@@ -70,7 +85,10 @@ class ExtendedWork:
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt."""
-        self._fenced("Finish", claim, **_ending(outcome))
+        if not self._keeps_results or outcome.result is None:
+            self._fenced("Finish", claim, **_ending(without_result(outcome)))
+        else:
+            self._fenced("EndAttempt", claim, **_ending(outcome), result=dict(outcome.result))
 
     def requeue_expired(self) -> Sequence[str]:
         """Requeue the jobs whose lease has expired, or put them on hold."""
@@ -85,9 +103,13 @@ class ExtendedWork:
         answer = self._connection.execute(self._requests["Events"], {"job_id": job_id})
         return [rows.entry(row) for row in answer["platform_job_event"]]
 
-    def steer(self, what: str, job_id: str) -> bool:
+    def steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None) -> bool:
         """Cancel, retry, hold or release a job; False if its status does not allow it."""
-        return bool(self._call(what.capitalize(), job_id=job_id))
+        if not done:
+            return bool(self._call(what.capitalize(), job_id=job_id))
+        if not self._keeps_results:
+            raise PlatformError(NO_DONE)
+        return bool(self._call("RetryFailed", job_id=job_id, done=dict(done)))
 
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str:
         """Register an asset as `IN_PROGRESS`, or make the job's asset of this name `IN_PROGRESS` again."""

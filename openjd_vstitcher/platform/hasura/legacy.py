@@ -13,12 +13,13 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from ...errors import InvalidInput, NotFound, Problem, Unreadable
+from ...errors import InvalidInput, NotFound, PlatformError, Problem, Unreadable
 from ...journal import Entry
 from ..storable import storable
 from ..values import (
     ENDED,
     MOST_CRASHES,
+    NO_DONE,
     WAITING,
     Beat,
     Claim,
@@ -29,6 +30,7 @@ from ..values import (
     lost,
     on_hold,
     unusable,
+    without_result,
 )
 from . import rows
 from .connection import Connection
@@ -105,6 +107,7 @@ class LegacyWork:
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt and hide the older assets of its styles, in one transaction."""
+        outcome = without_result(outcome)
         now = rows.text(datetime.now(UTC))
         ended: JobStatus = "COMPLETED_ERRORS" if outcome.status == "CANCELED" else outcome.status
         reason = storable(outcome.status_details) or (_CANCELED if outcome.status == "CANCELED" else None)
@@ -146,11 +149,13 @@ class LegacyWork:
         """None are stored."""
         return ()
 
-    def steer(self, what: str, job_id: str) -> bool:
+    def steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None) -> bool:
         """Cancel, retry, hold or release a job; False if its status does not allow it.
 
         Canceling a running job ends it at once: its worker finds the claim lost.
         """
+        if done:
+            raise PlatformError(NO_DONE)
         before, changes = _STEER.get(what, ((), {}))
         if what == "cancel":
             before = (*WAITING, "ON_HOLD", "IN_PROGRESS")

@@ -22,7 +22,7 @@ from .legacy import LegacyWork, refuse_unrecorded
 from .live_query import LiveQuery, Rows
 from .queries import requests
 from .refusal import RequestRefused
-from .schema import look
+from .schema import RESULTS, look
 from .waiting import ClaimWatch, watch_jobs
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class _Work(Protocol):
     def requeue_expired(self) -> Sequence[str]: ...
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None: ...
     def events(self, job_id: str) -> Sequence[Entry]: ...
-    def steer(self, what: str, job_id: str) -> bool: ...
+    def steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None) -> bool: ...
     def begin_asset(self, claim: Claim, asset: NewAsset) -> str: ...
     def asset_uploaded(self, claim: Claim, asset_id: str, details: Mapping[str, Any]) -> None: ...
 
@@ -75,13 +75,13 @@ class HasuraPlatform:
             **requests("serving", job_root=self._job_root),
             **requests(self.found.kind, job_root=self._job_root, without=self.found.hidden),
         }
-        without = (*self.found.hidden, "details", "errors")
+        without = (*self.found.hidden, "details")
         self._bare_requests = requests(self.found.kind, job_root=self._job_root, without=without)
         self._changes = ChangeLog(
             self._connection, self._requests, job_root=self._job_root, has_events=self.found.kind == "extended"
         )
         self._work: _Work = (
-            ExtendedWork(self._connection, self._requests)
+            ExtendedWork(self._connection, self._requests, keeps_results=set(RESULTS).isdisjoint(self.found.hidden))
             if self.found.kind == "extended"
             else LegacyWork(
                 self._connection, self._requests, job_root=self._job_root, assets_know_job=self.found.assets_know_job
@@ -207,9 +207,9 @@ class HasuraPlatform:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
         return self._steer("cancel", job_id)
 
-    def retry(self, job_id: str) -> Job:
+    def retry(self, job_id: str, *, done: Mapping[str, Any] | None = None) -> Job:
         """Put an ended job back into the queue and reset its retries, returns and crashes."""
-        return self._steer("retry", job_id)
+        return self._steer("retry", job_id, done=done)
 
     def hold(self, job_id: str) -> Job:
         """Put a waiting job on hold, so that it is not claimed."""
@@ -321,13 +321,13 @@ class HasuraPlatform:
             variables = {"where": where, "limit": limit}
             bare = self._connection.execute(self._bare_requests["Jobs"], variables)[self._job_root]
         if len(bare) == 1:
-            return [rows.job(bare[0]).without_data(TOO_DEEP)]
+            return [rows.job(bare[0]).without_details(TOO_DEEP)]
         middle, ids = len(bare) // 2, [row["id"] for row in bare]
         halves = (half for half in (ids[:middle], ids[middle:]) if half)
         return [job for half in halves for job in self._jobs({"id": {"_in": half}}, len(half))]
 
-    def _steer(self, what: str, job_id: str) -> Job:
-        if not _is_uuid(job_id) or not self._work.steer(what, job_id):
+    def _steer(self, what: str, job_id: str, *, done: Mapping[str, Any] | None = None) -> Job:
+        if not _is_uuid(job_id) or not self._work.steer(what, job_id, done=done):
             raise PlatformError(f"cannot {what} job {job_id}: it is {self.job(job_id).status}, or not yours")
         return self.job(job_id)
 

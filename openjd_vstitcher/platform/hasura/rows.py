@@ -36,6 +36,8 @@ def job(row: Mapping[str, Any]) -> Job:
         errors=tuple(row.get("errors") or ()),
         returns=row.get("returns", 0),
         crashes=row.get("crashes", 0),
+        result=row.get("result"),
+        done=row.get("done"),
         **values,
     )
 

@@ -18,6 +18,8 @@ _ADDED = (
     *("attempt", "worker", "lease_expires_at", "progress", "cancel_requested", "errors"),
     *("not_before", "returns", "crashes"),
 )
+RESULTS = ("result", "done")
+"""Columns that a later migration adds: without them the platform is extended, and keeps no results."""
 _ASSET_TYPES = "create_asset_type"
 _OLDEST = (2, 10)
 
@@ -128,7 +130,7 @@ def _tried(connection: Connection, job_root: str, version: str) -> Found:
 
 
 def _hidden(has: Callable[[str], bool]) -> tuple[str, ...]:
-    return tuple(name for name in ("requestor_id", "preset") if not has(name))
+    return tuple(name for name in ("requestor_id", "preset", *RESULTS) if not has(name))
 
 
 def _no_jobs(job_root: str) -> PlatformError:

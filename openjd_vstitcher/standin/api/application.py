@@ -140,12 +140,16 @@ def wnd_html_close(host: Host, window: int) -> None:
 
 
 @call
-def extract_package(host: Host, path: str, folder: str) -> None:
-    """Unpack a zip into a folder."""
+def extract_package(host: Host, path: str, folder: str, callback: CallbackBase, callback_id: int, data: str) -> None:
+    """Unpack a zip into a folder, and call back with the data and whether that worked."""
+    told = json_object(data, "the data")
     try:
         with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_PACKAGE:
-                raise ApiError(Code.CANNOT_READ, f"{path}: decompresses to more than {_MAX_PACKAGE} bytes")
-            archive.extractall(Path(folder))
+            valid = sum(entry.file_size for entry in archive.infolist()) <= _MAX_PACKAGE
+            if valid:
+                archive.extractall(Path(folder))
     except (OSError, zipfile.BadZipFile) as error:
-        raise ApiError(Code.CANNOT_READ, f"{path}: {error}") from error
+        host.log(f"ExtractPackage: {path}: {error}")
+        valid = False
+    response = {"destination": folder, "valid": valid}
+    callback.Run(host.current, callback_id, json.dumps({**told, "response": response}))

@@ -14,7 +14,7 @@ from ...files import write_json
 from ...names import unsafe_reason
 from ...validation import schema_problems, shipped_schema
 
-Role = Literal["garment", "artwork", "artwork_bundle", "artwork_replacement"]
+Role = Literal["garment", "artwork", "artwork_bundle", "artwork_replacement", "input"]
 
 
 @dataclass(frozen=True)

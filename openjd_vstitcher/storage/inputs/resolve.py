@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +59,36 @@ def resolve_inputs(
     check_details(details)
     sources = _Sources(storage, config, own_urls)
     entries = [_garment(details, sources), *_artwork(details, sources)]
+    _check_total(entries, config)
+    return entries
+
+
+def _check_total(entries: Iterable[InputEntry], config: InputsConfig) -> None:
     total = sum(entry.size_bytes or 0 for entry in entries)
     if total > config.max_total_bytes:
         raise _invalid("", f"its inputs have {total} bytes; inputs.max_total_bytes allows {config.max_total_bytes}")
+
+
+def resolve_files(
+    files: Mapping[str, str], storage: Storage, config: InputsConfig, *, own_urls: bool = False
+) -> dict[str, InputEntry]:
+    """The input files that the parameters of a job name, by parameter, each pinned to its current bytes.
+
+    Parameters
+    ----------
+    files: addresses by parameter.
+    own_urls: see `resolve_inputs`.
+
+    Raises
+    ------
+    InvalidInput, StorageError: see `resolve_inputs`; with the pointer into the details.
+    """
+    sources, taken = _Sources(storage, config, own_urls), set[str]()
+    entries = {}
+    for parameter, uri in files.items():
+        name = unique_name(plain_name(file_name(uri)), taken)
+        entries[parameter] = sources.entry("input", name, uri, f"/parameters/{parameter}")
+    _check_total(entries.values(), config)
     return entries
 
 

@@ -46,9 +46,11 @@ class Api(object):
             self.calls += 1
             self.current = name
             try:
+                if self._has_news():
+                    self._settle()
                 result = function(*arguments)
-                code = self.module.GetLastError()
-                if code not in (self.module.BW_API_ERROR_SUCCESS, self._stale):
+                if self._has_news():
+                    code = self.module.GetLastError()
                     self._settle()
                     shown = ", ".join(_short(argument) for argument in arguments)
                     raise Failure("%s(%s) failed" % (name, shown), "%s returned error %s" % (name, code))
@@ -59,8 +61,11 @@ class Api(object):
 
         return call
 
+    def _has_news(self):
+        return self.module.GetLastError() not in (self.module.BW_API_ERROR_SUCCESS, self._stale)
+
     def _settle(self):
-        """After a failed call: find out which code GetLastError has when the next call succeeds.
+        """After a failure of this plugin or another: find out which code GetLastError has when a call succeeds.
 
         The documentation does not say whether a good call resets the code. If `Version` does not, a call that is sure
         to fail sets it to a code that the calls of this plugin do not give: any other code is a new failure.

@@ -2,7 +2,7 @@
 UPDATE job SET
   status = 'IN_PROGRESS', started_at = :now, updated_at = :now, ended_at = NULL, status_details = NULL,
   attempt = attempt + 1, worker = :worker, lease_expires_at = :lease_expires_at,
-  progress = NULL, cancel_requested = 0, errors = '[]', not_before = NULL
+  progress = NULL, cancel_requested = 0, errors = '[]', not_before = NULL, result = NULL
 WHERE id = (
   SELECT id FROM job
   WHERE status IN ('NEW', 'ACKNOWLEDGED') AND type IN (SELECT value FROM json_each(:types))
@@ -37,7 +37,7 @@ WHERE is_public_facing AND job_id <> :job_id AND created_at < :started_at
 
 -- finish --
 UPDATE job SET
-  status = :status, status_details = :status_details, errors = :errors, updated_at = :now,
+  status = :status, status_details = :status_details, errors = :errors, result = :result, updated_at = :now,
   ended_at = iif(:status IN ('NEW', 'ON_HOLD'), NULL, :now),
   lease_expires_at = NULL,
   progress = CASE :status WHEN 'COMPLETED_SUCCESS' THEN 100.0 WHEN 'NEW' THEN NULL ELSE progress END,
@@ -103,7 +103,7 @@ UPDATE job SET cancel_requested = 1, updated_at = :now WHERE id = :job_id;
 UPDATE job SET
   status = 'NEW', status_details = NULL, errors = '[]', updated_at = :now, started_at = NULL, ended_at = NULL,
   worker = NULL, progress = NULL, cancel_requested = 0, auto_retries = 0, not_before = NULL, returns = 0, crashes = 0,
-  expiries = '{}'
+  expiries = '{}', result = NULL, done = :done
 WHERE id = :job_id;
 
 -- hold --

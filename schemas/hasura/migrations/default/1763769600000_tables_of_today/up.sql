@@ -75,7 +75,8 @@ BEGIN
     CREATE TABLE "create".asset_type (value text PRIMARY KEY, comment text);
     COMMENT ON TABLE "create".asset_type IS 'made by openjd-vstitcher';
     INSERT INTO "create".asset_type (value) VALUES
-      ('MEDIA_RENDER'), ('MEDIA_RENDER_RAY_TRACE'), ('MEDIA_3D_SCENE'), ('DXA_ASSET_BUNDLE'), ('TURNTABLE'), ('SCAN');
+      ('MEDIA_RENDER'), ('MEDIA_RENDER_RAY_TRACE'), ('MEDIA_3D_SCENE'), ('DXA_ASSET_BUNDLE'), ('TURNTABLE'), ('SCAN'),
+      ('VSTITCHER_FILE');
   END IF;
 
   IF to_regclass('"create".asset') IS NULL THEN
@@ -112,7 +113,7 @@ BEGIN
       ('status', 'text'), ('type', 'text'), ('preset_key', 'text'), ('attempt', 'integer'), ('worker', 'text'),
       ('lease_expires_at', 'timestamp with time zone'), ('claim_request', 'uuid'), ('progress', 'double precision'),
       ('cancel_requested', 'boolean'), ('errors', 'jsonb'), ('not_before', 'timestamp with time zone'),
-      ('returns', 'integer'), ('crashes', 'integer')
+      ('returns', 'integer'), ('crashes', 'integer'), ('result', 'jsonb'), ('done', 'jsonb')
     ) AS needed (name, expected) ON attname = name
     WHERE attrelid = to_regclass(/*job*/'platform.job')
       AND replace(format_type(atttypid, NULL), 'character varying', 'text') <> expected;
