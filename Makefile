@@ -9,8 +9,8 @@ PARALLEL := -n 4 --dist worksteal
 WINDOWS_PYTHON := python3.11
 
 # $(call install,VENV,ARGUMENTS): make a virtual environment and install into it, with uv if it is there, else with pip.
-with_uv = uv venv --quiet --allow-existing --python $(PYTHON) $(1) && uv pip install --quiet --python $(1) $(2)
-with_pip = $(PYTHON) -m venv $(1) && $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+with_uv = uv venv --quiet --allow-existing --python $(PYTHON) $(1) && uv pip install --python $(1) $(2)
+with_pip = $(PYTHON) -m venv $(1) && $(1)/bin/python -m pip install --disable-pip-version-check $(2)
 install = $(if $(UV),$(with_uv),$(with_pip))
 installer := $(if $(UV),uv,pip)
 
@@ -32,7 +32,14 @@ $(OPENJD)/.ready: constraints-openjd.txt
 	@$(call install,$(OPENJD),-r constraints-openjd.txt)
 	@touch $@
 
-demo: $(VENV)/.ready  ## Run the sample presets on the sample garment, end to end
+# What the demo needs, without the tools of development. Nothing to do where these are installed.
+RUNS := .[standin,server]
+$(VENV)/.demo: pyproject.toml constraints.txt openjd_vstitcher/__init__.py
+	@test -e $(VENV)/.ready || echo "installing the project into $(VENV) with $(installer) (a minute or less) ..."
+	@test -e $(VENV)/.ready || ($(call install,$(VENV),-c constraints.txt -e '$(RUNS)'))
+	@mkdir -p $(VENV) && touch $@
+
+demo: $(VENV)/.demo  ## Run the sample presets on the sample garment, end to end
 	$(BIN)/openjd-vs demo
 
 test: setup  ## Run the tests (under 5 minutes on 2 cores)

@@ -5,6 +5,12 @@ _.list_commands
 _.get_command
 _.format_commands
 
+# click finds the class by its decorator and calls these on it: openjd_vstitcher/cli/completion.py.
+_.PowerShellComplete
+_.source_template
+_.get_completion_args
+_.format_completion
+
 # openjd_vstitcher/cli/jobs.py calls these methods of the queue by the name of its command.
 _.request_cancel
 _.retry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -43,6 +44,8 @@ _COMMANDS = {
     "config": "Write, show and check the configuration.",
     "service": "Run the daemon as a service of this system.",
     "doctor": "Check whether this machine can run jobs.",
+    "completion": "Print the script that completes commands in a shell.",
+    "man": "Print the manual page.",
     "stage": "Bring a session's inputs into its working directory.",
     "pack": "Pack the frames of a turntable.",
     "teardown": "Remove what a session staged.",
@@ -51,9 +54,12 @@ _COMMANDS = {
     "run-job": "Run the attempt of a directory (the daemon calls this).",
     "finish-job": "Deliver what a killed attempt left (the daemon calls this).",
 }
+_LIBRARIES = ("openjd-model", "openjd-sessions", "boto3", "gql", "psycopg", "mitsuba", "trimesh", "ezdxf", "rich")
 _ACTIONS = ("stage", "pack", "teardown", "run-handler", "run-script")
 """The commands whose output OpenJD reads as a protocol."""
 _INTERNAL = (*_ACTIONS, "run-job", "finish-job")
+COMPLETION_VARIABLE = "_OPENJD_VS_COMPLETE"
+"""Set by a shell that asks for completions."""
 
 
 class _Commands(click.Group):
@@ -65,6 +71,9 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
         command: click.Command = module.command
+        from ._examples import add_examples
+
+        add_examples(name, command)
         return command
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
@@ -74,6 +83,8 @@ class _Commands(click.Group):
                 return super().main(given, *more, **options)
         if args is None:
             options.setdefault("obj", COMMAND_LINE)
+        if os.environ.get(COMPLETION_VARIABLE, "").startswith("powershell"):
+            importlib.import_module(f"{__name__}.completion")
         return super().main(args, *more, **options)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -97,8 +108,30 @@ class _Commands(click.Group):
             formatter.write_dl(called)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="openjd-vs")
+def _print_version(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    click.echo(f"openjd-vs {__version__}\nPython {platform.python_version()} on {platform.platform()}")
+    for library in _LIBRARIES:
+        try:
+            click.echo(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            click.echo(f"{library} is not installed")
+    ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, and those of the libraries that do the work.",
+)
 def main() -> None:
     """Run VStitcher jobs as Open Job Description templates.
 

@@ -97,11 +97,6 @@ def configured_exports(config_path: Path | None) -> dict[str, dict[str, Any]]:
     return extra_exports(load_config(config_path).engine.extra_exports)
 
 
-def examples(*commands: str) -> str:
-    """The end of a command's help."""
-    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
-
-
 def print_json(value: Any) -> None:
     """Print dataclasses and JSON data as JSON, with times in ISO 8601."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))

@@ -9,15 +9,19 @@ from collections.abc import Callable, Sequence
 import click
 
 from ..platform.following import changes, follow
+from ..platform.job_ids import SHORT
 from ..platform.ports import Platform
 from ..platform.standing import standing
 from ..platform.values import WAITING, Job
+from ..sentences import duration
 from ._console import console, job_line, show
 from ._live import Line, LiveLines, can_redraw
 from ._tables import JobTable, age, status_of
 
 _LOOK_S = 1.0
 _STANDING_S = 5.0
+_LEAST_PERCENT = 5.0
+"""From here on, the progress tells how long the job takes."""
 
 
 def follow_job(platform: Platform, job_id: str, *, with_time: bool = False, quiet: bool = False) -> Job:
@@ -70,8 +74,10 @@ def _follow_live(platform: Platform, job_id: str) -> Job:
     def line() -> list[Line]:
         job = now
         began = job.started_at if job.status == "IN_PROGRESS" and job.started_at else job.created_at
+        elapsed_s = time.time() - began.timestamp()
         percent = (job.progress or 0.0) if job.status == "IN_PROGRESS" else None
-        return [Line(job.id[:8], percent, time.time() - began.timestamp(), note)]
+        left = f"{duration(elapsed_s * (100 / percent - 1))} left, " if percent and percent >= _LEAST_PERCENT else ""
+        return [Line(job.id[:SHORT], percent, elapsed_s, left + note)]
 
     with LiveLines(line):
         looked_s = float("-inf")
@@ -82,7 +88,6 @@ def _follow_live(platform: Platform, job_id: str) -> Job:
                 found = standing(platform, job)
                 note = f"waiting, number {found.place} of {found.waiting}"
             elif job.status not in WAITING:
-                note = ", ".join(filter(None, [status_of(job) if not job.progress else "", job.status_details]))
-                note = "canceling" if job.cancel_requested else note
+                note = "canceling" if job.cancel_requested else job.status_details or status_of(job)
     click.echo(job_line(now))
     return now

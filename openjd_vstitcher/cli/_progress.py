@@ -35,6 +35,8 @@ class Notices:
         match event:
             case events.Limited() if self._is_new(entry.job_id, event.output, event.field):
                 return sentence(event), "yellow"
+            case events.ActionStatus(status="canceling"):
+                return None
             case events.ActionStatus() if self._is_new(entry.job_id, event.status):
                 return event.status, "yellow"
             case events.ActionWarning():

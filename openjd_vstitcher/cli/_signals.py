@@ -24,7 +24,7 @@ class Effect:
     Parameters
     ----------
     first, second: what the first and the second signal do; an empty `second` does nothing more.
-    says: what the first one prints.
+    says: what the command does now, printed at the first one.
     takes: the signals, where the system has them; all have the same effect. SIGBREAK is Ctrl-Break on Windows.
     """
 
@@ -38,19 +38,20 @@ EFFECTS: Mapping[str, Effect] = {
     "render": Effect(
         "cancels the run, stops the engine and removes temporary files",
         "stops the engine at once and runs no further action",
-        says="canceling; Ctrl-C again stops everything at once",
+        says="canceling",
     ),
     "demo": Effect(
         "cancels the jobs, stops the engine and the daemon",
         "kills the processes of the jobs at once",
-        says="canceling; Ctrl-C again stops everything at once",
+        says="canceling",
         takes=("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"),
     ),
     "daemon": Effect(
         "claims no more jobs and ends after the running ones",
         "stops the running jobs and gives them back to the queue, uncounted",
-        says="ending after the running jobs; a second signal gives them back to the queue",
+        says="ending after the running jobs",
     ),
+    "serve": Effect("ends the streams, finishes the open requests and ends", "ends at once"),  # api/server.py does it
     "run-job": Effect("stops the attempt and gives its job back to the queue, uncounted"),
     "submit --wait": Effect("ends the command; the job goes on", takes=("SIGINT",)),
     "jobs watch": Effect("ends the command; jobs go on", takes=("SIGINT",)),
@@ -78,11 +79,6 @@ class StopSignals:
                     getattr(signal, name), lambda *_: threading.Thread(target=self._take, daemon=True).start()
                 )
 
-    @property
-    def count(self) -> int:
-        """How many signals came."""
-        return self._count
-
     def bind(self, call: Callable[[int], None]) -> None:
         """Have a function called with 1 at the first signal, with 2 at the second, and so on, from another thread."""
         self._call = call
@@ -92,7 +88,8 @@ class StopSignals:
     def _take(self) -> None:
         self._count += 1
         if self._count == 1 and self._effect.says:
-            print(self._effect.says, file=sys.stderr, flush=True)  # click.echo would write over a live display
+            again = f"; Ctrl-C again {self._effect.second}" if self._effect.second else ""
+            print(f"{self._effect.says}{again}", file=sys.stderr, flush=True)  # click.echo writes over a live display
         if self._call is not None:
             self._call(self._count)
 

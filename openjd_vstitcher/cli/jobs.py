@@ -12,7 +12,7 @@ import click
 
 from ..platform.job_ids import find_job
 from ..platform.values import JOB_STATUSES
-from ._console import config_option, configured_platform, examples, job_line, json_option, print_json, print_table, show
+from ._console import config_option, configured_platform, job_line, json_option, print_json, print_table, show
 
 _SHOWN = (
     *("type", "preset_key", "status", "status_details", "priority", "progress", "attempt", "auto_retries", "worker"),
@@ -48,9 +48,7 @@ def command() -> None:
     """List, show, cancel, retry, hold and release jobs."""
 
 
-@command.command(
-    "list", epilog=examples("openjd-vs jobs list --status new", "openjd-vs jobs list -o job,status,details")
-)
+@command.command("list")
 @_filters
 @click.option("-o", "--output", "columns", metavar="COLUMNS", callback=_columns, help="These columns: job,status,age.")
 @click.option("--wide", is_flag=True, help="All columns, with whole ids and details.")

@@ -10,18 +10,13 @@ import click
 
 from ..platform.job_ids import SHORT
 from . import CANCELED, FAILED
-from ._console import config_option, configured_exports, configured_platform, examples, json_option, print_json
+from ._console import config_option, configured_exports, configured_platform, json_option, print_json
 
 if TYPE_CHECKING:
     from ..config import Config
 
 
-@click.command(
-    epilog=examples(
-        "openjd-vs submit examples/presets/dxf_v0.json --garment tee.bw --wait",
-        "openjd-vs submit onboarding_v0 --details examples/jobs/onboarding.json --priority 5",
-    )
-)
+@click.command()
 @click.argument("preset")
 @click.option(
     "--details",

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The exit code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] in (["-h"], ["--help"]) or given[1:2] in (["-h"], ["--help"]):
+    if any(given[place : place + 1] in (["-h"], ["--help"]) for place in range(3)):
         sys.stdout.write(USAGE)
         return 0
     if given[1:2] == ["supervise"]:  # its output goes to a file, not to OpenJD

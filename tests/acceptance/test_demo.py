@@ -179,6 +179,15 @@ def test_the_dxf_opens_in_ezdxf_with_all_pieces(demo: Demo) -> None:
     assert {block.replace("-", " ").title() for block in blocks} == PIECES
 
 
+def test_the_command_that_it_prints_works_when_pasted_where_nothing_is_activated(demo: Demo) -> None:
+    command = demo.done.stdout.splitlines()[-1]
+    pasted = subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=60
+    )
+    assert pasted.returncode == 0, pasted.stderr
+    assert pasted.stdout.count("COMPLETED_SUCCESS") == 2
+
+
 def test_running_it_again_starts_anew_but_never_in_a_folder_of_another(demo: Demo, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -235,6 +236,20 @@ def test_submit_waits_and_tells_the_outcome(config: Path, platform: Platform, ou
     rest, _ = waiting.communicate(timeout=30)
     assert outcome.status in rest.splitlines()[-1]
     assert waiting.returncode == code
+
+
+def test_ctrl_c_leaves_a_waiting_submit_and_the_job_goes_on(config: Path, platform: Platform) -> None:
+    command = [str(Path(sys.executable).with_name("openjd-vs")), "submit", PRESET, "--details", DETAILS, "--wait"]
+    waiting = subprocess.Popen(
+        [*command, "--config", str(config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert waiting.stdout is not None
+    job_id = waiting.stdout.readline().split()[0]
+    waiting.send_signal(signal.SIGINT)
+    _, errors = waiting.communicate(timeout=30)
+    assert waiting.returncode == 130
+    assert f"the job goes on; `openjd-vs jobs watch {job_id[:8]}` follows it" in errors
+    assert platform.job(job_id).status == "NEW"
 
 
 def test_presets_are_put_listed_and_shown(call: Call) -> None:
