@@ -160,7 +160,7 @@ class Machine:
             assert job.status in ENDED
             self.await_rest(AttemptDirectory(self.config.worker.work_dir / f"{job_id}.{job.attempt}"))
         self.check()
-        shutil.rmtree(self.storage / "stranger")
+        shutil.rmtree(self.storage / "stranger", ignore_errors=True)
         self.waiting.clear()
 
     def await_end(self, job_id: str) -> Job:
