@@ -6,6 +6,7 @@ Set GAME_EXAMPLES and GAME_SEED to change the game; a run prints its figures.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -153,6 +154,9 @@ class Machine:
             job = self.await_end(job_id)
             self.figures[f"job: {_how(job)}"] += 1
             assert "internal error" not in str(job.status_details), (job.status_details, game)
+            staged = {entry.fields["sha256"] for entry in self.platform.events(job_id) if entry.name == "staged"}
+            assert hashlib.sha256(self.secret.encode()).hexdigest() not in staged, f"it read what is outside: {game}"
+            self.figures["inputs staged"] += len(staged)
             if job.status not in ENDED:
                 self.platform.request_cancel(job_id)
         for job_id in self.waiting:
@@ -160,7 +164,7 @@ class Machine:
             assert job.status in ENDED
             self.await_rest(AttemptDirectory(self.config.worker.work_dir / f"{job_id}.{job.attempt}"))
         self.check()
-        shutil.rmtree(self.storage / "stranger")
+        shutil.rmtree(self.storage / "stranger", ignore_errors=True)
         self.waiting.clear()
 
     def await_end(self, job_id: str) -> Job:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pytest
 
 from openjd_vstitcher.attempt import report as reporting
 from openjd_vstitcher.attempt.directory import AttemptDirectory
-from openjd_vstitcher.attempt.disk import DiskWatch
 from openjd_vstitcher.attempt.lease import LOST_EXIT_CODE
 from openjd_vstitcher.attempt.outcome import (
     AttemptResult,
@@ -39,8 +37,7 @@ from openjd_vstitcher.errors import (
     Problem,
     StorageError,
 )
-from openjd_vstitcher.events import ActionEnded, Failure, StepState
-from openjd_vstitcher.journal import Entry
+from openjd_vstitcher.events import Failure, StepState
 from openjd_vstitcher.outputs.values import Fate, OutputResult, SyncReport
 from openjd_vstitcher.platform.values import Outcome
 from openjd_vstitcher.session.runner import RunResult
@@ -210,39 +207,6 @@ def test_an_export_that_fails_on_a_full_disk_is_the_machines_fault(result: Attem
 def test_a_full_disk_takes_no_success_away() -> None:
     done = outcome_of(result_of(front="registered"), stop=None, hide_previous_style_assets=True, full_disk=FULL)
     assert done.status == "COMPLETED_SUCCESS"
-
-
-@pytest.mark.parametrize(
-    ("failure", "short_of"),
-    [
-        (Failure(action="run a", message="x; engine error: [Errno 28] No space left on device"), "No space left"),
-        (Failure(action="run a", message="x", last_lines=["a", "write: no space left on device"]), "write: no space"),
-        (Failure(action="run a", message="x; engine error: Disk quota exceeded"), "quota"),
-        (Failure(action="run a", message="[WinError 112] There is not enough space on the disk"), "WinError 112"),
-        (Failure(action="run a", message="no space is left for this sleeve"), ""),
-        (None, ""),
-    ],
-)
-def test_what_a_program_says_of_a_full_disk_is_understood(
-    tmp_path: Path, failure: Failure | None, short_of: str
-) -> None:
-    watch = DiskWatch(tmp_path, min_free_bytes=0)
-    ended = ActionEnded(kind="run", state="failed", exit_code=1, seconds=1.0, failure=failure)
-    watch.on_event(Entry(1, datetime.now(UTC), "7", 1, ended))
-    assert short_of in watch.shortage()
-    assert bool(watch.shortage()) == bool(short_of)
-
-
-def test_the_disk_is_looked_at_when_an_action_fails(tmp_path: Path) -> None:
-    total = shutil.disk_usage(tmp_path).total
-    failed = ActionEnded(
-        kind="run", state="failed", exit_code=1, seconds=1.0, failure=Failure(action="run a", message="code 5")
-    )
-    watch = DiskWatch(tmp_path, min_free_bytes=total)
-    assert "MiB are free on the disk of" in watch.shortage()
-    watch.on_event(Entry(1, datetime.now(UTC), "7", 1, failed))
-    watch._min_free_bytes = 0  # the partial file is removed
-    assert "MiB are free on the disk of" in watch.shortage()
 
 
 def test_outputs_that_could_not_be_delivered_in_time_go_back_uncounted() -> None:
