@@ -252,6 +252,8 @@ def test_ids_are_tried_until_many_in_a_row_are_missing(plugin: Any) -> None:
 
     assert plugin.api.existing(answer, gap=3) == [(2, "shape 2"), (5, "shape 5")]
     assert tried == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert plugin.api.existing(lambda number: "" if number > 2 else "x", gap=3) == [(1, "x"), (2, "x")]
+    assert len(plugin.api.existing(lambda number: "x", most=50)) == 50
 
 
 def test_another_garment_is_opened(plugin: Any) -> None:

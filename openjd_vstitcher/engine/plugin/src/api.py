@@ -77,19 +77,25 @@ class Api(object):
             self._stale = self.module.GetLastError()
 
 
-def existing(answer, gap=32):
+def existing(answer, gap=32, most=10000):
     """Pairs of (id, answer(id)) for the ids of a kind of object that no documented call lists.
 
-    Ids are tried from 1 until `gap` of them in a row have failed. That they are small integers is unverified.
+    Ids are tried from 1 until `gap` of them in a row have failed or have an empty answer, or `most` were tried. That
+    they are small integers is unverified.
     """
-    found, number, missed = [], 0, 0
-    while missed < gap:
-        number += 1
+    found, missed = [], 0
+    for number in range(1, most + 1):
         try:
-            found.append((number, answer(number)))
-            missed = 0
+            answered = answer(number)
         except Failure:
+            answered = None
+        if answered in (None, ""):
             missed += 1
+            if missed == gap:
+                break
+        else:
+            found.append((number, answered))
+            missed = 0
     return found
 
 

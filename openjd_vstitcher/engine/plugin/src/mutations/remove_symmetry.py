@@ -21,4 +21,5 @@ def mutate(garment, instruction):
 
 
 def _properties(garment):
-    return existing(lambda shape: json.loads(garment.bw.ShapePropertiesGet(garment.id, shape)))
+    listed = existing(lambda shape: garment.bw.ShapePropertiesGet(garment.id, shape))
+    return [(shape, json.loads(text)) for shape, text in listed]
