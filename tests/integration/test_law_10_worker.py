@@ -287,6 +287,25 @@ def test_an_unfit_machine_claims_nothing(farm: Farm, scan: Callable[[], str]) ->
     assert farm.job(job_id).attempt == 0
 
 
+def test_a_machine_claims_nothing_until_it_is_fit_again(
+    farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = ["the disk is full", "the disk is full", "the disk is full"]
+    monkeypatch.setattr("openjd_vstitcher.daemon.worker._FITNESS_LOOK_S", 0.1)
+    monkeypatch.setattr("openjd_vstitcher.daemon.worker.unfitness", lambda config: reasons.pop() if reasons else "")
+    job_id, claim = scan(), farm.platform.claim
+    left: list[int] = []
+
+    def noted(*given: Any, **named: Any) -> Any:
+        left.append(len(reasons))
+        return claim(*given, **named)
+
+    monkeypatch.setattr(farm.platform, "claim", noted)
+    with farm.working(poll_s=0.1):
+        wait_until(lambda: farm.status(job_id) == "COMPLETED_SUCCESS")
+    assert set(left) == {0}
+
+
 # The end of a job
 
 

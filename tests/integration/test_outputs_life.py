@@ -34,13 +34,16 @@ def test_a_short_upload_tells_no_progress(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["events", "polling"])
-def test_a_finished_sync_leaves_no_thread(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("finish", [True, False])
+def test_a_sync_that_is_over_leaves_no_thread(tmp_path: Path, mode: str, finish: bool) -> None:
     before = set(threading.enumerate())
     bench = Bench(tmp_path, ["a.png"], config=replace(PROMPT, watch=mode))
     bench.sync.start()
     assert set(threading.enumerate()) > before
     bench.write("a.png")
-    assert bench.sync.finish(10).complete
+    bench.wait_for("output_registered", "a.png")
+    if finish:
+        assert bench.sync.finish(10).complete
     bench.sync.stop()
     assert set(threading.enumerate()) <= before
 
