@@ -19,11 +19,7 @@ from openjd_vstitcher.events import OutputFailed
 from openjd_vstitcher.outputs.values import OutputResult
 from openjd_vstitcher.storage.values import StoredObject
 from tests.farm import wait_until
-from tests.outputs_bench import PROMPT, Bench
-
-
-def _fates(results: object) -> dict[str, str]:
-    return {result.name: result.fate for result in results}  # type: ignore[attr-defined]  # a sequence of results
+from tests.outputs_bench import PROMPT, Bench, fates
 
 
 def test_output_is_registered_while_the_session_still_runs(tmp_path: Path) -> None:
@@ -134,7 +130,7 @@ def test_output_that_is_not_for_upload_is_checked_and_kept(tmp_path: Path) -> No
     bench.sync.start()
     bench.write("k.png", b"kept")
     report = bench.sync.finish(10)
-    assert _fates(report.outputs) == {"a.png": "missing", "k.png": "kept"}
+    assert fates(report.outputs) == {"a.png": "missing", "k.png": "kept"}
     assert bench.named("output_settled", "k.png")
     assert bench.stored("k.png") is None
     assert not bench.catalogue.rows()
@@ -297,7 +293,7 @@ def test_lasting_error_fails_one_output_and_not_the_others(tmp_path: Path) -> No
     bench.wait_for("output_registered", "b.png")
     bench.storage.failures = [StorageError("access is denied", transient=False)]
     report = bench.sync.finish(10)
-    assert _fates(report.outputs) == {"a.png": "failed", "b.png": "registered"}
+    assert fates(report.outputs) == {"a.png": "failed", "b.png": "registered"}
     assert report.outputs[0].reason == "access is denied"
 
 
@@ -400,6 +396,5 @@ def test_storage_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     bench.write("a.png")
     (result,) = bench.sync.finish(10).outputs
     assert result.fate == "failed"
-    why = "File already exists" if os.name == "nt" else "Not a directory"
-    assert result.reason == f"cannot store s3://bucket/exports/job-1/a.png: {why}"
+    assert result.reason.startswith("cannot store s3://bucket/exports/job-1/a.png: ")
     assert (bench.output / "a.png").exists()
