@@ -168,3 +168,7 @@ class Bench:
         with self._changed:
             self.events.append(entry)
             self._changed.notify_all()
+
+
+def fates(results: object) -> dict[str, str]:
+    return {result.name: result.fate for result in results}  # type: ignore[attr-defined]  # a sequence of results

@@ -105,7 +105,7 @@ class Watch:
     def _watching(self, polling: bool) -> Any:
         observer = _observer(polling)
         observer.schedule(_Handler(self), str(self._directory), recursive=False, event_filter=_EVENTS)
-        observer.start()
+        _start(observer)
         return observer
 
     def _settle(self) -> None:
@@ -175,6 +175,23 @@ def is_network_drive(path: Path) -> bool:
         if path.is_relative_to(partition.mountpoint) and len(partition.mountpoint) >= len(best):
             best, kind = partition.mountpoint, partition.fstype
     return kind in _NETWORK_FILE_SYSTEMS
+
+
+def _start(observer: Any) -> None:
+    """Start it from a daemon thread: its own threads are daemons then, so none can keep the process from exiting."""
+    errors: list[OSError] = []
+
+    def start() -> None:
+        try:
+            observer.start()
+        except OSError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=start, name="start-watch", daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
 
 
 def _end(observer: Any) -> None:

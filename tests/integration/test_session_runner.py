@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import threading
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,14 +294,17 @@ def test_a_killed_action_is_a_failure_with_its_signal(tmp_path: Path) -> None:
 
 def test_path_mapping_rules_reach_path_parameters(tmp_path: Path) -> None:
     out = tmp_path / "out"
+    farm = Path("C:/farm" if os.name == "nt" else "/farm")
     run = Run(
         tmp_path,
         [step("s", f"open({str(out)!r}, 'w').write(r'{{{{Param.Garment}}}}')")],
         parameterDefinitions=[{"name": "Garment", "type": "PATH"}],
-        given={"Garment": "/farm/tee.bw"},
+        given={"Garment": str(farm / "tee.bw")},
     )
     rule = PathMappingRule(
-        source_path_format=PathFormat.POSIX, source_path=PurePosixPath("/farm"), destination_path=Path("/here")
+        source_path_format=PathFormat.WINDOWS if os.name == "nt" else PathFormat.POSIX,
+        source_path=farm,
+        destination_path=Path("/here"),
     )
     assert run.start(path_mapping_rules=[rule]).succeeded
     assert out.read_text() == str(Path("/here/tee.bw"))

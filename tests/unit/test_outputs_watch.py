@@ -22,7 +22,9 @@ class StuckObserver:
 
     def schedule(self, *_: Any, **__: Any) -> None: ...
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Its threads are daemons if the one that starts them is."""
+        self.keeps_the_process = not threading.current_thread().daemon
 
     def stop(self) -> None:
         self.let_go.wait(60)
@@ -48,6 +50,7 @@ def test_a_watch_ends_though_the_system_does_not_answer_and_reports_nothing_more
     started = time.monotonic()
     watched.stop()
     assert time.monotonic() - started < 30
+    assert not observer.keeps_the_process
     (tmp_path / "late.png").write_bytes(b"x")
     watched.changed("late.png")
     watched.moved_or_closed("late.png")
