@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GuestResult:
-    """What came of a run."""
+    """What came of a run. Such a template returns nothing; its exit codes say all."""
 
     run: RunResult
+    returned: None = None
 
     @property
     def succeeded(self) -> bool:

@@ -13,6 +13,7 @@ import click
 from ._signals import StopSignals
 
 if TYPE_CHECKING:
+    from ..attempt.guest import GuestResult
     from ..attempt.outcome import AttemptResult
     from ..config import Config
 
@@ -27,7 +28,7 @@ def run_task(
     as_json: bool,
     log: Path | None = None,
     on_start: Callable[[], None] = lambda: None,
-) -> AttemptResult:
+) -> AttemptResult | GuestResult:
     """Run a task to its end and show its events. Ctrl-C cancels it; a second Ctrl-C does so immediately.
 
     Parameters

@@ -13,6 +13,7 @@ from . import BAD_INPUT, CANCELED, ERROR, FAILED
 from ._console import config_option
 
 if TYPE_CHECKING:
+    from ..attempt.guest import GuestResult
     from ..attempt.outcome import AttemptResult
     from ..attempt.task_status import TaskStatus
 
@@ -55,13 +56,15 @@ def command(file: Path, as_json: bool, config_path: Path | None) -> None:
     sys.exit(_end(status, result, here / "result.json"))
 
 
-def _end(status: TaskStatus, result: AttemptResult, result_file: Path) -> int:
+def _end(status: TaskStatus, result: AttemptResult | GuestResult, result_file: Path) -> int:
     """Write what came of the task; returns the exit code."""
+    from ..attempt.outcome import AttemptResult
+
     if result.returned is not None:
         result_file.write_text(json.dumps(result.returned, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     outputs = [
         {"name": o.name, "state": "made" if o.fate == "kept" else o.fate, "size_bytes": o.size_bytes}
-        for o in result.sync.outputs
+        for o in (result.sync.outputs if isinstance(result, AttemptResult) else ())
     ]
     failures = [failure.as_json() for failure in result.failures]
     if result.succeeded:

@@ -61,7 +61,10 @@ def test_check_tells_what_each_file_is_and_what_is_wrong(tmp_path: Path) -> None
     assert done.returncode == 2
     assert f"{preset('dxf_v0')}: a valid preset with 2 exports" in done.stdout
     assert "dxf_v0.yaml: a valid job template with 2 steps" in done.stdout
-    assert f"{bad}: /details/instructions/0/output_file_name: is missing; expected a plain file name" in done.stderr
+    assert (
+        f"{bad}: line 1, column 43: /details/instructions/0/output_file_name: is missing; expected a plain"
+        in done.stderr
+    )
 
 
 CYCLE = {
@@ -78,22 +81,22 @@ CYCLE = {
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("date.yaml", b"key: k\nname: 2026-11-22\n", "/: line 2, column 7: '2026-11-22' is read as a date"),
-        ("keys.yaml", b"1: a\n", "/: line 1, column 1: the key '1' is not text; expected it in quotes"),
-        ("self.yaml", b"a: &a [*a]\n", "/: line 1, column 8: *a is not defined before this place"),
+        ("date.yaml", b"key: k\nname: 2026-11-22\n", "line 2, column 7: '2026-11-22' is read as a date"),
+        ("keys.yaml", b"1: a\n", "line 1, column 1: the key '1' is not text; expected it in quotes"),
+        ("self.yaml", b"a: &a [*a]\n", "line 1, column 8: *a is not defined before this place"),
         (
             "bomb.yaml",
             b"a0: &a0 [x, x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)),
-            "/: line 14, column 18: there are too many values; expected at most 50000",
+            "line 14, column 18: there are too many values; expected at most 50000",
         ),
-        ("digits.json", b'{"key": ' + b"9" * 5000 + b"}", "/: line 1, column 9: found a number of 5000 characters"),
-        ("deep.json", b"[" * 100_000, "/: line 1, column 65: nested too deeply"),
+        ("digits.json", b'{"key": ' + b"9" * 5000 + b"}", "line 1, column 9: found a number of 5000 characters"),
+        ("deep.json", b"[" * 100_000, "line 1, column 65: nested too deeply"),
         ("wide.json", '{"key": "k"}'.encode("utf-16"), "/: the file is UTF-16 or UTF-32; expected UTF-8 text"),
-        ("twice.json", b'{"key": "k",\n"key": "k"}', "/: line 2, column 1: the key 'key' is repeated"),
+        ("twice.json", b'{"key": "k",\n"key": "k"}', "line 2, column 1: the key 'key' is repeated"),
         (
             "mutations.json",
             b'{"key": "k", "details": {"instructions": [{"type": "MUTATION", "mutation_type": "DELETE_TRIMS"}]}}',
-            "/details/instructions: has no EXPORT; expected at least one",
+            "line 1, column 26: /details/instructions: has no EXPORT; expected at least one",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value[:12] else "",

@@ -56,7 +56,7 @@ def demo() -> Iterator[Demo]:
             capture_output=True,
             text=True,
             timeout=110,
-            env=commands_environment(),
+            env={**commands_environment(), "PATH": "/usr/bin:/bin"},
         )
         yield Demo(Path(folder) / "demo", done)
 

@@ -132,6 +132,7 @@ def run(command: str, folder: Path) -> str:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_the_commands_of_the_page_about_handlers_run_and_print_what_it_shows(checkout: Path) -> None:
     (checkout / "docs.toml").write_text(blocks("toml", HANDLERS)[0])
     printed = ""

@@ -41,6 +41,7 @@ def test_a_killed_job_process_delivers_what_it_made_and_the_job_runs_again(
     assert len(farm.platform.assets(job_id)) == 2
 
 
+@pytest.mark.slow
 def test_a_frozen_attempt_is_not_taken_for_dead(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id, daemon = farm.hanging_daemon(monkeypatch)
     directory = farm.directory(job_id)
@@ -79,7 +80,8 @@ def test_cancel_is_heard_and_ended_within_two_seconds(farm: Farm, monkeypatch: p
     assert (told - asked).total_seconds() < 2
 
 
-@pytest.mark.parametrize("how", ["killed", pytest.param("frozen", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.slow
 def test_an_attempt_needs_no_daemon_for_five_leases(farm: Farm, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """The daemon is gone or stands still; the attempt keeps its lease, is claimed by nobody else, and reports."""
     farm.configure(CONFIG.replace("lease_s = 8", "lease_s = 4"))
@@ -108,6 +110,7 @@ def test_an_attempt_needs_no_daemon_for_five_leases(farm: Farm, monkeypatch: pyt
         assert daemon.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_law_10_an_outage_longer_than_a_lease_ends_the_attempt_in_time_and_counts_no_crash(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

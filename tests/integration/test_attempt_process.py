@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from openjd_vstitcher import __version__
 from openjd_vstitcher.attempt.directory import AttemptDirectory
 from openjd_vstitcher.attempt.lock import DirectoryBusy, hold, holder, is_held
 from openjd_vstitcher.attempt.request import AttemptRequest
@@ -96,7 +97,7 @@ def test_the_output_of_a_process_is_kept_and_its_end_is_told(directory: AttemptD
     process = AttemptProcess.start(directory, ["--version"], dict(os.environ), ended.set)
     assert ended.wait(30)
     assert not process.alive()
-    assert "openjd-vs, version" in directory.process_log.read_text()
+    assert f"openjd-vs {__version__}" in directory.process_log.read_text()
 
 
 def test_kill_ends_the_process_and_its_children(directory: AttemptDirectory, monkeypatch: pytest.MonkeyPatch) -> None:

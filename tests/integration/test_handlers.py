@@ -250,7 +250,7 @@ def test_a_file_of_a_type_that_the_platform_lacks_is_stored_without_an_asset(ran
 
 def test_a_handler_that_takes_too_long_is_stopped(ran: Ran) -> None:
     message, _ = ran.errors("slow")
-    assert message.startswith("a step failed: run act timed out after")
+    assert "run act timed out after" in message
 
 
 @pytest.mark.parametrize(("how", "cleans_up"), [("sleeps", True), ("never_ends", False)])

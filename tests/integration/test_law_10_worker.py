@@ -145,6 +145,7 @@ def test_no_error_of_a_claim_ends_the_daemon(
 # Sick machines
 
 
+@pytest.mark.slow
 def test_a_process_that_never_begins_rests_the_machine_and_puts_its_job_on_hold_the_third_time(
     farm: Farm, scan: Callable[[], str], python: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_process_that_never_begins_rests_the_machine_and_puts_its_job_on_hold_
     assert all(farm.directory(first, attempt).reported.exists() for attempt in (1, 2, 3))
 
 
+@pytest.mark.slow
 def test_a_process_that_shows_no_sign_of_life_is_killed(
     farm: Farm, scan: Callable[[], str], python: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +289,7 @@ def test_an_unfit_machine_claims_nothing(farm: Farm, scan: Callable[[], str]) ->
     assert farm.job(job_id).attempt == 0
 
 
+@pytest.mark.slow
 def test_a_machine_claims_nothing_until_it_is_fit_again(
     farm: Farm, scan: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

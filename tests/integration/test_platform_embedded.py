@@ -49,25 +49,6 @@ def test_what_was_submitted_is_there_after_a_restart(tmp_path: Path) -> None:
     assert open_platform(config).job(job.id) == job
 
 
-def test_a_file_of_an_earlier_release_keeps_its_jobs_and_tells_changes(tmp_path: Path) -> None:
-    file = tmp_path / "platform.sqlite"
-    config = PlatformConfig(path=file)
-    platform = open_platform(config)
-    platform.put_preset({"key": "k", "details": {"instructions": []}})
-    job = platform.submit(NewJob("TEST", "k", {}))
-    platform.close()
-    with closing(sqlite3.connect(file)) as database, database:
-        database.execute("DROP TABLE change")
-        for trigger in ("job_inserted", "job_updated", "job_deleted", "job_event_inserted"):
-            database.execute(f"DROP TRIGGER {trigger}")
-        database.execute("PRAGMA user_version = 1")
-    platform = open_platform(config)
-    cursor = platform.changes(None, timeout_s=0).cursor
-    platform.hold(job.id)
-    assert [changed.status for changed in platform.changes(cursor, timeout_s=5).jobs] == ["ON_HOLD"]
-    platform.close()
-
-
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "platform.sqlite"
     file.write_text("this is a text, and long enough to be looked at as the head of a database file" * 20)

@@ -35,7 +35,7 @@ WORKER = {
     "Waiting",
 }
 SUBMITTER = {"Submit", "Cancel", "Retry", "RetryFailed", "Hold", "Release", "PutPreset"}
-READING = {"Job", "Jobs", "Events", "Preset", "Presets", "Assets", "Waiting", "Held", "HeldRow", "AssetTypes"}
+READING = {"Jobs", "Events", "Preset", "Presets", "Assets", "Waiting", "Held", "HeldRow", "AssetTypes"}
 
 Opener = Callable[..., Platform]
 

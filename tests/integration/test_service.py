@@ -102,6 +102,7 @@ def test_the_manager_hears_that_the_daemon_is_ready_alive_and_stopping(tmp_path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="systemd")
+@pytest.mark.slow
 def test_a_daemon_whose_loop_stands_still_gives_no_sign_of_life(tmp_path: Path, config_file: Path) -> None:
     manager = Manager(tmp_path)
     with daemon(config_file, manager, WATCHDOG_USEC="3000000") as process:

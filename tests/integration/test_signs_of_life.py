@@ -44,6 +44,7 @@ def test_a_process_that_hangs_before_its_first_status_is_ended(
     assert (job.attempt, job.crashes) == (2, 1)
 
 
+@pytest.mark.slow
 def test_the_heart_of_an_attempt_beats_while_it_waits_for_an_export(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,6 +138,7 @@ def test_avatar_is_shown_on_request(tee, tmp_path):
     assert shown.sum() > without.sum() * 1.2
 
 
+@pytest.mark.slow
 def test_deleted_trims_and_pieces_vanish(tee, tmp_path):
     tee.render(tmp_path / "all.png", (320, 400))
     tee.delete_trims()

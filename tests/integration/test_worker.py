@@ -225,6 +225,7 @@ def test_three_slots_run_twelve_jobs_in_order_and_a_hung_one_holds_up_nobody(
 
 
 @pytest.mark.posix(reason="Windows has no SIGTERM")
+@pytest.mark.slow
 def test_a_daemon_told_to_stop_ends_its_job_first_and_told_twice_gives_it_back(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
