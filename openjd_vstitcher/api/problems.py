@@ -18,6 +18,7 @@ from ..redaction import without_credentials
 from ..submission import DETAILS, SubmittedOtherwise
 from ..validation import json_pointer
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -161,10 +162,11 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """The methods that a path has."""
-    return {
+    """The methods that a path has. One without parameters has its own alone, not those of one like `/presets/{key}`."""
+    described = request.app.openapi()["paths"].get(request.url.path, {})
+    return {method for method in _METHODS if method.lower() in described} or {
         method
-        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        for method in _METHODS
         for route in request.app.router.routes
         if route.matches({**request.scope, "method": method})[0] is Match.FULL
     }

@@ -68,6 +68,19 @@ def test_scripts_run_in_order_and_a_failure_is_told(openjd_vs: Command, tmp_path
     assert told["failures"][0]["message"] == "script fail failed: exit code 1: no more"
 
 
+def test_a_template_of_other_programs_runs_too(openjd_vs: Command, tmp_path: Path) -> None:
+    action = {"command": "echo", "args": ["hello from a guest"]}
+    template = {
+        "specificationVersion": "jobtemplate-2023-09",
+        "name": "guest",
+        "steps": [{"name": "s", "script": {"actions": {"onRun": action}}}],
+    }
+    done = openjd_vs("run-task", write(tmp_path / "t.json", {"template": template}))
+    assert done.returncode == 0, done.stderr
+    assert (status(tmp_path)["state"], status(tmp_path)["outputs"]) == ("COMPLETED_SUCCESS", [])
+    assert "hello from a guest" in (tmp_path / "output.log").read_text()
+
+
 def test_a_preset_task_makes_the_exports_of_its_garment(openjd_vs: Command, tmp_path: Path, garment: Path) -> None:
     export = {"type": "EXPORT", "export_type": "SCAN", "output_file_name": "scan.json"}
     preset = {"key": "scan", "details": {"instructions": [export], "remote_destination": "s3://a-b-c/"}}

@@ -245,7 +245,7 @@ def test_every_preset_that_is_accepted_becomes_a_template_that_openjd_accepts(ro
     assert_translates(row)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows)
