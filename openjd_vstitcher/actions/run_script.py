@@ -60,7 +60,9 @@ def _run(name: str, command: list[str], arguments: dict[str, Any], directory: Pa
             with _ended_by_signal(process) as stopped:
                 exit_code = process.wait()
                 reader.join(_GRACE_S if stopped.is_set() else None)
-        reason = "it was stopped" if stopped.is_set() else f"exit code {exit_code}"
+        reason = f"exit code {exit_code}"
+        if stopped.is_set():  # whatever its exit code, which may be lost: `_end` waits for the process too
+            exit_code, reason = None, "it was stopped"
     except OSError as error:
         reason = f"it cannot be started: {error.strerror}"
     told = {

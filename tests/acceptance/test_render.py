@@ -218,6 +218,7 @@ def test_a_garment_that_is_none_is_refused_before_anything_starts(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_pictures_of_a_turntable_go_round(tmp_path: Path, garment: Path, openjd_vs: Command) -> None:
     import numpy
     from PIL import Image

@@ -244,6 +244,7 @@ def test_a_job_comes_back_after_the_machines_fault_and_succeeds(
     assert (job.attempt, job.returns, job.auto_retries, job.crashes) == (3, 2, 0, 0)
 
 
+@pytest.mark.slow
 def test_an_export_that_does_not_fit_on_the_disk_gives_the_job_back_uncounted(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ def test_attempts_still_have_the_secrets_that_they_need(farm: Farm, monkeypatch:
     assert CANARY not in json.dumps({name: value for name, value in begun.items() if name != "ODD_NAME"})
 
 
+@pytest.mark.slow
 def test_a_session_sees_no_variable_that_is_not_known_to_be_harmless(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,7 +151,8 @@ def test_scripts_come_only_from_configured_directories_with_declared_arguments(s
 def test_a_canceled_script_is_gone_with_everything_that_it_started(scripts_farm: Farm) -> None:
     farm = scripts_farm
     (farm.folder / "scripts" / "parent.py").write_text(
-        "import subprocess, sys, time\n"
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])\n"
         "print('child', child.pid)\n"
         "time.sleep(100)\n"

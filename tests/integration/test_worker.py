@@ -74,6 +74,7 @@ def test_a_job_with_bad_input_ends_with_the_place_and_runs_nothing(
     assert "session_started" not in names
 
 
+@pytest.mark.slow
 def test_the_logs_of_an_attempt_are_stored_and_the_job_says_where(farm: Farm) -> None:
     with (farm.folder / "c.toml").open("a") as file:
         file.write('[outputs]\nlogs_prefix = "s3://style-assets/logs/"\n')

@@ -262,6 +262,7 @@ with lease_of(Path(sys.argv[1]), queue, length_s=120) as held:
 
 
 @pytest.mark.parametrize(("steps", "stands_still"), [(1, True), (40, True), (40, False)])
+@pytest.mark.slow
 def test_law_10_a_process_whose_work_stands_still_ends_itself_and_its_lease(
     tmp_path: Path, steps: int, stands_still: bool
 ) -> None:
