@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 from pathlib import Path
@@ -36,6 +37,8 @@ def command(folder: Path) -> None:
     from ._jobs_progress import jobs_display
     from ._progress import print_outputs
 
+    # The display tells what the jobs do; the daemon's own account of it would go in between.
+    logging.getLogger("openjd_vstitcher.daemon.narration").addHandler(logging.NullHandler())
     demo = Demo(folder.absolute())
     signals.bind(lambda count: demo.cancel(now=count > 1))
     with jobs_display(list(PRESETS)) as show:

@@ -61,6 +61,13 @@ def demo() -> Iterator[Demo]:
         yield Demo(Path(folder) / "demo", done)
 
 
+def test_each_thing_is_told_once(demo: Demo) -> None:
+    told = [
+        line for line in (demo.done.stdout + demo.done.stderr).splitlines() if "render.png: dpi 800 was limited" in line
+    ]
+    assert len(told) == 1
+
+
 def test_it_makes_all_seven_exports(demo: Demo) -> None:
     assert demo.done.returncode == 0, demo.done.stdout[-3000:] + demo.done.stderr[-2000:]
     assert set(demo.outputs) == {
