@@ -36,6 +36,13 @@ class Entry:
     attempt: int
     event: Event
 
+    @classmethod
+    def of(cls, data: Any) -> Entry:
+        """Read an entry from what `as_json` gives. Raises `msgspec.ValidationError` for anything else."""
+        head = msgspec.convert(data, _Head)
+        fields = {key: value for key, value in data.items() if key not in _Head.__struct_fields__}
+        return cls(head.seq, head.time, head.job_id, head.attempt, event_of(head.event, fields))
+
     @property
     def name(self) -> str:
         """The event's name, such as `step_started`."""
@@ -157,12 +164,9 @@ class _Head(msgspec.Struct):
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        data = json.loads(line.decode("utf-8", "replace"))
-        head = msgspec.convert(data, _Head)
+        return Entry.of(json.loads(line.decode("utf-8", "replace")))
     except (ValueError, RecursionError):
         return None
-    fields = {key: value for key, value in data.items() if key not in _Head.__struct_fields__}
-    return Entry(head.seq, head.time, head.job_id, head.attempt, event_of(head.event, fields))
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -140,22 +140,22 @@ def place(
     row = platform.preset(order.preset) if isinstance(order.preset, str) else order.preset
     if is_definition(row):
         job = _job_of_definition(row, order, jobs or JobsConfig())
-        if order.id is not None and (earlier := _earlier(platform, job)):
+        if earlier := _earlier(platform, job):
             return earlier
         if whole:
             store_definition(platform, row, order.preset_source)
-        return _submitted(platform, order, job)
+        return _submitted(platform, job)
     preset = load_preset(row, order.preset_source, extra_exports=extra_exports)
     if problems := check_asset_types(preset, platform.asset_types()):
         raise InvalidInput(order.preset_source, problems)
-    job = _new_job(preset, order)
-    if order.id is not None and (earlier := _earlier(platform, job)):
+    job = _job_of_preset(preset, order)
+    if earlier := _earlier(platform, job):
         return earlier
     if inputs_of is not None:
         resolve_inputs(job.details, open_storage(inputs_of), inputs_of.inputs)
     if whole:
         platform.put_preset(preset.raw)
-    return _submitted(platform, order, job)
+    return _submitted(platform, job)
 
 
 def task_as_job(task: Any, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -222,48 +222,53 @@ def check_definition(row: Mapping[str, Any], details: Mapping[str, Any], source:
 
 
 def _job_of_definition(row: Mapping[str, Any], order: Order, jobs: JobsConfig) -> NewJob:
-    given = order.details
-    job: Mapping[str, Any] = given if isinstance(given, Mapping) and "details" in given else {}
-    details = job.get("details", given)
+    whole = _whole_job(order)
+    details = whole.get("details", order.details)
     if not isinstance(details, Mapping):
         raise InvalidInput(order.details_source, [Problem("", "expected an object")])
     check_definition(row, details, order.preset_source, jobs)
+    return _new_job(order, whole, row["key"], details, row.get("job_type"))
+
+
+def _whole_job(order: Order) -> Mapping[str, Any]:
+    """The job that the order's details are a part of; empty if they are details alone."""
+    given = order.details
+    return given if isinstance(given, Mapping) and "details" in given else {}
+
+
+def _new_job(
+    order: Order, whole: Mapping[str, Any], preset_key: str, details: Mapping[str, Any], default_type: str | None
+) -> NewJob:
+    job_type = order.job_type or whole.get("type") or default_type
+    if not job_type:
+        problem = Problem("/type", "is missing; expected a job type, here or with --type")
+        raise InvalidInput(order.details_source, [problem])
     return NewJob(
-        type=_job_type(order, job, row.get("job_type")),
-        preset_key=row["key"],
+        type=str(job_type),
+        preset_key=preset_key,
         details=details,
-        priority=_priority(order, job),
-        requestor_id=order.requestor_id or job.get("requestor_id"),
+        priority=(whole.get("priority") if order.priority is None else order.priority) or 0,
+        requestor_id=order.requestor_id or whole.get("requestor_id"),
         status=order.status,
         id=order.id,
     )
 
 
-def _job_type(order: Order, job: Mapping[str, Any], default: str | None) -> str:
-    job_type = order.job_type or job.get("type") or default
-    if not job_type:
-        problem = Problem("/type", "is missing; expected a job type, here or with --type")
-        raise InvalidInput(order.details_source, [problem])
-    return str(job_type)
-
-
-def _priority(order: Order, job: Mapping[str, Any]) -> int:
-    return (job.get("priority") if order.priority is None else order.priority) or 0
-
-
-def _submitted(platform: Platform, order: Order, job: NewJob) -> Job:
+def _submitted(platform: Platform, job: NewJob) -> Job:
     try:
         return platform.submit(job)
     except PlatformError:
-        if order.id is not None and (earlier := _earlier(platform, job)):
+        if earlier := _earlier(platform, job):
             return earlier
         raise
 
 
 def _earlier(platform: Platform, job: NewJob) -> Job | None:
-    """The job that an earlier submission of the same order made."""
+    """The job that an earlier submission of the same order made; None for a job that does not name its id."""
+    if job.id is None:
+        return None
     try:
-        found = platform.job(str(job.id))
+        found = platform.job(job.id)
     except NotFound:
         return None
     if (found.type, found.preset_key, found.details) != (job.type, job.preset_key, job.details):
@@ -277,19 +282,10 @@ def _with_garment(details: Any, garment: Path, source: str) -> Any:
     return {**details, "details": raw} if "details" in details else raw
 
 
-def _new_job(preset: Preset, order: Order) -> NewJob:
+def _job_of_preset(preset: Preset, order: Order) -> NewJob:
     details = load_job_details(order.details, order.details_source)
     check_details(details.raw)
     if not (details.input_file_uri or details.body_code):
         problem = Problem("/input_file_uri", "is missing; expected a garment, or a body_code")
         raise InvalidInput(order.details_source, [problem])
-    row: Mapping[str, Any] = order.details if "details" in order.details else {}
-    return NewJob(
-        type=_job_type(order, row, preset.job_type),
-        preset_key=preset.key,
-        details=details.raw,
-        priority=_priority(order, row),
-        requestor_id=order.requestor_id or row.get("requestor_id"),
-        status=order.status,
-        id=order.id,
-    )
+    return _new_job(order, _whole_job(order), preset.key, details.raw, preset.job_type)

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock
 
 from ..errors import InvalidInput, NotFound, Problem
-from ..files import write_json
+from ..files import make_directory_for_owner, write_json
 
 SCOPES = ("read", "submit", "steer", "presets", "runner")
 """What a key may allow: to read; to submit jobs; to cancel, retry, hold, release, reprioritise and delete jobs; to
@@ -123,7 +123,7 @@ class KeyFile:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, ApiKey]]:
         """The keys, to change; they are written if the block ends without an error. Other processes wait."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory_for_owner(self._path.parent, exist_ok=True)
         with FileLock(self._path.with_name(f"{self._path.name}.lock")):
             self._read()
             keys = dict(self._keys)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from ..files import write_whole
+from ..files import make_directory_for_owner, write_whole
 
 _KEY_BYTES = 32
 
@@ -53,7 +53,7 @@ def _key(file: Path) -> bytes:
     try:
         return bytes.fromhex(file.read_text(encoding="ascii"))
     except FileNotFoundError:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory_for_owner(file.parent, exist_ok=True)
     made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     write_whole(made, secrets.token_hex(_KEY_BYTES))
     try:

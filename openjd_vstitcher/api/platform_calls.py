@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -17,7 +18,7 @@ from ..errors import NotFound
 from ..platform.http import wire
 from ..platform.http.wire import Held
 from ..platform.ports import Platform
-from ..platform.values import NewAsset, NewJob, Outcome, unusable
+from ..platform.values import Claim, Outcome, unusable
 from .access import Caller, check_scope, needs
 from .models import Object
 from .problems import invalid
@@ -29,7 +30,6 @@ router = APIRouter(prefix="/api/platform", tags=["platform"], dependencies=[need
 _LONGEST_WAIT_S = 25.0
 _waiting = CapacityLimiter(500)
 """Calls that wait have threads of their own, so that they keep none of those that answer other requests."""
-_WAITS = ("claim_state", "wait_for_jobs", "changes")
 
 _SCOPES = {
     "submit": "submit",
@@ -39,18 +39,23 @@ _SCOPES = {
 """What a call needs beside the scope `runner`."""
 
 CALLS: dict[str, tuple[type[msgspec.Struct], Callable[..., Any]]] = {}
+"""The body and the function of each call."""
 
 
 def _call(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Offer a function as a call; its parameters are the fields of the request's body."""
+    """Offer a function as a call; its parameters are the fields of the request's body.
+
+    A parameter that is a claim becomes the fields `worker` and `held`.
+    """
     hints = get_type_hints(function)
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    fields: list[Any] = [
-        (each.name, hints[each.name])
-        if each.default is inspect.Parameter.empty
-        else (each.name, hints[each.name], each.default)
-        for each in parameters
-    ]
+    fields: list[Any] = []
+    for each in list(inspect.signature(function).parameters.values())[1:]:
+        if hints[each.name] is Claim:
+            fields += [("worker", str), ("held", Held)]
+        elif each.default is inspect.Parameter.empty:
+            fields.append((each.name, hints[each.name]))
+        else:
+            fields.append((each.name, hints[each.name], each.default))
     name = function.__name__.strip("_")
     CALLS[name] = msgspec.defstruct(name, fields, kw_only=True), function
     return function
@@ -79,23 +84,42 @@ async def call(
 async def _answered(platform: Platform, call: str, arguments: msgspec.Struct) -> Response:
     form, function = CALLS[call]
     given = {name: getattr(arguments, name) for name in form.__struct_fields__}
-    if isinstance(held := given.get("held"), Held) and held.worker != given["worker"]:
-        raise HTTPException(403, "the claim is another worker's")
+    if "held" in given:
+        held, worker = given.pop("held"), given.pop("worker")
+        if held.worker != worker:
+            raise HTTPException(403, "the claim is another worker's")
+        given["claim"] = held.claim()
+    waits = "timeout_s" in given
+    if waits:
+        given["timeout_s"] = min(given["timeout_s"], _LONGEST_WAIT_S)
 
     def answer() -> bytes:
         return _encoded(function(platform, **given))
 
-    limiter = _waiting if call in _WAITS else None
-    return Response(await in_thread(answer, limiter=limiter), media_type="application/json")
+    return Response(await in_thread(answer, limiter=_waiting if waits else None), media_type="application/json")
 
 
 def _encoded(result: Any) -> bytes:
     return msgspec.json.encode({"result": wire.plain(result)})
 
 
-@_call
-def _describe(platform: Platform) -> Any:
-    return platform.describe()
+def _as_declared(name: str) -> None:
+    """Offer a method of the platform with the parameters that the ports declare."""
+    declared = getattr(Platform, name)
+
+    @functools.wraps(declared)
+    def function(platform: Platform, **given: Any) -> Any:
+        return getattr(platform, name)(**given)
+
+    _call(function)
+
+
+for _name in (
+    *("describe", "heartbeat", "claim_state", "requeue_expired", "wait_for_jobs", "events", "submit", "job"),
+    *("request_cancel", "retry", "hold", "release", "set_priority", "delete", "preset", "presets", "delete_preset"),
+    *("begin_asset", "asset_uploaded", "asset_types", "assets"),
+):
+    _as_declared(_name)
 
 
 @_call
@@ -112,55 +136,13 @@ def _claim(platform: Platform, worker: str, job_types: list[str], lease_s: float
 
 
 @_call
-def _heartbeat(
-    platform: Platform,
-    worker: str,
-    held: Held,
-    lease_s: float,
-    progress: float | None = None,
-    status_details: str | None = None,
-) -> Any:
-    return platform.heartbeat(held.claim(), lease_s=lease_s, progress=progress, status_details=status_details)
+def _finish(platform: Platform, claim: Claim, outcome: Mapping[str, Any]) -> Any:
+    return platform.finish(claim, Outcome.of(outcome))
 
 
 @_call
-def _claim_state(platform: Platform, worker: str, held: Held, timeout_s: float) -> Any:
-    return platform.claim_state(held.claim(), timeout_s=min(timeout_s, _LONGEST_WAIT_S))
-
-
-@_call
-def _finish(platform: Platform, worker: str, held: Held, outcome: Mapping[str, Any]) -> Any:
-    return platform.finish(held.claim(), Outcome.of(outcome))
-
-
-@_call
-def _requeue_expired(platform: Platform) -> Any:
-    return platform.requeue_expired()
-
-
-@_call
-def _wait_for_jobs(platform: Platform, job_types: list[str], timeout_s: float) -> Any:
-    return platform.wait_for_jobs(job_types, timeout_s=min(timeout_s, _LONGEST_WAIT_S))
-
-
-@_call
-def _record(platform: Platform, worker: str, held: Held, entries: list[dict[str, Any]]) -> Any:
-    return platform.record(held.claim(), wire.entries(entries))
-
-
-@_call
-def _events(platform: Platform, job_id: str) -> Any:
-    return platform.events(job_id)
-
-
-@_call
-def _submit(platform: Platform, job: NewJob) -> Any:
-    return platform.submit(job)
-
-
-@_call
-def _job(platform: Platform, job_id: str) -> Any:
-    return platform.job(job_id)
+def _record(platform: Platform, claim: Claim, entries: list[dict[str, Any]]) -> Any:
+    return platform.record(claim, wire.entries(entries))
 
 
 @_call
@@ -181,47 +163,7 @@ def _jobs(
 
 @_call
 def _changes(platform: Platform, timeout_s: float, after: str | None = None) -> Any:
-    return platform.changes(after, timeout_s=min(timeout_s, _LONGEST_WAIT_S))
-
-
-@_call
-def _request_cancel(platform: Platform, job_id: str) -> Any:
-    return platform.request_cancel(job_id)
-
-
-@_call
-def _retry(platform: Platform, job_id: str, done: Mapping[str, Any] | None = None) -> Any:
-    return platform.retry(job_id, done=done)
-
-
-@_call
-def _hold(platform: Platform, job_id: str) -> Any:
-    return platform.hold(job_id)
-
-
-@_call
-def _release(platform: Platform, job_id: str) -> Any:
-    return platform.release(job_id)
-
-
-@_call
-def _set_priority(platform: Platform, job_id: str, priority: int) -> Any:
-    return platform.set_priority(job_id, priority)
-
-
-@_call
-def _delete(platform: Platform, job_id: str) -> Any:
-    return platform.delete(job_id)
-
-
-@_call
-def _preset(platform: Platform, key: str) -> Any:
-    return platform.preset(key)
-
-
-@_call
-def _presets(platform: Platform) -> Any:
-    return platform.presets()
+    return platform.changes(after, timeout_s=timeout_s)
 
 
 class _Preset(msgspec.Struct):
@@ -236,28 +178,3 @@ class _Preset(msgspec.Struct):
 @_call
 def _put_preset(platform: Platform, preset: _Preset) -> Any:
     return platform.put_preset(msgspec.structs.asdict(preset))
-
-
-@_call
-def _delete_preset(platform: Platform, key: str) -> Any:
-    return platform.delete_preset(key)
-
-
-@_call
-def _begin_asset(platform: Platform, worker: str, held: Held, asset: NewAsset) -> Any:
-    return platform.begin_asset(held.claim(), asset)
-
-
-@_call
-def _asset_uploaded(platform: Platform, worker: str, held: Held, asset_id: str, details: dict[str, Any]) -> Any:
-    return platform.asset_uploaded(held.claim(), asset_id, details)
-
-
-@_call
-def _asset_types(platform: Platform) -> Any:
-    return platform.asset_types()
-
-
-@_call
-def _assets(platform: Platform, job_id: str) -> Any:
-    return platform.assets(job_id)

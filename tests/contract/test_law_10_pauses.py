@@ -235,6 +235,7 @@ def test_one_row_that_cannot_be_read_does_not_hide_the_others(
     subject: Subject, request: pytest.FixtureRequest, tmp_path: Path, depth: int
 ) -> None:
     platform = subject.platform
+    cursor = platform.changes(None, timeout_s=0).cursor
     others = [submit(platform, details={"n": 1}), submit(platform, details={"n": 2})]
     deep = submit(platform)
     others.append(submit(platform, details={"n": 3}))
@@ -252,6 +253,8 @@ def test_one_row_that_cannot_be_read_does_not_hide_the_others(
     assert "nested too deeply" in str(unreadable.unreadable)
     assert sorted(job.details["n"] for job in listed if job.details) == [1, 2, 3]
     assert platform.job(deep.id) == unreadable
+    changed = {job.id: job for job in platform.changes(cursor, timeout_s=0).jobs}
+    assert {job.id: changed.get(job.id) for job in listed} == {job.id: job for job in listed}
     assert platform.hold(deep.id).status == "ON_HOLD"
     assert platform.release(deep.id).status == "NEW"
     platform.request_cancel(deep.id)

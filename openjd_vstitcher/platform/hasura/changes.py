@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,15 +28,23 @@ class ChangeLog:
 
     Parameters
     ----------
-    requests: the operations of `serving.graphql`, and `Jobs`.
+    requests: the operations of `serving.graphql`.
+    read_jobs: reads the jobs that meet a condition, at most so many, for people.
     job_root: the GraphQL name of the table of jobs.
     """
 
     def __init__(
-        self, connection: Connection, requests: Mapping[str, DocumentNode], *, job_root: str, has_events: bool
+        self,
+        connection: Connection,
+        requests: Mapping[str, DocumentNode],
+        read_jobs: Callable[[Mapping[str, Any], int], Sequence[Job]],
+        *,
+        job_root: str,
+        has_events: bool,
     ) -> None:
         self._connection = connection
         self._requests = requests
+        self._read_jobs = read_jobs
         self._job_root = job_root
         self._has_events = has_events
 
@@ -86,9 +94,8 @@ class ChangeLog:
         """These jobs, in this order."""
         if not ids:
             return []
-        found = self._query("Jobs", where={"id": {"_in": list(ids)}}, limit=len(ids))[self._job_root]
-        there = {row["id"]: row for row in found}
-        return [rows.job(there[job_id]) for job_id in dict.fromkeys(ids) if job_id in there]
+        there = {job.id: job for job in self._read_jobs({"id": {"_in": list(ids)}}, len(ids))}
+        return [there[job_id] for job_id in dict.fromkeys(ids) if job_id in there]
 
     def _events(self, event_id: int) -> list[dict[str, Any]]:
         if not self._has_events:

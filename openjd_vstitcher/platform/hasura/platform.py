@@ -78,7 +78,11 @@ class HasuraPlatform:
         without = (*self.found.hidden, "details")
         self._bare_requests = requests(self.found.kind, job_root=self._job_root, without=without)
         self._changes = ChangeLog(
-            self._connection, self._requests, job_root=self._job_root, has_events=self.found.kind == "extended"
+            self._connection,
+            self._requests,
+            self._jobs,
+            job_root=self._job_root,
+            has_events=self.found.kind == "extended",
         )
         self._work: _Work = (
             ExtendedWork(self._connection, self._requests, keeps_results=set(RESULTS).isdisjoint(self.found.hidden))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -64,19 +64,15 @@ class HttpPlatform:
 
     def claim_state(self, claim: Claim, *, timeout_s: float) -> ClaimState:
         """Wait until the claim is canceled or lost, or the time is over; return its state then."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            left = max(0.0, deadline - time.monotonic())
+        for wait_s in _slices(timeout_s):
             try:
-                wait_s = min(left, _SLICE_S)
-                state: ClaimState = self._call(
-                    "claim_state", limit_s=0, held=wire.held(claim), worker=claim.worker, timeout_s=wait_s
-                )
+                state: ClaimState = self._fenced("claim_state", claim, limit_s=0, timeout_s=wait_s)
             except PlatformError:
-                state = "held"
-                time.sleep(min(_PAUSE_S, left))
-            if state != "held" or time.monotonic() >= deadline:
-                return state
+                time.sleep(min(_PAUSE_S, wait_s))
+            else:
+                if state != "held":
+                    return state
+        return "held"
 
     def finish(self, claim: Claim, outcome: Outcome) -> None:
         """End the attempt."""
@@ -88,13 +84,8 @@ class HttpPlatform:
 
     def wait_for_jobs(self, job_types: Sequence[str], *, timeout_s: float) -> bool:
         """Wait until a job of these types may be waiting; False if the time is over first."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            if self._call("wait_for_jobs", job_types=list(job_types), timeout_s=min(left, _SLICE_S)):
-                return True
-            if time.monotonic() >= deadline:
-                return False
+        types = list(job_types)
+        return any(self._call("wait_for_jobs", job_types=types, timeout_s=wait_s) for wait_s in _slices(timeout_s))
 
     def record(self, claim: Claim, entries: Sequence[Entry]) -> None:
         """Keep events of the attempt's journal with the job."""
@@ -144,12 +135,11 @@ class HttpPlatform:
 
     def changes(self, after: str | None, *, timeout_s: float) -> Changes:
         """Wait until something has changed since a cursor, or the time is over; return what changed."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            found = wire.changes(self._call("changes", after=after, timeout_s=min(left, _SLICE_S)))
-            if found.cursor != after or time.monotonic() >= deadline:
-                return found
+        for wait_s in _slices(timeout_s):
+            found = wire.changes(self._call("changes", after=after, timeout_s=wait_s))
+            if found.cursor != after:
+                break
+        return found
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job immediately, or ask the worker of a running one to cancel it."""
@@ -209,8 +199,17 @@ class HttpPlatform:
         """The assets of a job, by name."""
         return msgspec.convert(self._call("assets", job_id=job_id), list[Asset])
 
-    def _fenced(self, name: str, claim: Claim, **arguments: Any) -> Any:
-        return self._call(name, held=wire.held(claim), worker=claim.worker, **arguments)
+    def _fenced(self, name: str, claim: Claim, *, limit_s: float | None = None, **arguments: Any) -> Any:
+        return self._call(name, limit_s=limit_s, held=wire.held(claim), worker=claim.worker, **arguments)
 
     def _call(self, name: str, *, limit_s: float | None = None, **arguments: Any) -> Any:
         return self._connection.call(name, limit_s=limit_s, **storable(arguments))
+
+
+def _slices(timeout_s: float) -> Iterator[float]:
+    """How long each request waits at the server until the time is over. There is at least one."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        yield max(0.0, min(_SLICE_S, deadline - time.monotonic()))
+        if time.monotonic() >= deadline:
+            return

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from ...events import event_of
 from ...journal import Entry
 from ..values import Changes, Claim, Job
 
@@ -83,24 +82,10 @@ class Held(msgspec.Struct, frozen=True):
         return Claim(of, {}, self.attempt, self.worker, None)
 
 
-class _Head(msgspec.Struct):
-    seq: int
-    time: datetime
-    job_id: str
-    attempt: int
-    event: str
-
-
-def entry(data: Mapping[str, Any]) -> Entry:
-    """An event of a journal. Raises `msgspec.ValidationError` for anything else."""
-    head = msgspec.convert(data, _Head)
-    fields = {name: value for name, value in data.items() if name not in _Head.__struct_fields__}
-    return Entry(head.seq, head.time.astimezone(UTC), head.job_id, head.attempt, event_of(head.event, fields))
-
-
 def entries(data: Sequence[Mapping[str, Any]]) -> list[Entry]:
-    """Events of a journal."""
-    return [entry(each) for each in data]
+    """Events of a journal. Raises `msgspec.ValidationError` for anything else."""
+    found = map(Entry.of, data)
+    return [dataclasses.replace(entry, time=entry.time.astimezone(UTC)) for entry in found]
 
 
 def changes(data: Mapping[str, Any]) -> Changes:
