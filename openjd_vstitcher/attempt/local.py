@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..journal import Journal
+from ..session.options import NO_OPTIONS, RunOptions
 from ..session.plan import Plan, make_plan
 from ..session.selection import EVERYTHING, Selection
 from ..translation.advice import run_data_problems
@@ -146,9 +147,7 @@ def rendering_run(
     directory: AttemptDirectory,
     journal: Journal,
     config: Config,
-    fail_fast: bool = False,
-    path_mapping_rules: Sequence[PathMappingRule] = (),
-    preserve: bool = False,
+    options: RunOptions = NO_OPTIONS,
     on_output: Callable[[str], object] = lambda line: None,
 ) -> PlanRun | GuestRun:
     """The run of a rendering, ready to start. Its outputs stay in the output directory.
@@ -165,9 +164,7 @@ def rendering_run(
             directory=directory,
             journal=journal,
             config=config,
-            fail_fast=fail_fast,
-            path_mapping_rules=path_mapping_rules,
-            preserve=preserve,
+            options=options,
             on_output=on_output,
         )
     from ..translation.outputs import ExpectedOutput
@@ -180,9 +177,7 @@ def rendering_run(
         output=rendering.output,
         journal=journal,
         config=config,
-        fail_fast=fail_fast,
-        path_mapping_rules=path_mapping_rules,
-        preserve=preserve,
+        options=options,
         on_output=on_output,
         output_types=rendering.output_types,
     )

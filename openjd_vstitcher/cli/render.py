@@ -99,6 +99,7 @@ def command(
 
     with _quick_imports():
         from ..attempt.local import Request, prepare, read_path_mapping_rules, rendering_run
+        from ..session.options import RunOptions
     from ..config import load_config
     from ..journal import Journal
     from ..translation.given import read_parameters
@@ -126,9 +127,7 @@ def command(
                 directory=directory,
                 journal=journal,
                 config=config,
-                fail_fast=not rendering.is_ours if fail_fast is None else fail_fast,
-                path_mapping_rules=rules,
-                preserve=preserve,
+                options=RunOptions(not rendering.is_ours if fail_fast is None else fail_fast, rules, preserve),
                 on_output=_output_printer(show, as_json=as_json),
             )
             signals.bind(lambda count: run.cancel(now=count > 1))
