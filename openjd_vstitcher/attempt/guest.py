@@ -18,14 +18,16 @@ from ..session.plan import Plan
 from ..session.runner import RunResult, SessionRunner
 
 if TYPE_CHECKING:
+    from ..outputs.values import OutputResult
     from .directory import AttemptDirectory
 
 
 @dataclass(frozen=True)
 class GuestResult:
-    """What came of a run. Such a template returns nothing; its exit codes say all."""
+    """What came of a run. Such a template makes no outputs and returns nothing; its exit codes say all."""
 
     run: RunResult
+    outputs: tuple[OutputResult, ...] = ()
     returned: None = None
 
     @property

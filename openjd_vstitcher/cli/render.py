@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..attempt.guest import GuestResult
     from ..attempt.local import Rendering
     from ..attempt.outcome import AttemptResult
-    from ..outputs.values import SyncReport
     from ..session.selection import Selection
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
@@ -208,10 +207,9 @@ def _announce(rendering: Rendering, output: Path | None) -> None:
 def _report(rendering: Rendering, result: AttemptResult | GuestResult, logs: Path | None, *, as_json: bool) -> None:
     from ._progress import print_failures, print_outputs
 
-    sync: SyncReport | None = getattr(result, "sync", None)
-    if rendering.output is not None and sync is not None and not as_json:
+    if rendering.output is not None and not as_json:
         canceled = result.run.canceled
-        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in sync.outputs], rendering.output)
+        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in result.outputs], rendering.output)
     print_failures(result.failures)
     if logs is not None:
         click.echo(f"journal and logs: {logs}", err=True)
