@@ -67,6 +67,18 @@ def schema_problems(
     return list(problems.values())
 
 
+def schema_fault(schema: Any) -> str:
+    """Why data is not a JSON Schema (draft 2020-12), "" if it is one."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return error.message
+    return ""
+
+
 def json_pointer(parts: Iterable[str | int]) -> str:
     """The JSON pointer (RFC 6901) that consists of these keys and indices."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import action_output
 from ..config import load_config
@@ -20,7 +16,7 @@ from ..handlers.discovery import find
 from ..platform.values import MOST_RESULT_BYTES
 from ..translation.outputs import RESULT_FILE
 from .native_output import native_output_as_lines
-from .running import BAD_INPUT, ERROR, STOP_SIGNALS, read_embedded, run_action
+from .running import BAD_INPUT, ERROR, on_stop_signal, read_embedded, run_action
 
 _CONSOLE = "console_output"
 _CANCELED = 130
@@ -37,19 +33,17 @@ def run_handler(name: str, run_data: str, output_directory: Path, job: str = "")
     ----------
     job: the file that staging wrote, "" if the handler has no input files.
     """
-    code = 0
 
-    def execute() -> None:
-        nonlocal code
+    def execute() -> int:
         files = read_embedded(job, "job file").get("files", {}) if job else {}
         parameters = _parameters(run_data) | files
         handler = find(name, load_config().jobs.handlers).load()
         output_directory.mkdir(parents=True, exist_ok=True)
         os.chdir(output_directory)
-        with native_output_as_lines(), _stopped_by_signal():
-            code = _execute(name, handler, parameters)
+        with native_output_as_lines(), on_stop_signal(_cancel):
+            return _execute(name, handler, parameters)
 
-    return run_action(f"handler {name} failed", execute) or code
+    return run_action(f"handler {name} failed", execute)
 
 
 def heartbeat(
@@ -110,17 +104,6 @@ def _write_result(result: Any) -> None:
         file.write(text.encode())
 
 
-@contextlib.contextmanager
-def _stopped_by_signal() -> Iterator[None]:
-    """A request to end becomes `Canceled`, where the handler is. OpenJD ends the process if that takes too long."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        raise Canceled
-
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _cancel() -> NoReturn:
+    """End the handler where it is. OpenJD ends the process if that takes too long."""
+    raise Canceled

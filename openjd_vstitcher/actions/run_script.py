@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psutil
@@ -18,7 +15,7 @@ import psutil
 from .. import action_output
 from ..config import load_config
 from ..errors import InvalidInput, Problem
-from .running import ERROR, STOP_SIGNALS, read_embedded, run_action
+from .running import ERROR, on_stop_signal, read_embedded, run_action
 from .script_files import find_script, script_command
 
 _LAST_LINES = 20
@@ -27,16 +24,14 @@ _GRACE_S = 0.6
 
 def run_script(run_data: str, output_directory: Path) -> int:
     """`openjd-vs run-script`: run a script in the output directory. Returns the exit code: 1 if the script failed."""
-    code = 0
 
-    def run() -> None:
-        nonlocal code
+    def run() -> int:
         name, arguments = _described(run_data)
         file = find_script(name, load_config().jobs.scripts)
         output_directory.mkdir(parents=True, exist_ok=True)
-        code = _run(name, script_command(file, arguments), arguments, output_directory)
+        return _run(name, script_command(file, arguments), arguments, output_directory)
 
-    return run_action("the script cannot run", run) or code
+    return run_action("the script cannot run", run)
 
 
 def _described(run_data: str) -> tuple[str, dict[str, Any]]:
@@ -51,13 +46,14 @@ def _run(name: str, command: list[str], arguments: dict[str, Any], directory: Pa
     began = time.monotonic()
     lines: deque[str] = deque(maxlen=_LAST_LINES)
     exit_code = None
+    stopped = threading.Event()
     try:
         with subprocess.Popen(
             command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process:
             reader = threading.Thread(target=_say_output, args=(process, lines), daemon=True)
             reader.start()
-            with _ended_by_signal(process) as stopped:
+            with on_stop_signal(lambda: _stop(process, stopped)):
                 exit_code = process.wait()
                 reader.join(_GRACE_S if stopped.is_set() else None)
         reason = f"exit code {exit_code}"
@@ -89,22 +85,10 @@ def _say_output(process: subprocess.Popen[bytes], lines: deque[str]) -> None:
         action_output.say(text)
 
 
-@contextlib.contextmanager
-def _ended_by_signal(process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+def _stop(process: subprocess.Popen[bytes], stopped: threading.Event) -> None:
     """A request to end goes on to the script and everything that it started; after a moment they are killed."""
-    stopped = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        stopped.set()
-        threading.Thread(target=_end, args=(process.pid,), daemon=True).start()
-
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    stopped.set()
+    threading.Thread(target=_end, args=(process.pid,), daemon=True).start()
 
 
 def _end(pid: int) -> None:

@@ -1,11 +1,13 @@
-"""What the commands that templates call share: failure messages, exit codes, and reading of embedded JSON."""
+"""What the commands that templates call share: failure messages, exit codes, stop signals, and embedded JSON."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .. import action_output
@@ -14,7 +16,7 @@ from ..errors import ConfigError, InvalidInput, OpenjdVsError, Problem, StorageE
 from ..failures import one_line
 from ..files import is_machine_fault
 
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
+_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
 """What OpenJD sends to an action that is canceled or takes too long; SIGBREAK on Windows."""
 DONE = 0
 ERROR = 1
@@ -22,19 +24,21 @@ BAD_INPUT = 2
 MACHINE_PREFIX = "machine: "
 
 
-def run_action(failure: str, action: Callable[[], object]) -> int:
+def run_action(failure: str, action: Callable[[], int | None]) -> int:
     """Run an action. An error becomes its failure message.
 
     Parameters
     ----------
     failure: the beginning of the message, such as "staging failed".
+    action: may return an exit code of its own, and has then said why it failed.
 
     Returns
     -------
-    The exit code: 0 done, 1 an error, 2 bad input, 75 (`MACHINE_FAULT`) a fault that does not count against the job.
+    The exit code: the action's own, else 0 done, 1 an error, 2 bad input, 75 (`MACHINE_FAULT`) a fault that does not
+    count against the job.
     """
     try:
-        action()
+        return action() or DONE
     except OpenjdVsError as error:
         code = _exit_code(error)
         action_output.fail(f"{MACHINE_PREFIX if code == MACHINE_FAULT else ''}{failure}: {one_line(str(error))}")
@@ -45,7 +49,6 @@ def run_action(failure: str, action: Callable[[], object]) -> int:
         reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         action_output.fail(f"{MACHINE_PREFIX}{failure}: {one_line(str(reason))}")
         return MACHINE_FAULT
-    return DONE
 
 
 def _exit_code(error: OpenjdVsError) -> int:
@@ -53,6 +56,22 @@ def _exit_code(error: OpenjdVsError) -> int:
         return BAD_INPUT
     machine = isinstance(error, ConfigError) or (isinstance(error, StorageError) and error.transient)
     return MACHINE_FAULT if machine else ERROR
+
+
+@contextlib.contextmanager
+def on_stop_signal(stop: Callable[[], object]) -> Iterator[None]:
+    """Have a function called in the main thread when this process is asked to end; more such requests are ignored."""
+
+    def take(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        stop()
+
+    before = {number: signal.signal(number, take) for number in _STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def read_embedded(source: str, what: str) -> dict[str, Any]:

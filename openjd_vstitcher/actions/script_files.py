@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
 from ..errors import ConfigError, InvalidInput, Problem
 from ..translation.scripts import ScriptFacts
+from ..validation import schema_fault
 
 SCHEMA_SUFFIX = ".schema.json"
 _NO_ARGUMENTS = {"type": "object", "additionalProperties": False}
@@ -55,11 +53,10 @@ def script_facts(name: str, directories: Sequence[Path]) -> ScriptFacts:
         return ScriptFacts(name, _NO_ARGUMENTS)
     try:
         arguments: Any = json.loads(schema.read_text(encoding="utf-8"))
-        Draft202012Validator.check_schema(arguments)
     except (OSError, ValueError) as error:
         raise ConfigError(f"jobs.scripts: cannot read {schema}: {error}") from error
-    except SchemaError as error:
-        raise ConfigError(f"jobs.scripts: {schema} is not a valid JSON Schema: {error.message}") from error
+    if fault := schema_fault(arguments):
+        raise ConfigError(f"jobs.scripts: {schema} is not a valid JSON Schema: {fault}")
     if not isinstance(arguments, dict):
         raise ConfigError(f"jobs.scripts: {schema} is not a JSON Schema of an object")
     return ScriptFacts(name, arguments)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from openjd.sessions import PathMappingRule
 
 from .. import events
 from ..config import Config
@@ -15,18 +13,21 @@ from ..events import Failure
 from ..journal import Journal
 from ..redaction import Redaction
 from ..session.log import SessionLog
+from ..session.options import RunOptions
 from ..session.plan import Plan
 from ..session.runner import RunResult, SessionRunner
 
 if TYPE_CHECKING:
+    from ..outputs.values import OutputResult
     from .directory import AttemptDirectory
 
 
 @dataclass(frozen=True)
 class GuestResult:
-    """What came of a run. Such a template returns nothing; its exit codes say all."""
+    """What came of a run. Such a template makes no outputs and returns nothing; its exit codes say all."""
 
     run: RunResult
+    outputs: tuple[OutputResult, ...] = ()
     returned: None = None
 
     @property
@@ -46,7 +47,6 @@ class GuestRun:
     Parameters
     ----------
     directory: takes the logs and the sessions.
-    fail_fast, path_mapping_rules, preserve: see `SessionRunner`.
     on_output: see `SessionLog`.
     """
 
@@ -57,9 +57,7 @@ class GuestRun:
         directory: AttemptDirectory,
         journal: Journal,
         config: Config,
-        fail_fast: bool,
-        path_mapping_rules: Sequence[PathMappingRule],
-        preserve: bool,
+        options: RunOptions,
         on_output: Callable[[str], object],
     ) -> None:
         self._journal = journal
@@ -71,10 +69,8 @@ class GuestRun:
             log=self._log,
             directory=directory.sessions,
             environment={},
-            fail_fast=fail_fast,
-            path_mapping_rules=path_mapping_rules,
+            options=options,
             exits_must_succeed=True,
-            preserve=preserve,
         )
 
     def cancel(self, *, now: bool = False) -> None:

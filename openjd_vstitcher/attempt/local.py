@@ -15,6 +15,7 @@ from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..journal import Journal
+from ..session.options import NO_OPTIONS, RunOptions
 from ..session.plan import Plan, make_plan
 from ..session.selection import EVERYTHING, Selection
 from ..translation.advice import run_data_problems
@@ -71,40 +72,55 @@ class Request:
     selection: Selection = EVERYTHING
 
 
-def plan_request(
-    request: Request, config: Config, values: Callable[[TemplateSource, set[str]], Mapping[str, Any]] | None = None
-) -> tuple[TemplateSource, Plan]:
-    """The template that is asked for, and its plan.
+@dataclass(frozen=True)
+class _Templates:
+    """What a request names, checked: a template, and those of the environments that its job runs in."""
 
-    Parameters
-    ----------
-    values: makes the parameter values from the template and the names of its parameters. None: as they are given.
+    source: TemplateSource
+    job: JobTemplate
+    environments: Sequence[EnvironmentTemplate]
+
+    @property
+    def parameters(self) -> set[str]:
+        """The names of the parameters."""
+        templates: list[JobTemplate | EnvironmentTemplate] = [self.job, *self.environments]
+        return {definition.name for each in templates for definition in each.parameterDefinitions or []}
+
+    def plan(self, given: Mapping[str, Any], selection: Selection) -> Plan:
+        """The plan of the job with these parameter values."""
+
+        def planned(selection: Selection) -> Plan:
+            return make_plan(
+                self.job,
+                given,
+                source=self.source.name,
+                base=Path.cwd(),
+                template_dir=self.source.folder,
+                environments=self.environments,
+                selection=selection,
+            )
+
+        return planned(_by_output(selection, planned) if self.source.is_ours else selection)
+
+
+def plan_request(request: Request, config: Config) -> Plan:
+    """The plan of the template that is asked for, with the parameter values as they are given.
 
     Raises
     ------
     InvalidInput: with every problem found, each at its place.
     """
+    templates = _read(request, config)
+    return templates.plan({**templates.source.parameters, **request.parameters}, request.selection)
+
+
+def _read(request: Request, config: Config) -> _Templates:
     source = read_source(request.file, config)
     template = decode(source.template, source.name, request.extensions)
     if problems := run_data_problems(source.template, extra_exports(config.engine.extra_exports)):
         raise InvalidInput(source.name, problems)
     outside = [decode_environment(read_document(path), str(path), request.extensions) for path in request.environments]
-    templates: list[JobTemplate | EnvironmentTemplate] = [template, *outside]
-    known = {definition.name for each in templates for definition in each.parameterDefinitions or []}
-    given = values(source, known) if values else {**source.parameters, **request.parameters}
-
-    def planned(selection: Selection) -> Plan:
-        return make_plan(
-            template,
-            given,
-            source=source.name,
-            base=Path.cwd(),
-            template_dir=source.folder,
-            environments=outside,
-            selection=selection,
-        )
-
-    return source, planned(_by_output(request.selection, planned) if source.is_ours else request.selection)
+    return _Templates(source, template, outside)
 
 
 def prepare(
@@ -124,19 +140,16 @@ def prepare(
     ------
     InvalidInput: with every problem found, each at its place.
     """
-    made: Path | None = None
-
-    def values(source: TemplateSource, known: set[str]) -> Mapping[str, Any]:
-        nonlocal made
-        given = {**source.parameters, **request.parameters}
-        if not source.is_ours:
-            return given
+    templates = _read(request, config)
+    given = {**templates.source.parameters, **request.parameters}
+    made = None
+    if templates.source.is_ours:
+        known = templates.parameters
         ours = {"OutputDir": str(output), "Engine": engine or config.engine.kind}
         given = {name: value for name, value in ours.items() if name in known} | given
         made = Path(given.get("OutputDir", output)).absolute()
-        return _with_inputs(given, known, str(request.file), directory, config)
-
-    _, plan = plan_request(request, config, values)
+        given = _with_inputs(given, known, str(request.file), directory, config)
+    plan = templates.plan(given, request.selection)
     return Rendering(plan, made, plan.output_names)
 
 
@@ -146,9 +159,7 @@ def rendering_run(
     directory: AttemptDirectory,
     journal: Journal,
     config: Config,
-    fail_fast: bool = False,
-    path_mapping_rules: Sequence[PathMappingRule] = (),
-    preserve: bool = False,
+    options: RunOptions = NO_OPTIONS,
     on_output: Callable[[str], object] = lambda line: None,
 ) -> PlanRun | GuestRun:
     """The run of a rendering, ready to start. Its outputs stay in the output directory.
@@ -165,9 +176,7 @@ def rendering_run(
             directory=directory,
             journal=journal,
             config=config,
-            fail_fast=fail_fast,
-            path_mapping_rules=path_mapping_rules,
-            preserve=preserve,
+            options=options,
             on_output=on_output,
         )
     from ..translation.outputs import ExpectedOutput
@@ -180,9 +189,7 @@ def rendering_run(
         output=rendering.output,
         journal=journal,
         config=config,
-        fail_fast=fail_fast,
-        path_mapping_rules=path_mapping_rules,
-        preserve=preserve,
+        options=options,
         on_output=on_output,
         output_types=rendering.output_types,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ..redaction import Redaction
 from .lease import LOST, Stop
 
 if TYPE_CHECKING:
-    from ..outputs.values import SyncReport
+    from ..outputs.values import OutputResult, SyncReport
     from ..session.runner import RunResult
 
 _MAX_DETAILS = 2000
@@ -37,6 +37,11 @@ class AttemptResult:
     returned: Mapping[str, Any] | None = None
 
     @property
+    def outputs(self) -> Sequence[OutputResult]:
+        """What became of its outputs."""
+        return self.sync.outputs
+
+    @property
     def succeeded(self) -> bool:
         """Whether every expected output is safe, and every step succeeded or failed only after its export was made."""
         return self.sync.complete and (self.run.succeeded or self.delivered_all)
@@ -48,7 +53,7 @@ class AttemptResult:
         Then the failure took nothing from the job, such as a crash of the engine when it was about to reply.
         """
         states = set(self.run.steps.values())
-        names = {output.name for output in self.sync.outputs}
+        names = {output.name for output in self.outputs}
         exported = all(failure.parameters.get("output_file_name") in names for failure in self.run.failures)
         return bool(names) and exported and states <= {"succeeded", "failed"} and not self.run.canceled
 

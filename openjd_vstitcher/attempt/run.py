@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from openjd.sessions import PathMappingRule
 
 from .. import clock, events
 from ..config import Config
@@ -25,6 +24,7 @@ from ..platform.values import Outcome
 from ..redaction import Redaction
 from ..session.environment import queue_environment, session_environment, write_commands
 from ..session.log import SessionLog
+from ..session.options import NO_OPTIONS, RunOptions
 from ..session.plan import Plan
 from ..session.runner import SessionRunner
 from ..storage.address import join
@@ -56,10 +56,9 @@ class PlanRun:
     directory: takes the logs, the ledger and the sessions.
     output: where the exports go.
     delivery: where outputs are stored and registered; None when they stay where they are.
-    fail_fast, path_mapping_rules: see `SessionRunner`.
     queued: the job comes from the queue, so its actions see harmless variables only, and change none.
     isolation: of actions that run as another user.
-    preserve, on_output: see `SessionRunner` and `SessionLog`.
+    on_output: see `SessionLog`.
     alive: called about once a second while the work goes on.
     output_types: see `TranslatedJob`.
     """
@@ -74,11 +73,9 @@ class PlanRun:
         journal: Journal,
         config: Config,
         delivery: Delivery | None = None,
-        fail_fast: bool = False,
-        path_mapping_rules: Sequence[PathMappingRule] = (),
+        options: RunOptions = NO_OPTIONS,
         queued: bool = False,
         isolation: Isolation | None = None,
-        preserve: bool = False,
         on_output: Callable[[str], object] = lambda line: None,
         alive: Callable[[], None] = lambda: None,
         output_types: Mapping[str, str | None] | None = None,
@@ -121,11 +118,9 @@ class PlanRun:
             log=self._log,
             directory=directory.sessions,
             environment=environment,
-            fail_fast=fail_fast,
-            path_mapping_rules=path_mapping_rules,
+            options=options,
             ignore_variables=queued,
             exits_must_succeed=not queued,
-            preserve=preserve,
             user=isolation.user if isolation else None,
             alive=alive,
         )

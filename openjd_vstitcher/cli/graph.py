@@ -21,5 +21,5 @@ def command(file: Path, parameters: tuple[str, ...], config_path: Path | None) -
     from ..session.summary import mermaid
     from ..translation.given import read_parameters
 
-    _, plan = plan_request(Request(file, read_parameters(parameters)), load_config(config_path))
-    click.echo(mermaid(plan))
+    request = Request(file, read_parameters(parameters))
+    click.echo(mermaid(plan_request(request, load_config(config_path))))

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..attempt.guest import GuestResult
     from ..attempt.local import Rendering
     from ..attempt.outcome import AttemptResult
-    from ..outputs.values import SyncReport
     from ..session.selection import Selection
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
@@ -99,6 +98,7 @@ def command(
 
     with _quick_imports():
         from ..attempt.local import Request, prepare, read_path_mapping_rules, rendering_run
+        from ..session.options import RunOptions
     from ..config import load_config
     from ..journal import Journal
     from ..translation.given import read_parameters
@@ -126,9 +126,7 @@ def command(
                 directory=directory,
                 journal=journal,
                 config=config,
-                fail_fast=not rendering.is_ours if fail_fast is None else fail_fast,
-                path_mapping_rules=rules,
-                preserve=preserve,
+                options=RunOptions(not rendering.is_ours if fail_fast is None else fail_fast, rules, preserve),
                 on_output=_output_printer(show, as_json=as_json),
             )
             signals.bind(lambda count: run.cancel(now=count > 1))
@@ -209,10 +207,9 @@ def _announce(rendering: Rendering, output: Path | None) -> None:
 def _report(rendering: Rendering, result: AttemptResult | GuestResult, logs: Path | None, *, as_json: bool) -> None:
     from ._progress import print_failures, print_outputs
 
-    sync: SyncReport | None = getattr(result, "sync", None)
-    if rendering.output is not None and sync is not None and not as_json:
+    if rendering.output is not None and not as_json:
         canceled = result.run.canceled
-        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in sync.outputs], rendering.output)
+        print_outputs([(o.name, _state(o.fate, canceled), o.size_bytes) for o in result.outputs], rendering.output)
     print_failures(result.failures)
     if logs is not None:
         click.echo(f"journal and logs: {logs}", err=True)

@@ -58,13 +58,11 @@ def command(file: Path, as_json: bool, config_path: Path | None) -> None:
 
 def _end(status: TaskStatus, result: AttemptResult | GuestResult, result_file: Path) -> int:
     """Write what came of the task; returns the exit code."""
-    from ..attempt.outcome import AttemptResult
-
     if result.returned is not None:
         result_file.write_text(json.dumps(result.returned, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     outputs = [
         {"name": o.name, "state": "made" if o.fate == "kept" else o.fate, "size_bytes": o.size_bytes}
-        for o in (result.sync.outputs if isinstance(result, AttemptResult) else ())
+        for o in result.outputs
     ]
     failures = [failure.as_json() for failure in result.failures]
     if result.succeeded:

@@ -31,8 +31,7 @@ def command(
     from ..translation.given import read_parameters
 
     request = Request(file, read_parameters(parameters), environments)
-    _, plan = plan_request(request, load_config(config_path))
-    summary = summary_of(plan)
+    summary = summary_of(plan_request(request, load_config(config_path)))
     if as_json:
         print_json(summary)
     else:

@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from ..errors import InvalidInput, Problem
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from .yaml_text import LOADER
 
 
 def with_places(error: InvalidInput) -> InvalidInput:
@@ -46,7 +45,7 @@ def _composed(file: Path) -> Any:
 
 def _compose(text: str) -> Any:
     try:
-        return yaml.compose(text, Loader=_Loader)
+        return yaml.compose(text, Loader=LOADER)
     except (ValueError, yaml.YAMLError, RecursionError):
         return None
 

@@ -11,7 +11,7 @@ import yaml
 from .data import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, TOO_DEEP, TOO_MANY_VALUES
 from .text import BadText, bad_text_at, shortened
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C is about ten times faster. It is missing where PyYAML was built without libyaml."""
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAG = "tag:yaml.org,2002:"
@@ -32,7 +32,7 @@ def parse_yaml(text: str) -> Any:
     if unreadable := _NOT_YAML.search(text):
         code = f"U+{ord(unreadable[0]):04X}"
         raise bad_text_at(text, unreadable.start(), f"invalid YAML: found the character {code}; expected text")
-    loader = _Loader(text)
+    loader = LOADER(text)
     try:
         return _Composer(loader).document()
     except yaml.YAMLError as error:

@@ -11,11 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
 from ..errors import ConfigError, InvalidInput, Problem
 from ..translation.handler import DEFAULT_TIMEOUT_S, HandlerFacts
+from ..validation import schema_fault
 
 ENTRY_POINTS = "openjd_vstitcher.handlers"
 """The group of entry points that installed packages declare their handlers in."""
@@ -141,10 +139,8 @@ def _module(file: Path) -> ModuleType:
 
 def _unusable(facts: HandlerFacts) -> str:
     """What is wrong with the attributes of a handler's class, "" if nothing."""
-    try:
-        Draft202012Validator.check_schema(facts.parameters)
-    except SchemaError as error:
-        return f"parameters is not a JSON Schema: {error.message}"
+    if fault := schema_fault(facts.parameters):
+        return f"parameters is not a JSON Schema: {fault}"
     if not isinstance(facts.parameters, dict):
         return "parameters is not a JSON Schema of an object"
     if isinstance(facts.timeout_s, bool) or not isinstance(facts.timeout_s, int) or facts.timeout_s < 1:

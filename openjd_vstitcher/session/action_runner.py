@@ -13,7 +13,7 @@ from openjd.sessions import ActionState, ActionStatus, Session
 from .. import events, failures
 from ..events import Failure
 from ..journal import Journal
-from .actions import Action
+from .actions import Action, is_ours
 from .log import SessionLog
 from .plan import Plan
 from .protocol import ProtocolFilter
@@ -93,8 +93,9 @@ class ActionRunner:
         """
         if self._canceled != "no" and not at_end:
             raise SessionOver(None)
-        self.protocol.ignore_variables = self._ignore_variables or action.is_ours
-        self._log.start_action(str(action), ours=action.is_ours)
+        ours = is_ours(action)
+        self.protocol.ignore_variables = self._ignore_variables or ours
+        self._log.start_action(str(action), ours=ours)
         self._done.clear()
         self._last_status = None
         self._journal.append(events.ActionStarted(**action.fields()))

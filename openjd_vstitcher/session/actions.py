@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, ClassVar, Protocol
 
 from openjd.model import TaskParameterSet
@@ -14,7 +13,7 @@ from openjd.sessions import Session
 
 from ..events import ActionKind
 from ..sentences import action_title
-from .environment import COMMANDS
+from ..translation import commands
 from .plan import PlannedStep
 
 
@@ -28,12 +27,8 @@ class Action(Protocol):
         """The name of the step that it belongs to, None for the environments of the job."""
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it runs one of our commands, or none.
-
-        Our commands change no environment variables, so a line that would comes from their input. What they print is
-        for the journal.
-        """
+    def command_line(self) -> CommandLine | None:
+        """What it runs, None if that is nothing."""
 
     def start(self, session: Session) -> None:
         """Start it; the session reports its end.
@@ -71,10 +66,10 @@ class EnterEnvironment:
         return self.planned.name if self.planned else None
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it runs one of our commands, or none."""
+    def command_line(self) -> CommandLine | None:
+        """What it runs, None if that is nothing."""
         script = self.environment.script
-        return script is None or _is_ours(script.actions.onEnter)
+        return script.actions.onEnter if script is not None else None
 
     def start(self, session: Session) -> None:
         """Start it."""
@@ -117,10 +112,10 @@ class RunTask:
         return {name: value.value for name, value in self.parameters.items()}
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it runs one of our commands, or none."""
+    def command_line(self) -> CommandLine | None:
+        """What it runs, None if that is nothing."""
         script = self.planned.step.script
-        return script is None or _is_ours(script.actions.onRun)
+        return script.actions.onRun if script is not None else None
 
     def start(self, session: Session) -> None:
         """Start it."""
@@ -162,10 +157,10 @@ class ExitEnvironment:
         return self.entered.step
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it runs one of our commands, or none."""
+    def command_line(self) -> CommandLine | None:
+        """What it runs, None if that is nothing."""
         script = self.entered.environment.script
-        return script is None or _is_ours(script.actions.onExit)
+        return script.actions.onExit if script is not None else None
 
     def start(self, session: Session) -> None:
         """Start it."""
@@ -181,5 +176,10 @@ class ExitEnvironment:
         return {**self.entered.fields(), "kind": self.kind}
 
 
-def _is_ours(action: CommandLine | None) -> bool:
-    return action is None or PurePath(str(action.command)).stem in COMMANDS
+def is_ours(action: Action) -> bool:
+    """Whether an action runs one of our commands, or none.
+
+    Our commands change no environment variables, so a line that would comes from their input. What they print is for
+    the journal.
+    """
+    return action.command_line is None or commands.is_ours(str(action.command_line.command))

@@ -6,11 +6,9 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from openjd.model.v2023_09 import Action as CommandLine
-from openjd.model.v2023_09 import Environment
 from openjd.sessions import PathMappingRule
 
-from .actions import EnterEnvironment, ExitEnvironment, RunTask
+from .actions import Action, EnterEnvironment, ExitEnvironment, RunTask
 from .plan import Plan, PlannedStep
 from .tasks import run_in_turn
 
@@ -30,31 +28,26 @@ def would_run(plan: Plan, rules: Sequence[PathMappingRule] = ()) -> Iterator[tup
     symbols = _job_symbols(plan, rules)
     job = [EnterEnvironment(environment, environment.name) for environment in plan.environments]
     for entered in job:
-        yield str(entered), _command(_script_action(entered.environment, "onEnter"), symbols)
+        yield _told(entered, symbols)
     for planned in plan.steps:
         yield from _step(planned, symbols)
     for entered in reversed(job):
-        yield str(ExitEnvironment(entered)), _command(_script_action(entered.environment, "onExit"), symbols)
+        yield _told(ExitEnvironment(entered), symbols)
 
 
 def _step(planned: PlannedStep, symbols: Symbols) -> Iterator[tuple[str, str]]:
     own = [EnterEnvironment(each, each.name, planned) for each in planned.step.stepEnvironments or []]
     for entered in own:
-        yield str(entered), _command(_script_action(entered.environment, "onEnter"), symbols)
+        yield _told(entered, symbols)
     if planned.step.script is not None:
-        action = planned.step.script.actions.onRun
         space = planned.step.parameterSpace
         for number, task in run_in_turn(space, planned.tasks, planned.maximum_tasks, now_s=lambda: 0.0):
             of_task = {
                 f"Task.{kind}.{name}": str(v.value) for name, v in task.items() for kind in ("Param", "RawParam")
             }
-            yield str(RunTask(planned, task, number)), _command(action, {**symbols, **of_task})
+            yield _told(RunTask(planned, task, number), {**symbols, **of_task})
     for entered in reversed(own):
-        yield str(ExitEnvironment(entered)), _command(_script_action(entered.environment, "onExit"), symbols)
-
-
-def _script_action(environment: Environment, name: str) -> CommandLine | None:
-    return getattr(environment.script.actions, name) if environment.script is not None else None
+        yield _told(ExitEnvironment(entered), symbols)
 
 
 def _job_symbols(plan: Plan, rules: Sequence[PathMappingRule]) -> Symbols:
@@ -74,8 +67,7 @@ def _mapped(path: str, rules: Sequence[PathMappingRule]) -> str:
     return path
 
 
-def _command(action: CommandLine | None, symbols: Symbols) -> str:
-    if action is None:
-        return ""
-    words = [str(action.command), *(str(word) for word in action.args or [])]
-    return shlex.join(_NAME.sub(lambda match: symbols.get(match[1], match[0]), word) for word in words)
+def _told(action: Action, symbols: Symbols) -> tuple[str, str]:
+    line = action.command_line
+    words = [str(line.command), *(str(word) for word in line.args or [])] if line is not None else []
+    return str(action), shlex.join(_NAME.sub(lambda match: symbols.get(match[1], match[0]), word) for word in words)

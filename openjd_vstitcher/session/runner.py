@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openjd.model.v2023_09 import Environment
-from openjd.sessions import LOG, PathMappingRule, Session, SessionState, SessionUser
+from openjd.sessions import LOG, Session, SessionState, SessionUser
 
 from .. import events
 from ..events import Failure, StepState
@@ -17,6 +17,7 @@ from ..journal import Journal
 from .action_runner import ActionRunner, SessionOver
 from .actions import EnterEnvironment, ExitEnvironment, RunTask
 from .log import SessionLog
+from .options import NO_OPTIONS, RunOptions
 from .plan import Plan, PlannedStep
 from .tasks import run_in_turn
 
@@ -54,11 +55,8 @@ class SessionRunner:
     log: receives the log records of `openjd.sessions` during the run.
     directory: where sessions create their working directories.
     environment: changes to the environment variables of actions; None removes a variable.
-    fail_fast: stop after the first failure.
-    path_mapping_rules: applied to PATH parameters, as the specification defines.
     ignore_variables: what actions print changes no environment variable. Otherwise that holds for our own commands.
     exits_must_succeed: an environment that fails to exit fails its step and the run. Otherwise it is a warning.
-    preserve: keep the working directories of the sessions.
     user: the user that actions run as; None: this process's.
     alive: called several times a second while an action runs.
     """
@@ -71,11 +69,9 @@ class SessionRunner:
         log: SessionLog,
         directory: Path,
         environment: Mapping[str, str | None],
-        fail_fast: bool = False,
-        path_mapping_rules: Sequence[PathMappingRule] = (),
+        options: RunOptions = NO_OPTIONS,
         ignore_variables: bool = False,
         exits_must_succeed: bool = False,
-        preserve: bool = False,
         user: SessionUser | None = None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
@@ -84,11 +80,9 @@ class SessionRunner:
         self._log = log
         self._directory = directory
         self._environment = dict(environment)
-        self._fail_fast = fail_fast
-        self._rules = list(path_mapping_rules)
+        self._options = options
         self._actions = ActionRunner(plan, journal, log, ignore_variables=ignore_variables, alive=alive)
         self._exits_must_succeed = exits_must_succeed
-        self._preserve = preserve
         self._user = user
         self._steps: dict[str, StepState] = {}
         self._failures: list[Failure] = []
@@ -135,7 +129,7 @@ class SessionRunner:
         return [planned for planned in self._plan.steps if planned.name not in self._steps]
 
     def _stopped(self) -> bool:
-        return self._canceled or (self._fail_fast and bool(self._failures))
+        return self._canceled or (self._options.fail_fast and bool(self._failures))
 
     def _run_session(self, steps: Sequence[PlannedStep]) -> None:
         with self._session() as session:
@@ -158,12 +152,12 @@ class SessionRunner:
             session_id=session_id,
             job_parameter_values=self._plan.values,
             job_name=str(self._plan.job.name),
-            path_mapping_rules=self._rules or None,
+            path_mapping_rules=list(self._options.path_mapping_rules) or None,
             callback=self._actions.on_status,
             os_env_vars=self._environment,  # type: ignore[arg-type]  # None removes a variable
             session_root_directory=self._directory,
             user=self._user,
-            retain_working_dir=self._preserve,
+            retain_working_dir=self._options.preserve,
             revision_extensions=self._plan.extensions,
         )
         self._entered = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from openjd.model import ParameterValue, ParameterValueType, Step, StepParameterSpaceIterator, TaskParameterSet
 
 from ..errors import InvalidInput, Problem
+from ..translation.model_errors import near_name
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,6 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _no_step(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = near_name(name, known)
+    hint = f"; did you mean {near!r}?" if near else ""
     return f"no step is named {name!r}{hint}; there are {', '.join(map(repr, known))}"

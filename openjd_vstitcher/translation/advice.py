@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from ..documents import offset_in
 from ..errors import InvalidInput, Problem
 from ..presets import load_preset
-from .commands import actions
+from .commands import actions, is_ours
 
-_OURS = ("openjd-vs", "vstitcher-openjd")
 _INSTRUCTIONS = "/details/instructions/"
 
 
@@ -26,8 +25,8 @@ def run_data_problems(template: Any, extra_exports: Mapping[str, Any]) -> list[P
     """
     return [
         problem
-        for pointer, text in _run_data(template)
-        for problem in _problems_of(pointer, text, json.loads(text), extra_exports)
+        for pointer, text, data in _run_data(template)
+        for problem in _problems_of(pointer, text, data, extra_exports)
     ]
 
 
@@ -44,13 +43,13 @@ def advice(template: Any) -> list[Problem]:
 
 
 def _exists(command: str) -> bool:
-    if "{{" in command or PurePath(command).stem in _OURS:
+    if "{{" in command or is_ours(command):
         return True
     return shutil.which(command) is not None or Path(command).is_file()
 
 
-def _run_data(template: Any) -> Iterator[tuple[str, str]]:
-    """Each embedded file that holds an export as JSON, with its place."""
+def _run_data(template: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The place, the text and the data of each embedded file that holds an export as JSON."""
     steps = template.get("steps") if isinstance(template, dict) else None
     for number, step in enumerate(steps or []):
         files = (step.get("script") or {}).get("embeddedFiles") or []
@@ -61,7 +60,7 @@ def _run_data(template: Any) -> Iterator[tuple[str, str]]:
             except (ValueError, RecursionError):
                 continue
             if isinstance(data, dict) and isinstance(data.get("export"), dict):
-                yield f"/steps/{number}/script/embeddedFiles/{index}/data", text
+                yield f"/steps/{number}/script/embeddedFiles/{index}/data", text, data
 
 
 def _problems_of(pointer: str, text: str, data: Any, extra_exports: Mapping[str, Any]) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from ..errors import InvalidInput, Problem
@@ -43,6 +44,11 @@ def check_commands(data: Mapping[str, Any], allowed: Collection[str], source: st
     problems = [*_forbidden_fields(data, ""), *_forbidden_calls(data, allowed)]
     if problems:
         raise InvalidInput(source, problems)
+
+
+def is_ours(command: object) -> bool:
+    """Whether a command is one of ours, with whatever directory and suffix it is written."""
+    return isinstance(command, str) and PurePath(command).stem in _OURS
 
 
 def _forbidden_calls(data: Any, allowed: Collection[str]) -> Iterator[Problem]:

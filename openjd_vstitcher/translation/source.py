@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from ..config import Config
@@ -12,10 +12,9 @@ from ..documents import read_document
 from ..errors import InvalidInput, Problem
 from ..export_types import extra_exports
 from ..presets import is_preset, load_preset
-from .commands import actions
+from .commands import actions, is_ours
 from .preset import translate
 
-OUR_COMMANDS = ("openjd-vs", "vstitcher-openjd")
 _BUNDLE_TEMPLATES = ("template.yaml", "template.yml", "template.json")
 _BUNDLE_PARAMETERS = ("parameter_values.yaml", "parameter_values.yml", "parameter_values.json")
 _OF_A_FARM = ":"
@@ -50,8 +49,7 @@ class TemplateSource:
     @property
     def is_ours(self) -> bool:
         """Whether some action of it runs one of our commands. If none does, it has nothing to do with VStitcher."""
-        commands = (action.get("command") for _, action in actions(self.template))
-        return any(isinstance(command, str) and PurePath(command).stem in OUR_COMMANDS for command in commands)
+        return any(is_ours(action.get("command")) for _, action in actions(self.template))
 
 
 def read_source(path: Path, config: Config) -> TemplateSource:

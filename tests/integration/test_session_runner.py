@@ -16,6 +16,7 @@ from openjd_vstitcher.journal import Entry, Journal, read_journal
 from openjd_vstitcher.redaction import Redaction
 from openjd_vstitcher.session.environment import session_environment
 from openjd_vstitcher.session.log import SessionLog
+from openjd_vstitcher.session.options import RunOptions
 from openjd_vstitcher.session.plan import make_plan
 from openjd_vstitcher.session.runner import RunResult, SessionRunner
 from openjd_vstitcher.translation.check import decode
@@ -182,7 +183,9 @@ def test_no_session_is_opened_for_steps_that_cannot_run(tmp_path: Path) -> None:
 
 
 def test_fail_fast_stops_after_the_first_failure(tmp_path: Path) -> None:
-    result = Run(tmp_path, [step("bad", "raise SystemExit(1)"), step("good", "pass")]).start(fail_fast=True)
+    result = Run(tmp_path, [step("bad", "raise SystemExit(1)"), step("good", "pass")]).start(
+        options=RunOptions(fail_fast=True)
+    )
     assert result.steps == {"bad": "failed", "good": "skipped"}
 
 
@@ -306,7 +309,7 @@ def test_path_mapping_rules_reach_path_parameters(tmp_path: Path) -> None:
         source_path=farm,
         destination_path=Path("/here"),
     )
-    assert run.start(path_mapping_rules=[rule]).succeeded
+    assert run.start(options=RunOptions(path_mapping_rules=[rule])).succeeded
     assert out.read_text() == str(Path("/here/tee.bw"))
 
 
