@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+
+from openjd_vstitcher.config import load_config
+from openjd_vstitcher.platform.adapters import open_platform
+from openjd_vstitcher.platform.ports import Platform
+from openjd_vstitcher.resources import resource
 
 COMMAND = Path(sys.executable).with_name("openjd-vs")
+PRESET = json.loads(resource("examples/presets/onboarding_v0.json").read_text())
 _LIMIT_S = 60.0
 
 
@@ -77,6 +84,31 @@ def api_server(config: Path) -> Iterator[ApiServer]:
         process.wait(_LIMIT_S)
         process.stdout.close()
         log.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A server on an empty embedded platform."""
+    with api_server(embedded_config(tmp_path_factory.mktemp("api"))) as server:
+        yield server
+
+
+@pytest.fixture
+def platform(server: ApiServer) -> Iterator[Platform]:
+    """The server's platform, seen from another process, with `PRESET` and without waiting jobs of other tests."""
+    platform = open_platform(load_config(server.config).platform)
+    platform.put_preset(PRESET)
+    for job in platform.jobs(limit=1000):
+        if job.status not in ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "IN_PROGRESS"):
+            platform.request_cancel(job.id)
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def api(server: ApiServer, platform: Platform) -> Iterator[httpx.Client]:
+    with server.client() as client:
+        yield client
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,10 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from openjd_vstitcher.resources import resource
-from tests.api_server import COMMAND, ApiServer, api_server, embedded_config
+from tests.api_server import COMMAND, PRESET, ApiServer, api_server, embedded_config
 
-PRESET = json.loads(resource("examples/presets/onboarding_v0.json").read_text())
 TASK = {"preset": "onboarding_v0", "details": {"input_file_uri": "/a.bw"}, "type": "TEST"}
 NO_TASK = "/v1/tasks/3b2f0f5e-0000-4000-8000-000000000000"
 

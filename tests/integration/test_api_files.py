@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
 import time
@@ -18,11 +17,11 @@ from openjd_vstitcher.config import load_config
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, NewAsset, NewJob, Outcome
-from openjd_vstitcher.resources import resource
-from tests.api_server import ApiServer, api_server, embedded_config
+from tests.api_server import PRESET, ApiServer, api, api_server, embedded_config, platform
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
-PRESET = json.loads(resource("examples/presets/onboarding_v0.json").read_text())
+__all__ = ["api", "platform"]
+
 CONTENT = bytes(range(256)) * 40
 NAME = "left front ü.png"
 
@@ -31,20 +30,6 @@ NAME = "left front ü.png"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with api_server(embedded_config(tmp_path_factory.mktemp("files"), 'link_s = 3\nauth = "auto"\n')) as server:
         yield server
-
-
-@pytest.fixture
-def platform(server: ApiServer) -> Iterator[Platform]:
-    platform = open_platform(load_config(server.config).platform)
-    platform.put_preset(PRESET)
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def api(server: ApiServer) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
 
 
 def claimed(platform: Platform) -> Claim:

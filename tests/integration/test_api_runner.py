@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,33 +10,14 @@ import httpx
 import pytest
 
 from openjd_vstitcher.api.platform_calls import CALLS
-from openjd_vstitcher.config import load_config
-from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, NewJob, Outcome
-from openjd_vstitcher.resources import resource
-from tests.api_server import ApiServer, api_server, embedded_config
+from tests.api_server import ApiServer, platform, server
 
-PRESET = json.loads(resource("examples/presets/onboarding_v0.json").read_text())
+__all__ = ["platform", "server"]
+
 DETAILS = {"input_file_uri": "/a.bw"}
 RUNNER = {"X-Runner-ID": "desk-7"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with api_server(embedded_config(tmp_path_factory.mktemp("runner"))) as server:
-        yield server
-
-
-@pytest.fixture
-def platform(server: ApiServer) -> Iterator[Platform]:
-    platform = open_platform(load_config(server.config).platform)
-    platform.put_preset(PRESET)
-    for status in ("NEW", "ACKNOWLEDGED"):
-        for job in platform.jobs(status=status, limit=1000):
-            platform.request_cancel(job.id)
-    yield platform
-    platform.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -19,36 +17,12 @@ from openjd_vstitcher.journal import Entry
 from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Claim, Job, NewJob, Outcome
-from openjd_vstitcher.resources import resource
-from tests.api_server import ApiServer, Frame, api_server, embedded_config, stream
+from tests.api_server import PRESET, ApiServer, Frame, api, api_server, embedded_config, platform, server, stream
 from tests.contract.platforms import Deployment
 
 pytest_plugins = ["tests.contract.fixtures"]
 
-PRESET = json.loads(resource("examples/presets/onboarding_v0.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with api_server(embedded_config(tmp_path_factory.mktemp("streams"))) as server:
-        yield server
-
-
-@pytest.fixture
-def platform(server: ApiServer) -> Iterator[Platform]:
-    platform = open_platform(load_config(server.config).platform)
-    platform.put_preset(PRESET)
-    for job in platform.jobs(limit=1000):
-        if job.status not in ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED", "IN_PROGRESS"):
-            platform.request_cancel(job.id)
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def api(server: ApiServer) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
+__all__ = ["api", "platform", "server"]
 
 
 def submit(platform: Platform) -> Job:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,43 +11,17 @@ from typing import Any
 import httpx
 import pytest
 
-from openjd_vstitcher.config import load_config
-from openjd_vstitcher.platform.adapters import open_platform
 from openjd_vstitcher.platform.ports import Platform
 from openjd_vstitcher.platform.values import Outcome
-from openjd_vstitcher.resources import resource
-from tests.api_server import ApiServer, api_server, embedded_config, stream
+from tests.api_server import PRESET, ApiServer, api, api_server, embedded_config, platform, server, stream
 from tests.contract.platforms import Deployment
 
 pytest_plugins = ["tests.contract.fixtures"]
 
-PRESET = json.loads(resource("examples/presets/onboarding_v0.json").read_text())
+__all__ = ["api", "platform", "server"]
+
 DETAILS = {"style_id": "style-0042", "input_file_uri": "s3://garments/tee.bw"}
 UNKNOWN = "3b2f0f5e-0000-4000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with api_server(embedded_config(tmp_path_factory.mktemp("api"))) as server:
-        yield server
-
-
-@pytest.fixture
-def platform(server: ApiServer) -> Iterator[Platform]:
-    """The server's platform, seen from another process, without jobs of other tests."""
-    platform = open_platform(load_config(server.config).platform)
-    for job in platform.jobs(limit=1000):
-        if job.status not in ("COMPLETED_SUCCESS", "COMPLETED_ERRORS", "CANCELED"):
-            platform.request_cancel(job.id)
-    platform.put_preset(PRESET)
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def api(server: ApiServer, platform: Platform) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
 
 
 def submitted(api: httpx.Client, **more: Any) -> str:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import jwt
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +15,7 @@ from openjd_vstitcher import doctor
 from openjd_vstitcher.cli import main
 from openjd_vstitcher.doctor import Finding, examine
 from openjd_vstitcher.engine import installing
-from tests.contract.platforms import JWT_KEY, Deployment
+from tests.contract.platforms import Deployment, token
 from tests.s3_server import S3Server
 
 pytest_plugins = ["tests.contract.fixtures"]
@@ -221,9 +220,7 @@ path_style = true
 
 
 def test_a_role_that_may_not_claim_is_told(machine: Path, extended_deployment: Deployment) -> None:
-    claims = {"x-hasura-allowed-roles": ["viewer"], "x-hasura-default-role": "viewer"}
-    token = jwt.encode({"https://hasura.io/jwt/claims": claims}, JWT_KEY)
-    _credential(token)(machine)
+    _credential(token("viewer"))(machine)
     endpoint = extended_deployment.config.endpoint
     text = f'[platform]\nkind = "hasura"\nauth = "jwt"\nendpoint = "{endpoint}"\ncredential_file = "secret"\n'
     findings = look(machine, text, "platform")

@@ -6,15 +6,13 @@ import hashlib
 import io
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from openjd_vstitcher.config import Config
 from openjd_vstitcher.errors import StorageError
-from openjd_vstitcher.storage.adapters import open_storage
 from openjd_vstitcher.storage.inputs.download import fetch
 from openjd_vstitcher.storage.inputs.manifest import InputEntry
 from openjd_vstitcher.storage.ports import NEW_TRANSFER, Storage, Transfer
@@ -32,20 +30,16 @@ class Subject:
 
     Parameters
     ----------
-    config: its configuration, with `READ_FROM`, `WRITE_TO`, and parts of `PART_BYTES` where it has parts.
+    storage: it, opened with `READ_FROM`, `WRITE_TO`, and parts of `PART_BYTES` where it has parts.
     prefix: a folder's address that no other test uses, with a slash at its end.
     leftovers: names, as seen from outside, of what unfinished uploads have left under the prefix.
     hosts: hosts that pre-signed URLs may lead to.
     """
 
-    config: Config
+    storage: Storage
     prefix: str
     leftovers: Callable[[], list[str]]
     hosts: tuple[str, ...] = ()
-    storage: Storage = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "storage", open_storage(self.config))
 
     def uri(self, name: str) -> str:
         """An address under the prefix."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from openjd_vstitcher.config import Config, InputsConfig, LocalStorageConfig, StorageConfig
-from openjd_vstitcher.storage.adapters import ADAPTERS
+from openjd_vstitcher.storage.adapters import ADAPTERS, open_storage
 from tests.contract.storage.subject import READ_FROM, WRITE_TO, Subject
 
 LINE = {"sqlite": "tests.contract.storage.exercise.sqlite_storage:SqliteStorage"}
@@ -20,4 +20,4 @@ def subject(request: pytest.FixtureRequest, directory: Path) -> Subject:
         monkeypatch.setitem(ADAPTERS, kind, place)
     storage = StorageConfig(kind="sqlite", write_to=WRITE_TO, local=LocalStorageConfig(directory))
     config = Config(storage=storage, inputs=InputsConfig(read_from=READ_FROM))
-    return Subject(config, "s3://style-assets/contract/", lambda: [])
+    return Subject(open_storage(config), "s3://style-assets/contract/", lambda: [])
